@@ -1,0 +1,103 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Layers, lowest first; a target imports only what stands above it in this file.
+// ARCHITECTURE.md says what lives where.
+let package = Package(
+    name: "kindred",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Kindred", targets: ["Kindred"]),
+        .executable(name: "kindred", targets: ["KindredCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // Layer 0: C.
+        .target(name: "CKindredKernels"),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .systemLibrary(name: "CLibEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
+
+        // Layer 1: the only Swift that touches raw pointers.
+        .target(
+            name: "KindredSystem",
+            dependencies: [
+                "CKindredKernels", "COpenBLAS", "CLZ4", "CBzip2", "CZlib", "CLibXML2", "CLibEdit",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+
+        // Layer 2
+        .target(name: "KindredTensors", dependencies: ["KindredSystem"]),
+
+        // Layer 3: siblings never import each other.
+        .target(name: "KindredWikipedia", dependencies: ["KindredSystem"]),
+        .target(name: "KindredTokenizers", dependencies: ["KindredSystem"]),
+        .target(name: "KindredIndex", dependencies: ["KindredSystem", "KindredTensors"]),
+        .target(
+            name: "KindredStore",
+            dependencies: ["KindredSystem", .product(name: "GRDB", package: "GRDB.swift")]
+        ),
+
+        // Layer 4
+        .target(
+            name: "KindredEncoder",
+            dependencies: [
+                "KindredSystem", "KindredTensors", "KindredTokenizers",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]
+        ),
+
+        // Layer 5
+        .target(
+            name: "Kindred",
+            dependencies: [
+                "KindredSystem", "KindredTensors", "KindredWikipedia", "KindredTokenizers", "KindredIndex",
+                "KindredStore", "KindredEncoder",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            resources: [.copy("Resources/base"), .copy("Resources/sample.xml.bz2")]
+        ),
+
+        // Layer 6
+        .executableTarget(
+            name: "KindredCommand",
+            dependencies: [
+                "Kindred", "KindredSystem",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+
+        // Tests: one target for each target above.
+        .target(
+            name: "KindredTestSupport", dependencies: ["KindredSystem"], path: "Tests/KindredTestSupport"),
+        .testTarget(name: "KindredSystemTests", dependencies: ["KindredSystem", "KindredTestSupport"]),
+        .testTarget(
+            name: "KindredTensorsTests", dependencies: ["KindredTensors", "KindredTestSupport"]),
+        .testTarget(
+            name: "KindredWikipediaTests", dependencies: ["KindredWikipedia", "KindredTestSupport"]),
+        .testTarget(
+            name: "KindredTokenizersTests", dependencies: ["KindredTokenizers", "KindredTestSupport"],
+            resources: [.copy("Fixtures")]),
+        .testTarget(name: "KindredIndexTests", dependencies: ["KindredIndex", "KindredTestSupport"]),
+        .testTarget(name: "KindredStoreTests", dependencies: ["KindredStore", "KindredTestSupport"]),
+        .testTarget(
+            name: "KindredEncoderTests", dependencies: ["KindredEncoder", "KindredTestSupport"],
+            resources: [.copy("Fixtures")]),
+        .testTarget(name: "KindredTests", dependencies: ["Kindred", "KindredTestSupport"]),
+        .testTarget(
+            name: "KindredCommandTests", dependencies: ["Kindred", "KindredCommand", "KindredTestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,8 @@
+// Kindred's C kernels. Each header states sizes, alignment, aliasing and tails of its functions.
+#ifndef KINDRED_KERNELS_H
+#define KINDRED_KERNELS_H
+
+#include "kindred_crc32c.h"
+#include "kindred_features.h"
+
+#endif

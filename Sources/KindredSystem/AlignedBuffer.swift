@@ -1,0 +1,64 @@
+/// Elements in one block of memory that starts on a 64-byte boundary, as the kernels want them.
+///
+/// A reference type: whoever holds it shares it. Reads and writes through the subscript are bounds-checked;
+/// only `KindredSystem` sees the pointer, so every kernel call checks its ranges in one place.
+/// Not synchronised: threads may write to ranges that do not overlap.
+package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
+    package static var alignment: Int { 64 }
+
+    package let count: Int
+    @usableFromInline let base: UnsafeMutablePointer<Element>
+
+    /// `count` elements, each `value`.
+    package init(repeating value: Element, count: Int) {
+        precondition(count >= 0)
+        self.count = count
+        let bytes = max(count, 1) * MemoryLayout<Element>.stride
+        base = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: Self.alignment)
+            .bindMemory(to: Element.self, capacity: max(count, 1))
+        base.initialize(repeating: value, count: count)
+    }
+
+    package convenience init(_ elements: some Collection<Element>) {
+        guard let first = elements.first else {
+            // Never read: there is no element.
+            self.init(uninitialized: 0)
+            return
+        }
+        self.init(repeating: first, count: elements.count)
+        for (index, element) in elements.enumerated() { base[index] = element }
+    }
+
+    private init(uninitialized count: Int) {
+        self.count = count
+        base = UnsafeMutableRawPointer.allocate(
+            byteCount: max(count, 1) * MemoryLayout<Element>.stride, alignment: Self.alignment
+        ).bindMemory(to: Element.self, capacity: max(count, 1))
+    }
+
+    deinit { UnsafeMutableRawPointer(base).deallocate() }
+
+    @inlinable package subscript(index: Int) -> Element {
+        get {
+            precondition(index >= 0 && index < count, "index out of range")
+            return base[index]
+        }
+        set {
+            precondition(index >= 0 && index < count, "index out of range")
+            base[index] = newValue
+        }
+    }
+
+    /// The elements of `range` as an array.
+    package func array(_ range: Range<Int>? = nil) -> [Element] {
+        let range = range ?? 0..<count
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "range out of bounds")
+        return Array(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count))
+    }
+
+    /// The start of `range`, for the kernels. Checked; valid while the buffer lives.
+    func pointer(_ range: Range<Int>) -> UnsafeMutablePointer<Element> {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "range out of bounds")
+        return base + range.lowerBound
+    }
+}

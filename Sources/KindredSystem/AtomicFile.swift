@@ -1,0 +1,104 @@
+import SystemPackage
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// A file that appears under its name whole or not at all.
+///
+/// Bytes go to `NAME.tmp` beside it; `commit()` syncs the file, renames it, and syncs the directory. A writer
+/// that is dropped before that removes the temporary file; one that is killed leaves it for `sweep`.
+package final class AtomicFile {
+    package static let temporarySuffix = ".tmp"
+
+    package let path: FilePath
+    /// Bytes written so far.
+    package private(set) var count = 0
+    private let temporary: FilePath
+    private var descriptor: CInt
+    private var pending: [UInt8] = []
+    private static let capacity = 1 << 18
+
+    /// - Throws: `cannotCreate`, `inputOutput`.
+    package init(_ path: FilePath) throws {
+        self.path = path
+        temporary = FilePath(path.string + Self.temporarySuffix)
+        let name = temporary
+        descriptor = CInt(
+            try retryingOnInterrupt("create", name, creating: true) {
+                Int(open(name.string, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644))
+            })
+        pending.reserveCapacity(Self.capacity)
+    }
+
+    deinit {
+        guard descriptor >= 0 else { return }
+        close(descriptor)
+        unlink(temporary.string)
+    }
+
+    package func write(_ bytes: [UInt8]) throws { try write(bytes[...]) }
+
+    package func write(_ bytes: ArraySlice<UInt8>) throws {
+        pending.append(contentsOf: bytes)
+        count += bytes.count
+        if pending.count >= Self.capacity { try flush() }
+    }
+
+    /// Writes the elements of a buffer as they lie in memory.
+    package func write<Element>(_ buffer: AlignedBuffer<Element>, _ range: Range<Int>? = nil) throws {
+        let range = range ?? 0..<buffer.count
+        try flush()
+        let bytes = UnsafeRawBufferPointer(
+            start: buffer.pointer(range), count: range.count * MemoryLayout<Element>.stride)
+        try writeAll(bytes)
+        count += bytes.count
+    }
+
+    /// Makes the file durable under its name.
+    package func commit() throws {
+        precondition(descriptor >= 0, "committed twice")
+        try flush()
+        _ = try retryingOnInterrupt("sync", temporary) { Int(fsync(descriptor)) }
+        close(descriptor)
+        descriptor = -1
+        _ = try retryingOnInterrupt("rename", path, creating: true) {
+            Int(rename(temporary.string, path.string))
+        }
+        try Self.syncDirectory(path.removingLastComponent())
+    }
+
+    private func flush() throws {
+        try pending.withUnsafeBytes { try writeAll($0) }
+        pending.removeAll(keepingCapacity: true)
+    }
+
+    private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
+        var done = 0
+        while done < bytes.count {
+            done += try retryingOnInterrupt("write", temporary) {
+                systemWrite(descriptor, bytes.baseAddress! + done, bytes.count - done)
+            }
+        }
+    }
+
+    /// Writes `bytes` as the whole content of `path`, durably.
+    package static func replace(_ path: FilePath, with bytes: [UInt8]) throws {
+        let file = try AtomicFile(path)
+        try file.write(bytes)
+        try file.commit()
+    }
+
+    /// Makes renames and removals in a directory durable.
+    package static func syncDirectory(_ directory: FilePath) throws {
+        let directory = directory.isEmpty ? FilePath(".") : directory
+        let descriptor = CInt(
+            try retryingOnInterrupt("open", directory) { Int(open(directory.string, O_RDONLY | O_CLOEXEC)) })
+        defer { close(descriptor) }
+        _ = try retryingOnInterrupt("sync", directory) { Int(fsync(descriptor)) }
+    }
+}

@@ -1,0 +1,71 @@
+/// What went wrong, where, and what to do about it.
+///
+/// One error type serves the whole house: every layer throws it, so the command line can turn any failure
+/// into one line and a stable exit code without knowing which layer it came from. The shape is that of
+/// swift-nio's `FileSystemError`: a code to branch on, a message that says how to remedy, the place, the cause.
+public struct KindredError: Error, CustomStringConvertible, Sendable {
+    /// The kind of failure. The command's exit code follows from it (BSD `sysexits`).
+    public enum Code: String, Sendable, Hashable {
+        /// The request makes no sense as put: an empty query, an unknown mode. Exit code 64.
+        case invalidRequest
+        /// A file was there but its content is not what it must be. Exit code 65.
+        case invalidData
+        /// A file written by a newer version of Kindred, or for another encoder. Exit code 65.
+        case incompatible
+        /// An input that was named does not exist. Exit code 66.
+        case notFound
+        /// Something this machine or this build lacks. Exit code 69.
+        case unavailable
+        /// An output file cannot be made. Exit code 73.
+        case cannotCreate
+        /// Reading or writing failed: a full disk, a broken device. Exit code 74.
+        case inputOutput
+        /// Another process holds the lock. Exit code 75.
+        case busy
+    }
+
+    /// Where in an input the failure lies; each part that is known.
+    public struct Location: Hashable, Sendable, CustomStringConvertible {
+        /// The file's path, or "standard input".
+        public var path: String
+        /// Offset in bytes from the start of the file (of the decompressed stream where it is compressed).
+        public var byte: Int?
+        /// Line, counted from 1.
+        public var line: Int?
+
+        public init(path: String, byte: Int? = nil, line: Int? = nil) {
+            self.path = path
+            self.byte = byte
+            self.line = line
+        }
+
+        public var description: String {
+            var text = path
+            if let line { text += ", line \(line)" }
+            if let byte { text += ", byte \(byte)" }
+            return text
+        }
+    }
+
+    public var code: Code
+    /// One sentence or two, without a newline: what is wrong and what to do.
+    public var message: String
+    public var location: Location?
+    /// The failure below this one, where there is one.
+    public var cause: (any Error)?
+
+    public init(_ code: Code, _ message: String, at location: Location? = nil, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.location = location
+        self.cause = cause
+    }
+
+    /// The place, the message and the cause in one line.
+    public var description: String {
+        var text = location.map { "\($0): " } ?? ""
+        text += message
+        if let cause { text += " (\(cause))" }
+        return text
+    }
+}

@@ -1,0 +1,103 @@
+import CKindredKernels
+import Foundation
+import KindredSystem
+import KindredTestSupport
+import SystemPackage
+import Testing
+
+@Suite struct ChecksumTests {
+    @Test func `the checksum of the digits is the value of the RFC`() {
+        #expect(CRC32C(Array("123456789".utf8)).value == 0xE306_9283)
+        #expect(CRC32C([UInt8](repeating: 0, count: 32)).value == 0x8A91_36AA)
+    }
+
+    @Test func `a checksum taken in pieces equals one taken at once`() {
+        let bytes = (0..<1000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        for cut in [0, 1, 7, 8, 9, 500, 999, 1000] {
+            var pieces = CRC32C()
+            pieces.update(bytes[..<cut])
+            pieces.update(bytes[cut...])
+            #expect(pieces == CRC32C(bytes))
+        }
+    }
+
+    @Test func `the instruction and the table agree at every length`() {
+        let bytes = (0..<200).map { UInt8(truncatingIfNeeded: $0 &* 57 &+ 3) }
+        for count in 0...bytes.count {
+            let expected = kindred_crc32c_portable(0, bytes, count)
+            #expect(kindred_crc32c(0, bytes, count) == expected)
+            if kindred_features() & UInt32(KINDRED_SSE42) != 0 {
+                #expect(kindred_crc32c_sse42(0, bytes, count) == expected)
+            }
+        }
+    }
+}
+
+@Suite struct AtomicFileTests {
+    @Test func `a file has no name until it is committed`() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path.appending("a")
+        do {
+            let file = try AtomicFile(path)
+            try file.write(Array("half".utf8))
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path.string).isEmpty)
+
+        let file = try AtomicFile(path)
+        try file.write(Array("whole".utf8))
+        #expect(!FileManager.default.fileExists(atPath: path.string))
+        try file.commit()
+        let mapped = try MappedFile(path)
+        #expect(mapped.bytes(0..<mapped.count) == Array("whole".utf8))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path.string) == ["a"])
+    }
+
+    @Test func `a full device is an error that says what to do`() throws {
+        // /dev/full refuses every write with ENOSPC; the temporary file is a link to it.
+        let directory = try TemporaryDirectory()
+        let path = directory.path.appending("a")
+        try FileManager.default.createSymbolicLink(
+            atPath: path.string + AtomicFile.temporarySuffix, withDestinationPath: "/dev/full")
+        let file = try AtomicFile(path)
+        try file.write(Array("x".utf8))
+        let error = #expect(throws: KindredError.self) { try file.commit() }
+        #expect(error?.code == .inputOutput)
+        #expect(error?.message.contains("no space left") == true)
+        #expect(!FileManager.default.fileExists(atPath: path.string))
+    }
+}
+
+@Suite struct MappedFileTests {
+    @Test func `values are read at any offset`() throws {
+        let directory = try TemporaryDirectory()
+        let mapped = try MappedFile(directory.file("a", [0, 1, 2, 3, 4, 5, 6, 7, 8]))
+        #expect(mapped.load(UInt32.self, at: 1) == 0x0403_0201)
+        #expect(mapped.load(UInt64.self, at: 1) == 0x0807_0605_0403_0201)
+    }
+
+    @Test func `a missing file is named in the error`() {
+        let error = #expect(throws: KindredError.self) { try MappedFile("/nowhere/at-all") }
+        #expect(error?.code == .notFound)
+        #expect(error?.description.contains("/nowhere/at-all") == true)
+    }
+
+    @Test func `an empty file maps to no bytes`() throws {
+        let directory = try TemporaryDirectory()
+        let mapped = try MappedFile(directory.file("a", []))
+        #expect(mapped.count == 0)
+        #expect(mapped.bytes(0..<0).isEmpty)
+    }
+}
+
+@Suite struct FileLockTests {
+    @Test func `a second holder is refused until the first lets go`() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path.appending("lock")
+        var first: FileLock? = try FileLock(path, busy: "taken")
+        let error = #expect(throws: KindredError.self) { try FileLock(path, busy: "taken") }
+        #expect(error?.code == .busy)
+        withExtendedLifetime(first) {}
+        first = nil
+        _ = try FileLock(path, busy: "taken")
+    }
+}
