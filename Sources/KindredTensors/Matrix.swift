@@ -1,0 +1,37 @@
+import KindredSystem
+
+/// A matrix of 32-bit floats in row-major order, rows one after the other without padding.
+///
+/// Copies share their elements; they are as safe to share between threads as `AlignedBuffer`.
+package struct Matrix: Sendable {
+    package let rows: Int
+    package let columns: Int
+    /// `rows * columns` elements; row r starts at `r * columns`.
+    package let elements: AlignedBuffer<Float>
+
+    /// A matrix of zeros.
+    package init(rows: Int, columns: Int) {
+        self.init(rows: rows, columns: columns, elements: AlignedBuffer(repeating: 0, count: rows * columns))
+    }
+
+    /// The first `rows * columns` elements of a buffer that may be larger.
+    package init(rows: Int, columns: Int, elements: AlignedBuffer<Float>) {
+        precondition(rows >= 0 && columns >= 0 && elements.count >= rows * columns)
+        self.rows = rows
+        self.columns = columns
+        self.elements = elements
+    }
+
+    /// The matrix whose rows are given; all of one length.
+    package init(_ rows: [[Float]]) {
+        self.init(rows: rows.count, columns: rows.first?.count ?? 0, elements: AlignedBuffer(rows.flatMap { $0 }))
+    }
+
+    @inlinable package subscript(row: Int, column: Int) -> Float {
+        get { elements[row * columns + column] }
+        nonmutating set { elements[row * columns + column] = newValue }
+    }
+
+    /// A copy of row `row`.
+    package func row(_ row: Int) -> [Float] { elements.array(row * columns..<(row + 1) * columns) }
+}
