@@ -56,6 +56,11 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         return Array(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count))
     }
 
+    /// A copy of the bytes of the elements of `range`, as they lie in memory.
+    package func bytes(_ range: Range<Int>) -> [UInt8] {
+        [UInt8](UnsafeRawBufferPointer(start: pointer(range), count: range.count * MemoryLayout<Element>.stride))
+    }
+
     /// The start of `range`, for the kernels. Checked; valid while the buffer lives.
     func pointer(_ range: Range<Int>) -> UnsafeMutablePointer<Element> {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "range out of bounds")

@@ -32,6 +32,20 @@ package struct Matrix: Sendable {
         nonmutating set { elements[row * columns + column] = newValue }
     }
 
+    /// The first `rows` rows of the given matrices put one below the other; all of one width.
+    package init(stacking parts: [Matrix], rows: Int) {
+        precondition(parts.reduce(0) { $0 + $1.rows } >= rows)
+        self.init(rows: rows, columns: parts.first?.columns ?? 0)
+        var next = 0
+        for part in parts {
+            precondition(part.columns == columns)
+            for row in 0..<min(part.rows, rows - next) {
+                for column in 0..<columns { self[next + row, column] = part[row, column] }
+            }
+            next = min(rows, next + part.rows)
+        }
+    }
+
     /// A copy of row `row`.
     package func row(_ row: Int) -> [Float] { elements.array(row * columns..<(row + 1) * columns) }
 }

@@ -1,0 +1,108 @@
+import Foundation
+@_exported import struct KindredSystem.KindredError
+import KindredSystem
+import SystemPackage
+
+/// Where an index lives: `indexes/NAME/`.
+///
+/// | name | content |
+/// |---|---|
+/// | `catalog.sqlite` | articles, passages, full-text index, and which segments are live |
+/// | `segments/NNNNNN.hnsw` | vectors; immutable |
+/// | `encoder.json` | which model answers queries here |
+/// | `writer.lock` | held by the one process that writes |
+public struct IndexDirectory: Hashable, Sendable {
+    /// The directory that holds all indexes.
+    public let root: FilePath
+    public let name: String
+
+    /// - Parameter name: 1 to 64 letters, digits, `-`, `_` and `.`, not starting with a dot.
+    /// - Throws: `invalidRequest` for any other name.
+    public init(root: FilePath, name: String) throws {
+        let allowed = name.unicodeScalars.allSatisfy {
+            ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0) || "-_.".unicodeScalars.contains($0)
+        }
+        guard allowed, (1...64).contains(name.utf8.count), !name.hasPrefix(".") else {
+            throw KindredError(
+                .invalidRequest,
+                "\"\(name.prefix(80))\" cannot name an index; use 1 to 64 letters, digits, '-', '_' and '.', "
+                    + "not starting with a dot")
+        }
+        self.root = root
+        self.name = name
+    }
+
+    package var path: FilePath { root.appending(name) }
+    package var catalog: FilePath { path.appending("catalog.sqlite") }
+    package var segments: FilePath { path.appending("segments") }
+    package var encoder: FilePath { path.appending("encoder.json") }
+    package var lock: FilePath { path.appending("writer.lock") }
+
+    /// Whether there is an index of this name.
+    public var exists: Bool {
+        FileManager.default.fileExists(atPath: encoder.string)
+            && FileManager.default.fileExists(atPath: catalog.string)
+    }
+
+    /// The indexes below `root`, by name; none where the directory is missing.
+    public static func all(in root: FilePath) -> [IndexDirectory] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: root.string)) ?? []
+        return names.sorted().compactMap { try? IndexDirectory(root: root, name: $0) }.filter(\.exists)
+    }
+
+    /// The index called `name`, or the only one there is.
+    /// - Throws: `notFound` where there is none of the name; `invalidRequest` where a name is needed.
+    public static func find(_ name: String?, in root: FilePath) throws -> IndexDirectory {
+        let all = all(in: root)
+        let names = all.map(\.name).joined(separator: ", ")
+        if let name {
+            let directory = try IndexDirectory(root: root, name: name)
+            if directory.exists { return directory }
+            let known = all.isEmpty ? "there are none yet; make one with 'kindred index DUMP'" : "there are: \(names)"
+            throw KindredError(.notFound, "no index \"\(name)\" in \(root); \(known)")
+        }
+        guard let only = all.first else {
+            throw KindredError(.notFound, "no index in \(root); make one with 'kindred index DUMP'")
+        }
+        guard all.count == 1 else {
+            throw KindredError(.invalidRequest, "there are several indexes; name one with --index: \(names)")
+        }
+        return only
+    }
+
+    /// Makes the directories where they are missing.
+    package func create() throws {
+        do {
+            try FileManager.default.createDirectory(atPath: segments.string, withIntermediateDirectories: true)
+        } catch {
+            throw KindredError(
+                .cannotCreate, "cannot make the index's directory; check the path, its owner and free space",
+                at: .init(path: path.string), cause: error)
+        }
+    }
+
+    /// Takes the right to write, for as long as the value is held.
+    package func lockForWriting() throws -> FileLock {
+        try FileLock(
+            lock, busy: "another process is writing the index \"\(name)\"; wait for it to end, then run this again")
+    }
+
+    /// Bytes on disk of every file below the directory, by part.
+    package func bytesOnDisk() -> (catalog: Int, segments: Int, other: Int) {
+        var bytes = (catalog: 0, segments: 0, other: 0)
+        let files = FileManager.default.enumerator(atPath: path.string)
+        while let file = files?.nextObject() as? String {
+            let attributes = try? FileManager.default.attributesOfItem(atPath: path.appending(file).string)
+            guard attributes?[.type] as? FileAttributeType == .typeRegular else { continue }
+            let size = (attributes?[.size] as? Int) ?? 0
+            if file.hasPrefix("catalog.sqlite") {
+                bytes.catalog += size
+            } else if file.hasPrefix("segments/") {
+                bytes.segments += size
+            } else {
+                bytes.other += size
+            }
+        }
+        return bytes
+    }
+}

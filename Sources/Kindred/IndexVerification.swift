@@ -1,0 +1,80 @@
+import Foundation
+import KindredIndex
+import KindredStore
+import KindredSystem
+import SystemPackage
+
+/// What a check of a whole index found.
+public struct IndexVerification: Sendable {
+    public let name: String
+    /// What is wrong, a line each; empty where every checksum and every invariant holds.
+    public let problems: [String]
+    public let articles: Int
+    public let passages: Int
+    public let segments: Int
+    /// Vectors in all segments, those of deleted passages included.
+    public let vectors: Int
+
+    /// Checks the catalogue (pages, foreign keys, texts, full-text index), every block and link of every segment,
+    /// that all segments are of the index's encoder, and that each passage has exactly one vector.
+    ///
+    /// - Throws: `notFound`, `incompatible`, `inputOutput`; what is damaged is in `problems` instead.
+    public init(_ directory: IndexDirectory) throws {
+        // A writer that commits in between would look like damage; it is kept out while this reads.
+        let lock = try directory.lockForWriting()
+        defer { withExtendedLifetime(lock) {} }
+        name = directory.name
+        let reference = try EncoderReference(reading: directory.encoder)
+        let catalog = try Catalog(path: directory.catalog, access: .read)
+        var problems = try catalog.problems()
+        let (records, _) = try catalog.segmentsAndDeletions()
+        var seen: Set<Int64> = []
+        var vectors = 0
+        for record in records {
+            do {
+                let ids = try Self.checked(record, reference: reference, directory)
+                vectors += ids.count
+                for id in ids where !seen.insert(id).inserted {
+                    problems.append("\(record.file): passage \(id) has a second vector")
+                }
+            } catch let error as KindredError {
+                problems.append(error.description)
+            }
+        }
+        let (passages, deletions) = try catalog.passageAndDeletionIDs()
+        let missing = passages.subtracting(seen).count
+        if missing > 0 { problems.append("segments: \(missing) passages have no vector") }
+        let unknown = seen.subtracting(passages).subtracting(deletions).count
+        if unknown > 0 { problems.append("segments: \(unknown) vectors have no passage") }
+        let live = Set(records.map(\.file))
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: directory.segments.string)) ?? []
+        strayFiles = files.filter { !live.contains($0) }.sorted()
+        articles = try catalog.counts().articles
+        self.passages = passages.count
+        self.vectors = vectors
+        segments = records.count
+        self.problems = problems
+    }
+
+    /// Files that a killed run left and the next one removes; no damage.
+    public let strayFiles: [String]
+
+    private static func checked(
+        _ record: SegmentRecord, reference: EncoderReference, _ directory: IndexDirectory
+    ) throws -> [Int64] {
+        let location = KindredError.Location(path: directory.segments.appending(record.file).string)
+        guard record.fingerprint == reference.fingerprint else {
+            throw KindredError(.incompatible, "is of encoder \(record.fingerprint.prefix(12))", at: location)
+        }
+        let segment = try Segment(
+            path: directory.segments.appending(record.file),
+            fingerprint: SegmentStore.bytes(ofFingerprint: record.fingerprint))
+        try segment.verify()
+        guard segment.count == record.count, segment.dimensions == reference.dimensions else {
+            throw KindredError(
+                .invalidData, "holds \(segment.count) vectors of \(segment.dimensions) dimensions, not "
+                    + "\(record.count) of \(reference.dimensions)", at: location)
+        }
+        return segment.ids
+    }
+}

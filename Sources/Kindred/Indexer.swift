@@ -1,0 +1,245 @@
+import Crypto
+import Foundation
+import KindredEncoder
+import KindredIndex
+import KindredStore
+import KindredSystem
+import KindredTensors
+import KindredWikipedia
+import SystemPackage
+
+/// Reads a dump into an index: dump → passages → vectors → segments.
+///
+/// Work is committed in batches of about `passagesPerCommit` passages, each an immutable segment file and one
+/// transaction. A run that was killed loses at most one batch; running it again skips what is there already, and
+/// because batches are cut by count and not by time, it ends with the same index as a run that was not killed.
+public struct Indexer {
+    /// Tokens of a passage, its title and headings included.
+    public static let tokensPerPassage = 160
+    static let passagesPerCommit = 1024
+    /// Passages encoded between two looks at whether to stop.
+    static let passagesPerStep = 128
+
+    private let directory: IndexDirectory
+    private let model: String
+    private let encoder: TextEncoder
+
+    /// - Parameter model: a model directory; nil for the index's own encoder, or the embedded one for a new index.
+    /// - Throws: `notFound` for a missing model, `invalidData` for a damaged one, `incompatible` for one that is not
+    ///   the index's.
+    public init(_ directory: IndexDirectory, model: String? = nil) throws {
+        self.directory = directory
+        let named = model.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+        guard FileManager.default.fileExists(atPath: directory.encoder.string) else {
+            self.model = named ?? EncoderReference.embeddedModel
+            encoder = try TextEncoder(directory: EncoderReference.directory(of: self.model))
+            return
+        }
+        let reference = try EncoderReference(reading: directory.encoder)
+        self.model = reference.model
+        if let named {
+            encoder = try TextEncoder(directory: FilePath(named))
+            guard encoder.fingerprint == reference.fingerprint else {
+                throw KindredError(
+                    .incompatible,
+                    "the index \"\(directory.name)\" was written by encoder \(reference.fingerprint.prefix(12)), and "
+                        + "\(named) is \(encoder.fingerprint.prefix(12)); index into another name with --index")
+            }
+        } else {
+            encoder = try reference.open(index: directory.name)
+        }
+    }
+
+    /// Indexes a dump, "-" for standard input.
+    ///
+    /// - Parameters:
+    ///   - shouldStop: asked often; once it says true, what is encoded is committed and the run ends.
+    ///   - progress: told after each step.
+    /// - Returns: what was done. A dump that ends in the middle or is malformed at some place is indexed up to there:
+    ///   the error is in the report.
+    /// - Throws: `notFound` and `invalidData` before anything is written; `busy`; `inputOutput`.
+    public func index(
+        dump path: String, shouldStop: () -> Bool = { false }, progress: (IndexingProgress) -> Void = { _ in }
+    ) throws -> IndexingReport {
+        let source = try DumpSource(path: path)
+        if directory.exists {
+            // Only a look: whoever finds nothing to do must not need the lock.
+            let catalog = try Catalog(path: directory.catalog, access: .read)
+            if let known = try source.completeRecord(in: catalog) { return IndexingReport(nothingToDo: known) }
+        }
+        // The first page is read before anything is made, so that a file that is no dump leaves no trace.
+        let reader = try DumpReader(path: path)
+        let first = try reader.next()
+
+        try directory.create()
+        let lock = try directory.lockForWriting()
+        defer { withExtendedLifetime(lock) {} }
+        if !FileManager.default.fileExists(atPath: directory.encoder.string) {
+            try EncoderReference(model: model, encoder: encoder).write(to: directory.encoder)
+        }
+        let catalog = try Catalog(path: directory.catalog, access: .create)
+        let segments = try SegmentStore(directory, catalog: catalog, encoder: encoder)
+        try segments.sweep()
+
+        var run = IndexingRun(
+            encoder: encoder, catalog: catalog, segments: segments, reader: reader, progress: progress)
+        try run.index(startingAt: first, shouldStop: shouldStop)
+        try source.record(run.counts, complete: run.report.isComplete, in: catalog)
+        return run.report
+    }
+}
+
+/// One run of an `Indexer`: the batch that is being gathered, and what was counted.
+private struct IndexingRun {
+    let encoder: TextEncoder
+    let catalog: Catalog
+    let segments: SegmentStore
+    let reader: DumpReader
+    let progress: (IndexingProgress) -> Void
+    let cutter: PassageCutter
+    let started = ContinuousClock.now
+
+    var report = IndexingReport()
+    var counts = SourceCounts()
+    /// Articles that are read but not committed, whether each is new, and all their passages' texts as the encoder
+    /// sees them.
+    var articles: [NewArticle] = []
+    var isNew: [Bool] = []
+    var texts: [String] = []
+
+    init(
+        encoder: TextEncoder, catalog: Catalog, segments: SegmentStore, reader: DumpReader,
+        progress: @escaping (IndexingProgress) -> Void
+    ) {
+        self.encoder = encoder
+        self.catalog = catalog
+        self.segments = segments
+        self.reader = reader
+        self.progress = progress
+        cutter = PassageCutter(budget: Indexer.tokensPerPassage) { encoder.tokenCount($0) }
+    }
+
+    mutating func index(startingAt first: DumpPage?, shouldStop: () -> Bool) throws {
+        var page = first
+        while let current = page {
+            if shouldStop() { report.stopped = true }
+            if report.stopped { break }
+            try take(current)
+            if texts.count >= Indexer.passagesPerCommit { try commit(shouldStop: shouldStop) }
+            do {
+                page = try reader.next()
+            } catch let error as KindredError {
+                report.failure = error
+                break
+            }
+        }
+        try commit(shouldStop: report.stopped ? { true } : shouldStop)
+        report.seconds = (ContinuousClock.now - started) / .seconds(1)
+    }
+
+    /// Counts a page, and cuts it into passages where it is a new or changed article.
+    private mutating func take(_ page: DumpPage) throws {
+        counts.pages += 1
+        defer { report.counts = counts }
+        if page.redirectTarget != nil {
+            counts.redirects += 1
+            return
+        }
+        guard page.namespace == 0 else {
+            counts.otherNamespaces += 1
+            return
+        }
+        guard page.model == nil || page.model == "wikitext" else {
+            counts.otherModels += 1
+            return
+        }
+        let digest = Array(SHA256.hash(data: Data("\(page.title)\u{0}\(page.text)".utf8)).prefix(16))
+        let known = try catalog.article(wiki: reader.site.identity, sourceID: page.id)
+        if known?.digest == digest {
+            report.unchanged += 1
+            counts.articles += 1
+            return
+        }
+        let article = Article(title: page.title, wikitext: page.text)
+        let passages = cutter.passages(of: article)
+        if passages.isEmpty && known == nil {
+            counts.empty += 1
+            return
+        }
+        let text = Array(article.text.utf8)
+        isNew.append(known == nil)
+        articles.append(
+            NewArticle(
+                sourceID: page.id, title: page.title, url: reader.url(of: page), revision: page.revision,
+                digest: digest, text: article.text,
+                passages: passages.map { NewPassage(id: 0, sectionPath: $0.sectionPath, range: $0.range) }))
+        texts += passages.map {
+            Passage.encodedText(
+                title: page.title, sectionPath: $0.sectionPath, body: String(decoding: text[$0.range], as: UTF8.self))
+        }
+    }
+
+    /// Encodes what was gathered, writes its segment and commits both. When asked to stop on the way, commits the
+    /// articles whose passages are all encoded.
+    private mutating func commit(shouldStop: () -> Bool) throws {
+        guard !articles.isEmpty else { return }
+        var encoded: [Matrix] = []
+        var done = 0
+        while done < texts.count {
+            let end = min(done + Indexer.passagesPerStep, texts.count)
+            encoded.append(try encoder.encode(Array(texts[done..<end])))
+            done = end
+            report.passages += encoded.last!.rows
+            tell()
+            if done < texts.count, shouldStop() {
+                report.stopped = true
+                break
+            }
+        }
+        report.passages -= dropArticles(beyond: done)
+        var next = try catalog.nextPassageID()
+        for article in articles.indices {
+            for passage in articles[article].passages.indices {
+                articles[article].passages[passage].id = next
+                next += 1
+            }
+        }
+        let ids = articles.flatMap { $0.passages.map(\.id) }
+        if !articles.isEmpty {
+            let file = try segments.write(Matrix(stacking: encoded, rows: ids.count), ids: ids)
+            try catalog.commit(
+                site: SiteRecord(reader.site), articles: articles,
+                segment: file.map { ($0, encoder.fingerprint, ids.count) })
+        }
+        counts.articles += articles.count
+        counts.passages += ids.count
+        report.counts = counts
+        report.added += zip(articles, isNew).count { $0.1 }
+        report.changed += zip(articles, isNew).count { !$0.1 }
+        articles.removeAll(keepingCapacity: true)
+        isNew.removeAll(keepingCapacity: true)
+        texts.removeAll(keepingCapacity: true)
+        if !report.stopped { try segments.mergeTiers(shouldStop: shouldStop) }
+    }
+
+    /// Gives up the articles that are not wholly among the first `done` passages; says how many encoded passages
+    /// were given up with them. They are read again by the next run.
+    private mutating func dropArticles(beyond done: Int) -> Int {
+        var kept = 0
+        var passages = 0
+        for article in articles {
+            guard passages + article.passages.count <= done else { break }
+            passages += article.passages.count
+            kept += 1
+        }
+        articles.removeSubrange(kept...)
+        return done - passages
+    }
+
+    private func tell() {
+        progress(
+            IndexingProgress(
+                counts: counts, passages: report.passages, bytesRead: reader.bytesRead,
+                totalBytes: reader.totalBytes, seconds: (ContinuousClock.now - started) / .seconds(1)))
+    }
+}

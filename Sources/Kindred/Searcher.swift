@@ -1,0 +1,201 @@
+import Foundation
+import KindredEncoder
+import KindredIndex
+import KindredStore
+import KindredSystem
+import SystemPackage
+
+/// How passages are found.
+public enum SearchMode: String, CaseIterable, Sendable {
+    /// Semantic and keyword results joined by reciprocal rank.
+    case hybrid
+    /// By the cosine of the query's and the passage's vectors.
+    case semantic
+    /// By BM25 over the words.
+    case keyword
+}
+
+/// A passage that answers a query.
+public struct SearchHit: Sendable {
+    /// From 1.
+    public let rank: Int
+    /// Larger is better; of the mode's own kind: reciprocal rank sum, cosine, or BM25.
+    public let score: Double
+    public let title: String
+    /// The headings above the passage, outermost first.
+    public let sectionPath: [String]
+    public let url: String
+    public let articleID: Int64
+    public let passageID: Int64
+    public let text: String
+}
+
+/// The answers to a query.
+public struct SearchResults: Sendable {
+    public let query: String
+    public let mode: SearchMode
+    public let hits: [SearchHit]
+    public let milliseconds: Double
+}
+
+/// Answers queries from one index. Sees what a writer commits meanwhile; safe to use from several threads.
+public final class Searcher: @unchecked Sendable {
+    /// Characters of a query, at most: far more than a question has, and cheap to encode.
+    public static let maximumQueryLength = 10_000
+    /// Results of each kind that are joined in hybrid mode.
+    static let candidates = 100
+    /// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009, §2).
+    static let fusionConstant = 60.0
+
+    public let directory: IndexDirectory
+    private let catalog: Catalog
+    private let reference: EncoderReference
+
+    // Opened on first use and renewed when a writer has committed; guarded by `lock`.
+    private let lock = NSLock()
+    private var encoder: TextEncoder?
+    private var snapshot: Snapshot?
+
+    private struct Snapshot {
+        let generation: Catalog.Generation
+        let segments: [Segment]
+        let deletions: Set<Int64>
+    }
+
+    /// - Throws: `notFound`, `invalidData`, `incompatible`.
+    public init(_ directory: IndexDirectory) throws {
+        self.directory = directory
+        reference = try EncoderReference(reading: directory.encoder)
+        catalog = try Catalog(path: directory.catalog, access: .read)
+    }
+
+    /// Loads the encoder and maps the segments now, so that the first query does not pay for it.
+    /// - Throws: `incompatible` where the model is not the one that wrote the index.
+    public func prepare() throws {
+        _ = try preparedEncoder()
+        _ = try currentSnapshot()
+    }
+
+    /// The `limit` best passages for `query`.
+    ///
+    /// - Parameter efSearch: candidates kept while walking the graph; nil for the index's default.
+    /// - Throws: `invalidRequest` for a query without any letter or digit, or of more than `maximumQueryLength`
+    ///   characters.
+    public func search(
+        _ query: String, mode: SearchMode = .hybrid, limit: Int = 10, efSearch: Int? = nil
+    ) throws -> SearchResults {
+        let started = ContinuousClock.now
+        let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
+        try Self.check(query, limit: limit)
+        let depth = max(limit, mode == .hybrid ? Self.candidates : 0)
+        let ranked: [(id: Int64, score: Double)]
+        switch mode {
+        case .semantic: ranked = try semantic(query, limit: depth, efSearch: efSearch)
+        case .keyword: ranked = try catalog.keywordSearch(query, limit: depth)
+        case .hybrid:
+            ranked = Self.fuse([
+                try semantic(query, limit: depth, efSearch: efSearch),
+                try catalog.keywordSearch(query, limit: depth),
+            ])
+        }
+        let best = ranked.prefix(limit)
+        let passages = try catalog.passages(best.map(\.id))
+        let hits = best.compactMap { id, score in passages[id].map { ($0, score) } }
+            .enumerated().map { index, found in
+                SearchHit(
+                    rank: index + 1, score: found.1, title: found.0.title, sectionPath: found.0.sectionPath,
+                    url: found.0.url, articleID: found.0.articleID, passageID: found.0.id, text: found.0.text)
+            }
+        let elapsed = (ContinuousClock.now - started) / .milliseconds(1)
+        return SearchResults(query: query, mode: mode, hits: hits, milliseconds: elapsed)
+    }
+
+    /// The article that a hit is from, with the hit's range in it (UTF-8 bytes).
+    public func article(of hit: SearchHit) throws -> (text: String, passage: Range<Int>) {
+        let article = try catalog.article(hit.articleID)
+        guard let passage = article.passages.first(where: { $0.id == hit.passageID }) else {
+            throw KindredError(.notFound, "the article \"\(hit.title)\" has changed since; search again")
+        }
+        return (article.text, passage.range)
+    }
+
+    // MARK: Pieces
+
+    private static func check(_ query: String, limit: Int) throws {
+        guard query.contains(where: { $0.isLetter || $0.isNumber || $0.isSymbol }) else {
+            throw KindredError(.invalidRequest, "the query is empty; write what you want to find")
+        }
+        guard query.count <= maximumQueryLength else {
+            throw KindredError(
+                .invalidRequest,
+                "the query has \(query.count) characters and may have \(maximumQueryLength); ask with less text")
+        }
+        guard (1...1000).contains(limit) else {
+            throw KindredError(.invalidRequest, "the number of results must be 1 to 1000, not \(limit)")
+        }
+    }
+
+    private func semantic(_ query: String, limit: Int, efSearch: Int?) throws -> [(id: Int64, score: Double)] {
+        let vector = try preparedEncoder().encode([query], threads: 1).row(0)
+        let snapshot = try currentSnapshot()
+        let deletions = snapshot.deletions
+        let accepts: (@Sendable (Int64) -> Bool)? = deletions.isEmpty ? nil : { !deletions.contains($0) }
+        let efSearch = max(efSearch ?? Segment.defaultEfSearch, limit)
+        var found: [Neighbor] = []
+        for segment in snapshot.segments {
+            found += try segment.search(vector, k: limit, efSearch: efSearch, where: accepts)
+        }
+        return found.sorted { ($1.score, $0.id) < ($0.score, $1.id) }.prefix(limit).map { ($0.id, Double($0.score)) }
+    }
+
+    /// Reciprocal rank fusion: the sum of 1 / (60 + rank) over the lists that hold the passage.
+    static func fuse(_ lists: [[(id: Int64, score: Double)]]) -> [(id: Int64, score: Double)] {
+        var scores: [Int64: Double] = [:]
+        for list in lists {
+            for (index, entry) in list.enumerated() {
+                scores[entry.id, default: 0] += 1 / (fusionConstant + Double(index + 1))
+            }
+        }
+        return scores.map { (id: $0.key, score: $0.value) }.sorted { ($1.score, $0.id) < ($0.score, $1.id) }
+    }
+
+    private func preparedEncoder() throws -> TextEncoder {
+        try lock.withLock {
+            if let encoder { return encoder }
+            let opened = try reference.open(index: directory.name)
+            encoder = opened
+            return opened
+        }
+    }
+
+    /// The live segments, mapped. A writer may merge and remove files between the look at the catalogue and the
+    /// mapping; then the catalogue has moved on, and a second look finds the new ones.
+    private func currentSnapshot() throws -> Snapshot {
+        try lock.withLock {
+            var attempts = 0
+            while true {
+                let generation = try catalog.generation()
+                if let snapshot, snapshot.generation == generation { return snapshot }
+                do {
+                    let opened = try open(generation)
+                    snapshot = opened
+                    return opened
+                } catch let error as KindredError where error.code == .notFound && attempts < 5 {
+                    attempts += 1
+                }
+            }
+        }
+    }
+
+    private func open(_ generation: Catalog.Generation) throws -> Snapshot {
+        let (records, deletions) = try catalog.segmentsAndDeletions()
+        let known = Dictionary(
+            (snapshot?.segments ?? []).map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+        let fingerprint = try SegmentStore.bytes(ofFingerprint: reference.fingerprint)
+        let segments = try records.map { record in
+            let path = directory.segments.appending(record.file)
+            return try known[path] ?? Segment(path: path, fingerprint: fingerprint)
+        }
+        return Snapshot(generation: generation, segments: segments, deletions: deletions)
+    }
+}

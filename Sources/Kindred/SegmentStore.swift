@@ -1,0 +1,109 @@
+import Foundation
+import KindredEncoder
+import KindredIndex
+import KindredStore
+import KindredSystem
+import KindredTensors
+import SystemPackage
+
+/// The segment files of one index, as its writer sees them.
+struct SegmentStore {
+    /// As many segments of one tier are merged into one of the next.
+    private static let segmentsPerMerge = 4
+    /// No merge makes a larger segment: it bounds the memory of a merge (about 0.5 KB a vector), and so of indexing.
+    static let maximumMergedVectors = 65_536
+
+    private let directory: IndexDirectory
+    private let catalog: Catalog
+    private let fingerprint: String
+    private let fingerprintBytes: [UInt8]
+
+    init(_ directory: IndexDirectory, catalog: Catalog, encoder: TextEncoder) throws {
+        self.directory = directory
+        self.catalog = catalog
+        fingerprint = encoder.fingerprint
+        fingerprintBytes = try Self.bytes(ofFingerprint: encoder.fingerprint)
+    }
+
+    /// The 32 bytes of a hex SHA-256.
+    static func bytes(ofFingerprint hex: String) throws -> [UInt8] {
+        let digits = Array(hex.utf8)
+        let bytes = stride(from: 0, to: digits.count - 1, by: 2).compactMap {
+            UInt8(String(decoding: digits[$0...$0 + 1], as: UTF8.self), radix: 16)
+        }
+        guard bytes.count == 32, digits.count == 64 else {
+            throw KindredError(.invalidData, "\"\(hex.prefix(80))\" is no SHA-256; encoder.json is damaged")
+        }
+        return bytes
+    }
+
+    /// Removes what a killed run left: files that the catalogue does not name.
+    func sweep() throws {
+        let live = try Set(catalog.segmentsAndDeletions().segments.map(\.file))
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: directory.segments.string)) ?? []
+        for file in files where !live.contains(file) {
+            try? FileManager.default.removeItem(atPath: directory.segments.appending(file).string)
+        }
+    }
+
+    /// Writes the vectors of a batch durably; the caller commits the file's name.
+    /// - Returns: the file's name; nil where there is no vector.
+    func write(_ vectors: Matrix, ids: [Int64]) throws -> String? {
+        guard !ids.isEmpty else { return nil }
+        let file = try nextFile()
+        try SegmentWriter.write(
+            vectors: vectors, ids: ids, fingerprint: fingerprintBytes, to: directory.segments.appending(file))
+        return file
+    }
+
+    /// Merges small segments of one size into larger ones, until no tier has `segmentsPerMerge` of them.
+    ///
+    /// Which segments are merged depends on their sizes alone, so that an index is the same however often the run
+    /// that made it was killed.
+    func mergeTiers(shouldStop: () -> Bool) throws {
+        while !shouldStop() {
+            let (live, deletions) = try catalog.segmentsAndDeletions()
+            let tiers = Dictionary(grouping: live) { Self.tier($0.count) }
+            let full = tiers.filter { $0.value.count >= Self.segmentsPerMerge }.min { $0.key < $1.key }
+            guard let full else { return }
+            let chosen = Array(full.value.prefix(Self.segmentsPerMerge))
+            guard chosen.reduce(0, { $0 + $1.count }) <= Self.maximumMergedVectors else { return }
+            try merge(chosen, deletions: deletions)
+        }
+    }
+
+    /// 0 for a segment of one batch, one more for each fourfold size.
+    private static func tier(_ count: Int) -> Int {
+        var tier = 0
+        var limit = Indexer.passagesPerCommit * 2
+        while count >= limit {
+            tier += 1
+            limit *= segmentsPerMerge
+        }
+        return tier
+    }
+
+    private func merge(_ records: [SegmentRecord], deletions: Set<Int64>) throws {
+        let segments = try records.map { record in
+            try Segment(path: directory.segments.appending(record.file), fingerprint: fingerprintBytes)
+        }
+        let held = segments.flatMap { segment in segment.ids.filter(deletions.contains) }
+        let live = segments.reduce(0) { $0 + $1.count } - held.count
+        var merged: (file: String, fingerprint: String, count: Int)?
+        if live > 0 {
+            let file = try nextFile()
+            try SegmentWriter.merge(
+                segments, dropping: { deletions.contains($0) }, to: directory.segments.appending(file))
+            merged = (file, fingerprint, live)
+        }
+        try catalog.replace(records, by: merged, forgetting: held)
+        for record in records {
+            try? FileManager.default.removeItem(atPath: directory.segments.appending(record.file).string)
+        }
+    }
+
+    private func nextFile() throws -> String {
+        let number = String(try catalog.nextSegmentNumber())
+        return String(repeating: "0", count: max(0, 6 - number.count)) + number + ".hnsw"
+    }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Foundation
+import Kindred
+import SystemPackage
+
+/// The options that every subcommand has.
+struct IndexOptions: ParsableArguments {
+    @Option(
+        name: .customLong("indexes"),
+        help: ArgumentHelp(
+            "The directory that holds the indexes (default: $KINDRED_INDEXES, or 'indexes' here).",
+            valueName: "directory"))
+    var directory: String?
+
+    var root: FilePath {
+        let named = directory ?? ProcessInfo.processInfo.environment["KINDRED_INDEXES"]
+        guard let named, !named.isEmpty else { return "indexes" }
+        return FilePath(named)
+    }
+}
+
+extension SearchMode: ExpressibleByArgument {}
+
+/// Which passages are asked for, and how.
+struct SearchOptions: ParsableArguments {
+    @Option(name: .long, help: ArgumentHelp("The index to ask (default: the only one there is).", valueName: "name"))
+    var index: String?
+
+    @Option(name: .long, help: "How passages are found: hybrid, semantic or keyword.")
+    var mode: SearchMode = .hybrid
+
+    @Option(name: [.customShort("k"), .customLong("limit")], help: "How many passages to show, 1 to 1000.")
+    var limit = 10
+}

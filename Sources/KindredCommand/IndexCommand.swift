@@ -1,0 +1,155 @@
+import ArgumentParser
+import Foundation
+import Kindred
+import KindredSystem
+
+struct IndexCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "index",
+        abstract: "Read a Wikipedia dump into an index.",
+        discussion: """
+            The dump is a MediaWiki export: .xml.bz2 (pages-articles, single stream or multistream), .xml, .xml.gz, or
+            '-' for standard input. Work is committed as it goes: after Ctrl-C, a crash or a power cut, the same
+            command goes on where it was. A newer dump of the same wiki updates the index: articles that did not
+            change are not encoded again.
+            """)
+
+    @Argument(help: ArgumentHelp("The dump's path, '-' for standard input.", valueName: "dump"))
+    var dump: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The index's name (default: from the file's name).", valueName: "name"))
+    var index: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "A model directory in Hugging Face's layout (default: the index's own, or the embedded encoder).",
+            valueName: "directory"))
+    var encoder: String?
+
+    @Flag(name: .long, help: "Index the small sample that ships with Kindred.")
+    var sample = false
+
+    @Flag(name: .long, help: "Print the report as JSON.")
+    var json = false
+
+    @Flag(name: [.short, .long], help: "Show no progress.")
+    var quiet = false
+
+    @OptionGroup var indexes: IndexOptions
+
+    func validate() throws {
+        guard sample || dump != nil else { throw ValidationError("Name a dump, or --sample.") }
+        guard !(sample && dump != nil) else { throw ValidationError("Name a dump or --sample, not both.") }
+    }
+
+    func run() throws {
+        let path = try sample ? Resources.sampleDump().string : dump!
+        let directory = try IndexDirectory(root: indexes.root, name: index ?? Self.name(for: path))
+        // A missing dump is told before a second is spent on loading the encoder.
+        if path != "-", !FileManager.default.fileExists(atPath: path) {
+            throw KindredError(.notFound, "no such file; check the path", at: .init(path: path))
+        }
+        let indexer = try Indexer(directory, model: encoder)
+        let progress = Progress(label: "Indexing \(directory.name)", unit: "passages", quiet: quiet)
+        let report = try indexer.index(
+            dump: path, shouldStop: { Interrupts.requested },
+            progress: { now in
+                let fraction = now.totalBytes.map { $0 == 0 ? 1 : Double(now.bytesRead) / Double($0) }
+                progress.update(
+                    done: Double(now.passages), fraction: fraction, detail: "\(Format.count(now.pages)) pages")
+            })
+        progress.finish()
+        let status = try? IndexStatus(directory)
+        if json {
+            try CommandOutput.json(IndexingOutput(index: directory.name, report: report, status: status))
+        } else {
+            Self.print(report, directory: directory, status: status)
+        }
+        if let failure = report.failure { throw failure }
+        if report.stopped { throw ExitCode(130) }
+    }
+
+    /// "enwiki-20240101-pages-articles.xml.bz2" → "enwiki-20240101".
+    static func name(for path: String) -> String {
+        guard path != "-" else { return "stdin" }
+        var name = (path as NSString).lastPathComponent
+        for suffix in [".bz2", ".gz", ".xml"] where name.hasSuffix(suffix) { name.removeLast(suffix.count) }
+        if let range = name.range(of: "-pages-articles") { name = String(name[..<range.lowerBound]) }
+        if name.hasSuffix("-latest") { name.removeLast("-latest".count) }
+        let kept = name.unicodeScalars.map { scalar in
+            let keeps = scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+            return keeps || "-_.".unicodeScalars.contains(scalar) ? Character(scalar) : "-"
+        }
+        let trimmed = String(String(kept).drop { $0 == "." }.prefix(64))
+        return trimmed.isEmpty ? "dump" : trimmed
+    }
+
+    private static func print(_ report: IndexingReport, directory: IndexDirectory, status: IndexStatus?) {
+        let style = Style(for: .standardOutput)
+        if report.alreadyComplete {
+            CommandOutput.line(
+                "\(style.bold(directory.name)): nothing to do; the dump was indexed before and has not changed")
+        } else if report.added + report.changed == 0, report.failure == nil, !report.stopped {
+            CommandOutput.line("\(style.bold(directory.name)): nothing to do; every article is indexed already")
+        }
+        var skipped = ["\(Format.count(report.redirects)) redirects"]
+        if report.otherNamespaces > 0 { skipped.append("\(Format.count(report.otherNamespaces)) of other namespaces") }
+        if report.otherModels > 0 { skipped.append("\(Format.count(report.otherModels)) not wikitext") }
+        if report.empty > 0 { skipped.append("\(Format.count(report.empty)) without prose") }
+        CommandOutput.line("  pages      \(Format.count(report.pages)), not indexed: \(skipped.joined(separator: ", "))")
+        if !report.alreadyComplete {
+            CommandOutput.line(
+                "  articles   \(Format.count(report.added)) new, \(Format.count(report.changed)) changed, "
+                    + "\(Format.count(report.unchanged)) unchanged")
+            let rate = report.seconds > 0 ? Double(report.passages) / report.seconds : 0
+            CommandOutput.line(
+                "  passages   \(Format.count(report.passages)) encoded in \(Format.duration(report.seconds)) "
+                    + "(\(Format.rate(rate, unit: "passages")))")
+        }
+        if let status {
+            CommandOutput.line(
+                "  index      \(Format.count(status.articles)) articles, \(Format.count(status.passages)) passages, "
+                    + "\(Format.bytes(status.totalBytes)) on disk")
+        }
+        if report.stopped {
+            CommandOutput.line("Stopped; what is listed is safe. The same command goes on from here.")
+        }
+    }
+}
+
+/// The report of `kindred index --json`.
+private struct IndexingOutput: Encodable {
+    let index: String
+    let pages, redirects, other_namespaces, other_models, without_prose: Int
+    let articles_new, articles_changed, articles_unchanged: Int
+    let articles, passages: Int?
+    let passages_encoded: Int
+    let seconds, passages_per_second: Double
+    let bytes: Int?
+    let nothing_to_do, stopped: Bool
+    let error: String?
+
+    init(index: String, report: IndexingReport, status: IndexStatus?) {
+        self.index = index
+        pages = report.pages
+        redirects = report.redirects
+        other_namespaces = report.otherNamespaces
+        other_models = report.otherModels
+        without_prose = report.empty
+        articles_new = report.added
+        articles_changed = report.changed
+        articles_unchanged = report.unchanged
+        articles = status?.articles
+        passages = status?.passages
+        passages_encoded = report.passages
+        seconds = report.seconds
+        passages_per_second = report.seconds > 0 ? Double(report.passages) / report.seconds : 0
+        bytes = status?.totalBytes
+        nothing_to_do = report.added + report.changed == 0 && report.failure == nil && !report.stopped
+        stopped = report.stopped
+        error = report.failure?.description
+    }
+}

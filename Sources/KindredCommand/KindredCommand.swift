@@ -1,0 +1,55 @@
+import ArgumentParser
+import Kindred
+import KindredSystem
+
+@main
+struct KindredCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kindred",
+        abstract: "Search your own documents by meaning, on your own machine.",
+        discussion: """
+            Kindred reads a Wikipedia dump, encodes its passages with a language model in this process, and answers
+            questions put in your own words. Nothing leaves the machine.
+
+              kindred index DUMP            read a dump into an index
+              kindred search "QUESTION"     ask once
+              kindred repl                  ask again and again
+
+            Exit codes: 0 done, 64 a request that makes no sense, 65 bad data, 66 a missing input, 69 something this
+            machine lacks, 73 an output that cannot be made, 74 reading or writing failed, 75 another process is
+            writing, 130 stopped by Ctrl-C.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            IndexCommand.self, SearchCommand.self, ReplCommand.self, StatusCommand.self, VerifyCommand.self,
+        ])
+
+    /// Runs the command line; every failure becomes one line on standard error and a stable exit code.
+    static func main() {
+        Interrupts.install()
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as KindredError {
+            CommandOutput.printError(error)
+            Self.exit(withError: ExitCode(error.exitCode))
+        } catch {
+            Self.exit(withError: error)
+        }
+    }
+}
+
+extension KindredError {
+    /// The exit code for this failure (BSD sysexits.h).
+    var exitCode: Int32 {
+        switch code {
+        case .invalidRequest: 64
+        case .invalidData, .incompatible: 65
+        case .notFound: 66
+        case .unavailable: 69
+        case .cannotCreate: 73
+        case .inputOutput: 74
+        case .busy: 75
+        }
+    }
+}

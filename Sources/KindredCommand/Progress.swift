@@ -1,0 +1,61 @@
+import Foundation
+import KindredSystem
+
+/// How far a long command is, on standard error: one live line on a terminal, a line every ten seconds elsewhere.
+final class Progress {
+    private let label: String
+    private let unit: String
+    private let quiet: Bool
+    private let isLive: Bool
+    private let started = ContinuousClock.now
+    private var lastShown: ContinuousClock.Instant?
+    private var isShowing = false
+
+    /// - Parameter unit: what is counted, in the plural.
+    init(label: String, unit: String, quiet: Bool) {
+        self.label = label
+        self.unit = unit
+        self.quiet = quiet
+        isLive = Terminal.isTerminal(.standardError)
+    }
+
+    /// - Parameters:
+    ///   - done: units so far.
+    ///   - fraction: of the whole, 0 to 1; nil where the end is not known.
+    func update(done: Double, fraction: Double?, detail: String) {
+        guard !quiet else { return }
+        let now = ContinuousClock.now
+        let interval: Duration = isLive ? .milliseconds(100) : .seconds(10)
+        guard now - (lastShown ?? (isLive ? started - interval : started)) >= interval else { return }
+        lastShown = now
+        let seconds = (now - started) / .seconds(1)
+        let text = Self.line(label, unit: unit, done: done, fraction: fraction, detail: detail, seconds: seconds)
+        if isLive {
+            // Cut to the width, so that the line never wraps and can be drawn over.
+            FileHandle.standardError.write(Data("\r\u{1B}[2K\(text.prefix(max(20, Terminal.columns - 1)))".utf8))
+            isShowing = true
+        } else {
+            CommandOutput.errorLine(text)
+        }
+    }
+
+    /// Takes the live line away.
+    func finish() {
+        if isShowing { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
+        isShowing = false
+    }
+
+    /// "Indexing enwiki: 41 %, 206 pages, 3,120 passages, 81.2 passages/s, 1 min 02 s left"
+    static func line(
+        _ label: String, unit: String, done: Double, fraction: Double?, detail: String, seconds: Double
+    ) -> String {
+        var parts: [String] = []
+        if let fraction { parts.append("\(Int(min(max(fraction, 0), 1) * 100)) %") }
+        parts += [detail, "\(Format.count(Int(done))) \(unit)"]
+        if seconds > 0 { parts.append(Format.rate(done / seconds, unit: unit)) }
+        if let fraction, fraction > 0.01, fraction < 1 {
+            parts.append("\(Format.duration(seconds / fraction * (1 - fraction))) left")
+        }
+        return "\(label): \(parts.joined(separator: ", "))"
+    }
+}

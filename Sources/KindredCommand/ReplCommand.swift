@@ -1,0 +1,167 @@
+import ArgumentParser
+import Foundation
+import Kindred
+import KindredSystem
+import SystemPackage
+
+struct ReplCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "repl", abstract: "Ask an index again and again, with the model kept warm.",
+        discussion: "Type a question, or :help. Ctrl-C clears the line, Ctrl-D ends.")
+
+    @OptionGroup var options: SearchOptions
+    @OptionGroup var indexes: IndexOptions
+
+    func run() throws {
+        let directory = try IndexDirectory.find(options.index, in: indexes.root)
+        var session = try ReplSession(
+            directory, root: indexes.root, mode: options.mode, limit: options.limit)
+        let editor = LineEditor(prompt: "\(directory.name)> ", history: Self.historyPath)
+        if Terminal.isTerminal(.standardOutput) {
+            CommandOutput.line("Kindred \(KindredCommand.configuration.version): ask \(directory.name), or :help.")
+        }
+        while true {
+            switch editor.next() {
+            case .end:
+                if Terminal.isTerminal(.standardOutput) { CommandOutput.line() }
+                return
+            case .interrupted: continue
+            case .line(let line):
+                let text = line.trimmingCharacters(in: .whitespacesAndNewlines)
+                if text.isEmpty { continue }
+                editor.remember(text)
+                if !session.take(text) { return }
+            }
+        }
+    }
+
+    private static var historyPath: FilePath? {
+        let environment = ProcessInfo.processInfo.environment
+        if let named = environment["KINDRED_HISTORY"] { return named.isEmpty ? nil : FilePath(named) }
+        return environment["HOME"].map { FilePath($0).appending(".kindred_history") }
+    }
+}
+
+/// A conversation with one index at a time.
+struct ReplSession {
+    private var directory: IndexDirectory
+    private let root: FilePath
+    private var searcher: Searcher
+    private var mode: SearchMode
+    private var limit: Int
+    private var last: SearchResults?
+
+    /// - Throws: `incompatible` and the like where the index cannot be searched.
+    init(_ directory: IndexDirectory, root: FilePath, mode: SearchMode, limit: Int) throws {
+        self.directory = directory
+        self.root = root
+        self.mode = mode
+        self.limit = limit
+        searcher = try Searcher(directory)
+        if mode != .keyword { try searcher.prepare() }
+    }
+
+    /// Answers a line; false for one that ends the session. What goes wrong is told, and the session goes on.
+    mutating func take(_ line: String) -> Bool {
+        do {
+            if line.hasPrefix(":") { return try command(line.dropFirst()) }
+            let results = try searcher.search(line, mode: mode, limit: limit)
+            last = results
+            ResultList(results).print()
+        } catch let error as KindredError {
+            CommandOutput.printError(error)
+        } catch {
+            CommandOutput.errorLine("error: \(error)")
+        }
+        return true
+    }
+
+    private mutating func command(_ text: Substring) throws -> Bool {
+        let words = text.split(separator: " ", maxSplits: 1).map(String.init)
+        let argument = words.count > 1 ? words[1].trimmingCharacters(in: .whitespaces) : nil
+        switch words.first ?? "" {
+        case "q", "quit", "exit": return false
+        case "help", "h", "?": CommandOutput.line(Self.help)
+        case "k": try setLimit(argument)
+        case "mode": try setMode(argument)
+        case "open", "o": try open(argument)
+        case "index": try setIndex(argument)
+        case "stats": StatusCommand.print(try IndexStatus(directory))
+        case let other: throw KindredError(.invalidRequest, "no command \":\(other.prefix(40))\"; :help lists them")
+        }
+        return true
+    }
+
+    private static let help = """
+        Type a question to search. Commands:
+          :k N            show N passages (now and from now on)
+          :mode MODE      hybrid, semantic or keyword
+          :open N         the whole passage N of the last answer, in its context
+          :index [NAME]   ask another index; without a name, list them
+          :stats          what this index holds
+          :help           this text
+          :quit           end (or Ctrl-D)
+        """
+
+    private mutating func setLimit(_ argument: String?) throws {
+        guard let argument else { return CommandOutput.line("k is \(limit)") }
+        guard let value = Int(argument), (1...1000).contains(value) else {
+            throw KindredError(.invalidRequest, ":k needs a number from 1 to 1000")
+        }
+        limit = value
+    }
+
+    private mutating func setMode(_ argument: String?) throws {
+        guard let argument else { return CommandOutput.line("mode is \(mode.rawValue)") }
+        guard let value = SearchMode(rawValue: argument) else {
+            throw KindredError(.invalidRequest, ":mode needs hybrid, semantic or keyword")
+        }
+        mode = value
+    }
+
+    private mutating func setIndex(_ argument: String?) throws {
+        guard let argument else {
+            for other in IndexDirectory.all(in: root) {
+                CommandOutput.line("\(other == directory ? "* " : "  ")\(other.name)")
+            }
+            return
+        }
+        let other = try IndexDirectory.find(argument, in: root)
+        let opened = try Searcher(other)
+        try opened.prepare()
+        (directory, searcher, last) = (other, opened, nil)
+        CommandOutput.line("asking \(other.name)")
+    }
+
+    /// Shows a hit's passage whole, with the paragraphs around it dimmed.
+    private func open(_ argument: String?) throws {
+        guard let last, !last.hits.isEmpty else { throw KindredError(.invalidRequest, "nothing to open; search first") }
+        guard let number = argument.flatMap(Int.init), let hit = last.hits.first(where: { $0.rank == number }) else {
+            throw KindredError(.invalidRequest, ":open needs a number from 1 to \(last.hits.count)")
+        }
+        let (text, passage) = try searcher.article(of: hit)
+        let bytes = Array(text.utf8)
+        let style = Style(for: .standardOutput)
+        CommandOutput.line(style.bold(Terminal.sanitized(([hit.title] + hit.sectionPath).joined(separator: " › "))))
+        CommandOutput.line(style.dim(Terminal.sanitized(hit.url)) + "\n")
+        let before = Self.context(bytes, passage.lowerBound, forward: false)
+        let after = Self.context(bytes, passage.upperBound, forward: true)
+        func shown(_ range: Range<Int>) -> String {
+            Terminal.sanitized(String(decoding: bytes[range], as: UTF8.self).trimmingCharacters(in: .newlines))
+        }
+        if !before.isEmpty { CommandOutput.line(style.dim("… " + shown(before)) + "\n") }
+        CommandOutput.line(shown(passage))
+        if !after.isEmpty { CommandOutput.line("\n" + style.dim(shown(after) + " …")) }
+    }
+
+    /// About 400 bytes of text on one side of a passage, from or to a space.
+    static func context(_ bytes: [UInt8], _ edge: Int, forward: Bool) -> Range<Int> {
+        var end = forward ? min(bytes.count, edge + 400) : max(0, edge - 400)
+        if forward {
+            while end < bytes.count, bytes[end] != 0x20, bytes[end] != 0x0A { end += 1 }
+            return edge..<end
+        }
+        while end > 0, bytes[end - 1] != 0x20, bytes[end - 1] != 0x0A { end -= 1 }
+        return end..<edge
+    }
+}

@@ -1,0 +1,66 @@
+import ArgumentParser
+import Foundation
+import Kindred
+import KindredSystem
+
+struct SearchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "search", abstract: "Answer a question from an index.")
+
+    @Argument(help: ArgumentHelp("The question, in your own words; '-' reads it from standard input."))
+    var query: [String]
+
+    @OptionGroup var options: SearchOptions
+    @OptionGroup var indexes: IndexOptions
+
+    @Flag(name: .long, help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        let text = query == ["-"] ? Self.standardInput() : query.joined(separator: " ")
+        let directory = try IndexDirectory.find(options.index, in: indexes.root)
+        let results = try Searcher(directory).search(text, mode: options.mode, limit: options.limit)
+        if json {
+            try CommandOutput.json(SearchOutput(results, index: directory.name))
+        } else {
+            ResultList(results).print()
+        }
+    }
+
+    private static func standardInput() -> String {
+        String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+    }
+}
+
+/// What `kindred search --json` prints.
+struct SearchOutput: Encodable {
+    struct Hit: Encodable {
+        let rank: Int
+        let score: Double
+        let title: String
+        let section: String
+        let url: String
+        let article_id: Int64
+        let passage_id: Int64
+        let text: String
+    }
+
+    let query: String
+    let index: String
+    let mode: String
+    let took_ms: Double
+    let hits: [Hit]
+
+    init(_ results: SearchResults, index: String) {
+        query = results.query
+        self.index = index
+        mode = results.mode.rawValue
+        took_ms = (results.milliseconds * 100).rounded() / 100
+        hits = results.hits.map { hit in
+            Hit(
+                rank: hit.rank, score: hit.score, title: hit.title,
+                section: hit.sectionPath.joined(separator: " › "), url: hit.url, article_id: hit.articleID,
+                passage_id: hit.passageID, text: hit.text)
+        }
+    }
+}

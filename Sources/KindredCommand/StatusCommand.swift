@@ -1,0 +1,73 @@
+import ArgumentParser
+import Kindred
+import KindredSystem
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Say which indexes there are and what they hold.")
+
+    @Argument(help: ArgumentHelp("An index's name (default: all).", valueName: "name"))
+    var name: String?
+
+    @Flag(name: .long, help: "Print one JSON object.")
+    var json = false
+
+    @OptionGroup var indexes: IndexOptions
+
+    func run() throws {
+        let directories =
+            try name.map { [try IndexDirectory.find($0, in: indexes.root)] } ?? IndexDirectory.all(in: indexes.root)
+        let all = try directories.map(IndexStatus.init)
+        if json { return try CommandOutput.json(StatusOutput(indexes: all.map(StatusOutput.Index.init))) }
+        if all.isEmpty {
+            CommandOutput.line("No index in \(indexes.root); make one with 'kindred index DUMP'.")
+        }
+        for status in all { Self.print(status) }
+    }
+
+    static func print(_ status: IndexStatus) {
+        let style = Style(for: .standardOutput)
+        CommandOutput.line(style.bold(status.name))
+        CommandOutput.line("  articles   \(Format.count(status.articles))")
+        CommandOutput.line("  passages   \(Format.count(status.passages))")
+        let deleted = status.deletedPassages > 0 ? ", \(Format.count(status.deletedPassages)) deleted passages" : ""
+        CommandOutput.line("  segments   \(Format.count(status.segments))\(deleted)")
+        CommandOutput.line(
+            "  encoder    \(Terminal.sanitized(status.model)), \(status.dimensions) dimensions, "
+                + "fingerprint \(status.fingerprint)")
+        CommandOutput.line(
+            "  on disk    \(Format.bytes(status.totalBytes)): catalogue \(Format.bytes(status.catalogBytes)) "
+                + "(texts \(Format.bytes(status.compressedTextBytes)), \(Format.bytes(status.textBytes)) plain), "
+                + "vectors \(Format.bytes(status.segmentBytes)), other \(Format.bytes(status.otherBytes))")
+    }
+}
+
+/// What `kindred status --json` prints.
+private struct StatusOutput: Encodable {
+    struct Index: Encodable {
+        struct Bytes: Encodable { let total, catalog, segments, other, texts_compressed, texts: Int }
+        struct Encoder: Encodable {
+            let model, fingerprint: String
+            let dimensions: Int
+        }
+        let name: String
+        let articles, passages, segments, deleted_passages: Int
+        let encoder: Encoder
+        let bytes: Bytes
+
+        init(_ status: IndexStatus) {
+            name = status.name
+            articles = status.articles
+            passages = status.passages
+            segments = status.segments
+            deleted_passages = status.deletedPassages
+            encoder = Encoder(
+                model: status.model, fingerprint: status.fingerprint, dimensions: status.dimensions)
+            bytes = Bytes(
+                total: status.totalBytes, catalog: status.catalogBytes, segments: status.segmentBytes,
+                other: status.otherBytes, texts_compressed: status.compressedTextBytes, texts: status.textBytes)
+        }
+    }
+
+    let indexes: [Index]
+}

@@ -1,0 +1,197 @@
+import Crypto
+import Foundation
+import KindredSystem
+import KindredTensors
+import KindredTokenizers
+import SystemPackage
+
+/// Texts → unit vectors, by a decoder used as an encoder (BehnamGhader et al. 2024, §2).
+package final class TextEncoder: Sendable {
+    package let configuration: EncoderConfiguration
+    package let decoderConfiguration: DecoderConfiguration
+    /// Length of a vector.
+    package var dimensions: Int { decoderConfiguration.hiddenSize }
+    /// Tokens of a text that are encoded, at most; more are cut off.
+    package let maximumTokens: Int
+    /// Hex SHA-256 of what decides the vectors: weights, tokenizer, shape, pooling, attention, length.
+    package let fingerprint: String
+
+    private let tokenizer: Tokenizer
+    private let decoder: Decoder
+    /// Tokens of a pack: large enough for OpenBLAS to run at full speed, small enough to bound memory.
+    private static let tokensPerPack = 2048
+
+    /// Opens a directory in Hugging Face's layout: `config.json`, `model.safetensors` (or shards), `tokenizer.json`,
+    /// `llm2vec_config.json`.
+    /// - Throws: `notFound` for a missing directory or file; `invalidData` naming the file and field or tensor.
+    package init(directory: FilePath) throws {
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: directory.string, isDirectory: &isDirectory), isDirectory.boolValue
+        else {
+            throw KindredError(
+                .notFound, "no such model directory; name one that holds config.json, model.safetensors and "
+                    + "tokenizer.json", at: .init(path: directory.string))
+        }
+        let shape = try DecoderConfiguration(path: directory.appending("config.json"))
+        let usage = try EncoderConfiguration(path: directory.appending("llm2vec_config.json"))
+        let tokenizerPath = directory.appending("tokenizer.json")
+        let tokenizer = try Tokenizer(path: tokenizerPath)
+        guard tokenizer.vocabularySize <= shape.vocabularySize else {
+            throw KindredError(
+                .invalidData,
+                "has ids up to \(tokenizer.vocabularySize - 1), and the model embeds \(shape.vocabularySize) tokens; "
+                    + "they do not belong together", at: .init(path: tokenizerPath.string))
+        }
+        let maximumTokens = min(usage.maximumTokens, shape.maximumPositions)
+        let weights = try SafetensorsFile(directory: directory)
+        decoder = try Decoder(shape, weights: weights, maximumTokens: maximumTokens)
+        fingerprint = try Self.fingerprint(
+            tensors: decoder.tensors, tokenizer: MappedFile(tokenizerPath), shape: shape, usage: usage)
+        configuration = usage
+        decoderConfiguration = shape
+        self.maximumTokens = maximumTokens
+        self.tokenizer = tokenizer
+    }
+
+    /// Tokens of `text`, without those that the template adds.
+    package func tokenCount(_ text: String) -> Int { tokenizer.encode(text, addSpecialTokens: false).count }
+
+    /// The unit vectors of `texts`, a row each, in order: texts × dimensions.
+    ///
+    /// - Parameters:
+    ///   - instruction: put before every text; seen by attention but not pooled.
+    ///   - threads: packs that are encoded at the same time.
+    /// - Throws: `invalidData` where the weights give no finite vector.
+    package func encode(
+        _ texts: [String], instruction: String = "", threads: Int = Processor.count
+    ) throws -> Matrix {
+        let sequences = texts.map { Sequence(text: $0, instruction: instruction, self) }
+        let packs = Self.packs(sequences)
+        let vectors = Matrix(rows: texts.count, columns: dimensions)
+        Processor.parallel(packs.count, threads: threads) { pack in
+            let chosen = packs[pack].map { sequences[$0] }
+            let states = decoder.hiddenStates(
+                chosen.map(\.tokens), causal: configuration.attention == .causal)
+            var start = 0
+            for (index, sequence) in zip(packs[pack], chosen) {
+                pool(states, from: start, sequence, into: vectors, row: index)
+                start += sequence.tokens.count
+            }
+        }
+        for row in 0..<vectors.rows {
+            guard vectors[row, 0].isFinite else {
+                throw KindredError(
+                    .invalidData, "the model gives no finite vector for \"\(texts[row].prefix(60))\"; its weights are "
+                        + "damaged")
+            }
+        }
+        return vectors
+    }
+
+    /// The last hidden states of token sequences, after the final norm: a matrix of tokens × hidden for each.
+    ///
+    /// - Throws: `invalidRequest` for an empty or too long sequence or an id that the model does not embed.
+    package func hiddenStates(_ sequences: [[Int32]]) throws -> [Matrix] {
+        for sequence in sequences {
+            guard (1...maximumTokens).contains(sequence.count),
+                sequence.allSatisfy({ $0 >= 0 && Int($0) < decoderConfiguration.vocabularySize })
+            else { throw KindredError(.invalidRequest, "a sequence is empty, too long, or has an unknown token") }
+        }
+        return sequences.map { decoder.hiddenStates([$0], causal: configuration.attention == .causal) }
+    }
+
+    /// A text as tokens, and which of them are pooled.
+    private struct Sequence {
+        let tokens: [Int32]
+        let pooled: Range<Int>
+
+        init(text: String, instruction: String, _ encoder: TextEncoder) {
+            let body = encoder.tokenizer.encode(instruction + text, addSpecialTokens: false)
+            let own = instruction.isEmpty
+                ? body.count : min(encoder.tokenizer.encode(text, addSpecialTokens: false).count, body.count)
+            let (prefix, suffix) = encoder.tokenizer.template
+            // Like the reference, the token to be pooled is put at the end, and the text is cut to leave room for it.
+            let end = encoder.configuration.pooling == .endOfSequence ? encoder.decoderConfiguration.endToken : nil
+            let room = max(1, encoder.maximumTokens - (end == nil ? 0 : 1))
+            var tokens = Array((prefix + body + suffix).prefix(room))
+            if let end, tokens.last != end { tokens.append(end) }
+            // A template without special tokens and an empty text leave nothing; a defined vector is better than none.
+            if tokens.isEmpty { tokens = [0] }
+            let stop = min(prefix.count + body.count, tokens.count)
+            let start = min(prefix.count + body.count - own, stop)
+            self.tokens = tokens
+            pooled = start < stop ? start..<stop : 0..<tokens.count
+        }
+    }
+
+    /// Indices of sequences in packs of at most `tokensPerPack` tokens (or one sequence), those of like length together.
+    private static func packs(_ sequences: [Sequence]) -> [[Int]] {
+        let order = sequences.indices.sorted { (sequences[$0].tokens.count, $0) > (sequences[$1].tokens.count, $1) }
+        var packs: [[Int]] = []
+        var room = 0
+        for index in order {
+            let count = sequences[index].tokens.count
+            if packs.isEmpty || count > room {
+                packs.append([])
+                room = tokensPerPack
+            }
+            packs[packs.count - 1].append(index)
+            room -= count
+        }
+        return packs
+    }
+
+    /// Pools the rows of a sequence that starts at `start`, and scales the result to length 1.
+    private func pool(_ states: Matrix, from start: Int, _ sequence: Sequence, into vectors: Matrix, row: Int) {
+        let positions: Range<Int>
+        switch configuration.pooling {
+        case .mean, .weightedMean: positions = sequence.pooled
+        case .endOfSequence, .last: positions = sequence.tokens.count - 1..<sequence.tokens.count
+        case .beginOfSequence: positions = 0..<1
+        }
+        var sum = [Float](repeating: 0, count: dimensions)
+        for (index, position) in positions.enumerated() {
+            let weight = configuration.pooling == .weightedMean ? Float(index + 1) : 1
+            let base = (start + position) * dimensions
+            for column in 0..<dimensions { sum[column] += weight * states.elements[base + column] }
+        }
+        let length = sum.reduce(Float(0)) { $0 + $1 * $1 }.squareRoot()
+        // A length of zero divides to NaN, which `encode` reports.
+        for column in 0..<dimensions { vectors[row, column] = sum[column] / length }
+    }
+
+    private static func fingerprint(
+        tensors: [StoredTensor], tokenizer: MappedFile, shape: DecoderConfiguration, usage: EncoderConfiguration
+    ) throws -> String {
+        var digest = SHA256()
+        digest.update(
+            data: Data(
+                """
+                kindred encoder 1
+                \(shape.family.rawValue) \(shape.hiddenSize) \(shape.intermediateSize) \(shape.layers) \
+                \(shape.attentionHeads) \(shape.keyValueHeads) \(shape.headDimension) \(shape.normEpsilon) \
+                \(shape.rotaryBase) \(shape.rotaryScaling) \(shape.vocabularySize) \(shape.hasAttentionBias)
+                \(usage.pooling.rawValue) \(usage.attention.rawValue) \(min(usage.maximumTokens, shape.maximumPositions)) unit
+
+                """.utf8))
+        for tensor in tensors.sorted(by: { $0.name < $1.name }) {
+            let name = tensor.name.hasPrefix("model.") ? String(tensor.name.dropFirst(6)) : tensor.name
+            digest.update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
+            update(&digest, tensor.file, tensor.range)
+        }
+        update(&digest, tokenizer, 0..<tokenizer.count)
+        return digest.finalize().map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+
+    private static func update(_ digest: inout SHA256, _ file: MappedFile, _ range: Range<Int>) {
+        var start = range.lowerBound
+        while start < range.upperBound {
+            let end = min(start + (1 << 20), range.upperBound)
+            digest.update(data: file.bytes(start..<end))
+            start = end
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import GRDB
+
+/// The tables of `catalog.sqlite`.
+///
+/// | table | a row is |
+/// |---|---|
+/// | `site` | a wiki: its name, database, base URL, language |
+/// | `article` | an article: id in its wiki, title, URL, revision, digest of its source, LZ4 text with size and CRC-32C |
+/// | `passage` | a range of an article's text (UTF-8 bytes) and the headings above it |
+/// | `passage_text` | FTS5 over title, headings and body of each passage; contentless, the text is in `article` |
+/// | `segment` | a file of vectors under `segments/`: encoder fingerprint, number of vectors |
+/// | `deletion` | a passage that is gone while a segment still holds its vector |
+/// | `source` | a dump that was read: identity, counts, whether to its end |
+enum CatalogSchema {
+    /// Written to `PRAGMA user_version`. Raised by every change that an older Kindred would misread.
+    static let version = 1
+    /// Written to `PRAGMA application_id`: "KNDR".
+    static let applicationID = 0x4B4E_4452
+
+    static func create(_ database: Database) throws {
+        try database.execute(
+            sql: """
+                CREATE TABLE site (
+                    id INTEGER PRIMARY KEY,
+                    name TEXT NOT NULL,
+                    wiki TEXT NOT NULL UNIQUE,
+                    base TEXT NOT NULL,
+                    language TEXT NOT NULL
+                ) STRICT;
+                CREATE TABLE article (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    site_id INTEGER NOT NULL REFERENCES site(id),
+                    source_id INTEGER NOT NULL,
+                    title TEXT NOT NULL,
+                    url TEXT NOT NULL,
+                    revision INTEGER,
+                    digest BLOB NOT NULL,
+                    text BLOB NOT NULL,
+                    text_size INTEGER NOT NULL,
+                    text_crc INTEGER NOT NULL,
+                    UNIQUE (site_id, source_id)
+                ) STRICT;
+                CREATE TABLE passage (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    article_id INTEGER NOT NULL REFERENCES article(id),
+                    ordinal INTEGER NOT NULL,
+                    section TEXT NOT NULL,
+                    start INTEGER NOT NULL,
+                    end INTEGER NOT NULL,
+                    UNIQUE (article_id, ordinal)
+                ) STRICT;
+                CREATE TABLE segment (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    file TEXT NOT NULL UNIQUE,
+                    fingerprint TEXT NOT NULL,
+                    count INTEGER NOT NULL
+                ) STRICT;
+                CREATE TABLE deletion (passage_id INTEGER PRIMARY KEY) STRICT;
+                CREATE TABLE source (
+                    id INTEGER PRIMARY KEY,
+                    path TEXT NOT NULL UNIQUE,
+                    identity TEXT NOT NULL,
+                    complete INTEGER NOT NULL,
+                    counts TEXT NOT NULL
+                ) STRICT;
+                CREATE VIRTUAL TABLE passage_text USING fts5(
+                    title, section, body,
+                    content='', tokenize='porter unicode61 remove_diacritics 2'
+                );
+                PRAGMA user_version = \(version);
+                PRAGMA application_id = \(applicationID);
+                """)
+    }
+}

@@ -1,0 +1,211 @@
+import CBzip2
+import CZlib
+import SystemPackage
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// The bytes of a file or of standard input, decompressed on the way: bzip2 (also many streams, as in multistream
+/// dumps), gzip (also many members), or plain. Which of them is told by the first bytes, not by the name.
+package final class ByteSource {
+    /// "standard input", or the file's path.
+    package let name: String
+    /// Bytes of the input as it is stored, read so far.
+    package private(set) var bytesRead = 0
+    /// Bytes of the input as it is stored; nil where they are not known beforehand.
+    package let totalBytes: Int?
+
+    private let descriptor: CInt
+    private let path: FilePath
+    private var decoder: any StreamDecoder = PlainDecoder()
+    private var input: [UInt8] = []
+    private var isAtEnd = false
+    private var sniffed = false
+    private static let chunk = 1 << 18
+
+    /// - Parameter path: "-" is standard input.
+    /// - Throws: `notFound`, `invalidData` for a directory, `inputOutput`.
+    package init(path: String) throws {
+        self.path = FilePath(path)
+        guard path != "-" else {
+            name = "standard input"
+            descriptor = dup(0)
+            totalBytes = nil
+            return
+        }
+        name = path
+        let file = FilePath(path)
+        descriptor = CInt(try retryingOnInterrupt("open", file) { Int(open(path, O_RDONLY | O_CLOEXEC)) })
+        var status = stat()
+        let isRegular = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        totalBytes = isRegular ? Int(status.st_size) : nil
+    }
+
+    deinit { close(descriptor) }
+
+    /// The next bytes, decompressed; none at the end.
+    /// - Throws: `invalidData` with the stored byte where a compressed stream is cut off or damaged.
+    package func read() throws -> [UInt8] {
+        while true {
+            if input.isEmpty, !isAtEnd {
+                input = try readChunk()
+                isAtEnd = input.isEmpty
+            }
+            if !sniffed {
+                // A pipe may give fewer bytes at a time than a magic number has.
+                while input.count < 4, !isAtEnd {
+                    let more = try readChunk()
+                    isAtEnd = more.isEmpty
+                    input += more
+                }
+                sniffed = true
+                decoder = try makeDecoder()
+            }
+            let output = try decoder.decode(&input, isAtEnd: isAtEnd) { [self] message in
+                KindredError(.invalidData, message, at: .init(path: name, byte: bytesRead - input.count))
+            }
+            if !output.isEmpty || (isAtEnd && input.isEmpty) { return output }
+        }
+    }
+
+    private func readChunk() throws -> [UInt8] {
+        var count = 0
+        let bytes = try [UInt8](unsafeUninitializedCapacity: Self.chunk) { buffer, initialized in
+            count = try retryingOnInterrupt("read", path) {
+                systemRead(descriptor, UnsafeMutableRawPointer(buffer.baseAddress!), Self.chunk)
+            }
+            initialized = count
+        }
+        bytesRead += count
+        return bytes
+    }
+
+    private func makeDecoder() throws -> any StreamDecoder {
+        if input.starts(with: Array("BZh".utf8)) { return try Bzip2Decoder() }
+        if input.starts(with: [0x1F, 0x8B]) { return try GzipDecoder() }
+        return PlainDecoder()
+    }
+}
+
+/// Takes bytes off the front of the input and gives what they decompress to.
+private protocol StreamDecoder {
+    mutating func decode(
+        _ input: inout [UInt8], isAtEnd: Bool, failure: (String) -> KindredError
+    ) throws -> [UInt8]
+}
+
+private let outputChunk = 1 << 19
+
+private struct PlainDecoder: StreamDecoder {
+    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String) -> KindredError) -> [UInt8] {
+        defer { input.removeAll() }
+        return input
+    }
+}
+
+private final class Bzip2Decoder: StreamDecoder {
+    private var stream = bz_stream()
+    private var isInside = true
+
+    init() throws { try start() }
+
+    deinit { BZ2_bzDecompressEnd(&stream) }
+
+    private func start() throws {
+        stream = bz_stream()
+        guard BZ2_bzDecompressInit(&stream, 0, 0) == BZ_OK else {
+            throw KindredError(.unavailable, "no memory for decompressing bzip2")
+        }
+    }
+
+    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String) -> KindredError) throws -> [UInt8] {
+        if !isInside {
+            guard !input.isEmpty else { return [] }
+            // Like the bzip2 tool, what follows a whole stream and is not another one is passed over.
+            guard input.starts(with: Array("BZh".utf8)) || (input.count < 3 && !isAtEnd) else {
+                input.removeAll()
+                return []
+            }
+            BZ2_bzDecompressEnd(&stream)
+            try start()
+            isInside = true
+        }
+        guard !(input.isEmpty && isAtEnd) else {
+            throw failure("the file ends in the middle of a bzip2 stream; what came before is kept, get the file again")
+        }
+        var status = BZ_OK
+        var used = 0
+        let output = [UInt8](unsafeUninitializedCapacity: outputChunk) { buffer, count in
+            input.withUnsafeMutableBytes { source in
+                stream.next_in = source.baseAddress?.assumingMemoryBound(to: CChar.self)
+                stream.avail_in = UInt32(source.count)
+                stream.next_out = UnsafeMutableRawPointer(buffer.baseAddress!).assumingMemoryBound(to: CChar.self)
+                stream.avail_out = UInt32(outputChunk)
+                status = BZ2_bzDecompress(&stream)
+                used = source.count - Int(stream.avail_in)
+                count = outputChunk - Int(stream.avail_out)
+            }
+        }
+        input.removeFirst(used)
+        switch status {
+        case BZ_OK: break
+        case BZ_STREAM_END: isInside = false
+        default: throw failure("the bzip2 stream is damaged; what came before is kept, get the file again")
+        }
+        return output
+    }
+}
+
+private final class GzipDecoder: StreamDecoder {
+    private var stream = z_stream()
+    private var isInside = true
+
+    init() throws {
+        // 16 + 15: a gzip header and the largest window.
+        guard inflateInit2_(&stream, 31, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK else {
+            throw KindredError(.unavailable, "no memory for decompressing gzip")
+        }
+    }
+
+    deinit { inflateEnd(&stream) }
+
+    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String) -> KindredError) throws -> [UInt8] {
+        if !isInside {
+            guard !input.isEmpty else { return [] }
+            guard input.starts(with: [0x1F]) else {
+                input.removeAll()
+                return []
+            }
+            inflateReset(&stream)
+            isInside = true
+        }
+        guard !(input.isEmpty && isAtEnd) else {
+            throw failure("the file ends in the middle of a gzip stream; what came before is kept, get the file again")
+        }
+        var status = Z_OK
+        var used = 0
+        let output = [UInt8](unsafeUninitializedCapacity: outputChunk) { buffer, count in
+            input.withUnsafeMutableBytes { source in
+                stream.next_in = source.baseAddress?.assumingMemoryBound(to: UInt8.self)
+                stream.avail_in = UInt32(source.count)
+                stream.next_out = buffer.baseAddress
+                stream.avail_out = UInt32(outputChunk)
+                status = inflate(&stream, Z_NO_FLUSH)
+                used = source.count - Int(stream.avail_in)
+                count = outputChunk - Int(stream.avail_out)
+            }
+        }
+        input.removeFirst(used)
+        switch status {
+        case Z_OK, Z_BUF_ERROR: break
+        case Z_STREAM_END: isInside = false
+        default: throw failure("the gzip stream is damaged; what came before is kept, get the file again")
+        }
+        return output
+    }
+}

@@ -1,0 +1,123 @@
+import CLibXML2
+
+/// XML as a stream of events, by libxml2's text reader; memory does not grow with the document.
+///
+/// External entities are not loaded, and an expansion that grows without end is an error. Text is UTF-8 whatever the
+/// document's encoding is.
+package final class XMLEventReader {
+    package enum Event {
+        /// `depth` is 0 for the root.
+        case start(name: String, depth: Int)
+        case text(String)
+        case end(name: String, depth: Int)
+    }
+
+    private let source: ByteSource
+    private let feed: Feed
+    private var reader: xmlTextReaderPtr?
+    /// The end of an empty element, which libxml2 does not tell of.
+    private var pendingEnd: (name: String, depth: Int)?
+
+    /// What libxml2 reads from, and what went wrong there.
+    private final class Feed {
+        let source: ByteSource
+        var pending: ArraySlice<UInt8> = []
+        var failure: (any Error)?
+        var message: String?
+        var line: Int?
+
+        init(_ source: ByteSource) { self.source = source }
+
+        func read(into target: UnsafeMutablePointer<CChar>, capacity: Int) -> Int {
+            do {
+                if pending.isEmpty { pending = try source.read()[...] }
+            } catch {
+                // Told as the end, so that libxml2 hands out all that it has; the failure is thrown after that.
+                failure = error
+                return 0
+            }
+            let count = min(capacity, pending.count)
+            pending.prefix(count).withUnsafeBytes { UnsafeMutableRawPointer(target).copyMemory(from: $0.baseAddress!, byteCount: count) }
+            pending = pending.dropFirst(count)
+            return count
+        }
+    }
+
+    package init(_ source: ByteSource) throws {
+        self.source = source
+        feed = Feed(source)
+        let options = CInt(XML_PARSE_HUGE.rawValue | XML_PARSE_NONET.rawValue | XML_PARSE_COMPACT.rawValue)
+        reader = xmlReaderForIO(
+            { context, target, capacity in
+                guard let context, let target, capacity > 0 else { return 0 }
+                let feed = Unmanaged<Feed>.fromOpaque(context).takeUnretainedValue()
+                return CInt(feed.read(into: target, capacity: Int(capacity)))
+            }, { _ in 0 }, Unmanaged.passUnretained(feed).toOpaque(), nil, nil, options)
+        guard let reader else { throw KindredError(.unavailable, "no memory for reading XML") }
+        xmlTextReaderSetStructuredErrorHandler(
+            reader,
+            { context, error in
+                guard let context, let error else { return }
+                let feed = Unmanaged<Feed>.fromOpaque(context).takeUnretainedValue()
+                if feed.message == nil, let text = error.pointee.message {
+                    feed.message = String(cString: text)
+                    feed.line = Int(error.pointee.line)
+                }
+            }, Unmanaged.passUnretained(feed).toOpaque())
+    }
+
+    deinit { xmlFreeTextReader(reader) }
+
+    /// The next event; nil at the end of the document.
+    /// - Throws: `invalidData` with byte and line of what is not XML; what the source throws.
+    package func next() throws -> Event? {
+        if let end = pendingEnd {
+            pendingEnd = nil
+            return .end(name: end.name, depth: end.depth)
+        }
+        while true {
+            let status = xmlTextReaderRead(reader)
+            if status != 1 {
+                if let failure = feed.failure { throw failure }
+                if status == 0 { return nil }
+                throw malformed()
+            }
+            let depth = Int(xmlTextReaderDepth(reader))
+            switch xmlTextReaderNodeType(reader) {
+            case 1:
+                let name = xmlTextReaderConstLocalName(reader).map { String(cString: $0) } ?? ""
+                if xmlTextReaderIsEmptyElement(reader) == 1 { pendingEnd = (name, depth) }
+                return .start(name: name, depth: depth)
+            case 3, 4, 14:
+                return .text(xmlTextReaderConstValue(reader).map { String(cString: $0) } ?? "")
+            case 15:
+                return .end(name: xmlTextReaderConstLocalName(reader).map { String(cString: $0) } ?? "", depth: depth)
+            default: continue
+            }
+        }
+    }
+
+    /// An attribute of the element that just started, by its name without or with the prefix `xml:`.
+    package func attribute(_ name: String) -> String? {
+        guard let value = xmlTextReaderGetAttribute(reader, name) else { return nil }
+        defer { kindred_xml_free(value) }
+        return String(cString: value)
+    }
+
+    private func malformed() -> KindredError {
+        let reason = (feed.message ?? "not well-formed").split(whereSeparator: \.isNewline).joined(separator: " ")
+        let byte = Int(xmlTextReaderByteConsumed(reader))
+        let line = feed.line ?? Int(xmlTextReaderGetParserLineNumber(reader))
+        return KindredError(
+            .invalidData, "malformed XML: \(reason.trimmedSpaces); what came before is kept, get the file again",
+            at: .init(path: source.name, byte: max(0, byte), line: line))
+    }
+}
+
+extension String {
+    fileprivate var trimmedSpaces: String {
+        var text = self[...]
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return String(text)
+    }
+}

@@ -1,0 +1,194 @@
+import KindredSystem
+
+/// A JSON value whose strings are UTF-8 bytes (RFC 8259).
+///
+/// Foundation's reader makes `String` keys, and Swift's strings are equal when they are canonically equivalent:
+/// "é" as one scalar or as two would fall together, and a vocabulary would lose a token. So the vocabulary is read,
+/// and keyed, by bytes.
+enum JSONBytes {
+    case null
+    case bool(Bool)
+    case number(Double)
+    case string([UInt8])
+    case array([JSONBytes])
+    case object([(key: [UInt8], value: JSONBytes)])
+
+    /// Deeper than any tokenizer file; a guard against a file made to exhaust the stack.
+    private static let maximumDepth = 64
+
+    /// - Throws: `invalidData` with the byte where the text stops being JSON.
+    init(parsing bytes: [UInt8], path: String) throws {
+        var reader = Reader(bytes: bytes, path: path)
+        self = try reader.value(depth: 0)
+        reader.skipSpace()
+        guard reader.position == bytes.count else { throw reader.malformed() }
+    }
+
+    subscript(key: String) -> JSONBytes? {
+        guard case .object(let members) = self else { return nil }
+        let bytes = Array(key.utf8)
+        return members.last { $0.key == bytes }?.value
+    }
+
+    var string: String? {
+        if case .string(let bytes) = self { String(decoding: bytes, as: UTF8.self) } else { nil }
+    }
+
+    var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+
+    var array: [JSONBytes]? { if case .array(let values) = self { values } else { nil } }
+
+    var isNull: Bool { if case .null = self { true } else { false } }
+
+    /// A number that is a token id.
+    var tokenID: Int32? {
+        guard case .number(let value) = self, value >= 0, value <= Double(Int32.max), value == value.rounded() else {
+            return nil
+        }
+        return Int32(value)
+    }
+
+    private struct Reader {
+        let bytes: [UInt8]
+        let path: String
+        var position = 0
+
+        func malformed() -> KindredError {
+            KindredError(.invalidData, "is not JSON; get the file again", at: .init(path: path, byte: position))
+        }
+
+        static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
+
+        mutating func skipSpace() {
+            while position < bytes.count, Self.isSpace(bytes[position]) { position += 1 }
+        }
+
+        mutating func take(_ text: String, _ value: JSONBytes) throws -> JSONBytes {
+            guard bytes[position...].starts(with: text.utf8) else { throw malformed() }
+            position += text.utf8.count
+            return value
+        }
+
+        mutating func value(depth: Int) throws -> JSONBytes {
+            guard depth < maximumDepth else { throw malformed() }
+            skipSpace()
+            guard position < bytes.count else { throw malformed() }
+            switch bytes[position] {
+            case UInt8(ascii: "{"): return try object(depth: depth)
+            case UInt8(ascii: "["): return try array(depth: depth)
+            case UInt8(ascii: "\""): return .string(try string())
+            case UInt8(ascii: "t"): return try take("true", .bool(true))
+            case UInt8(ascii: "f"): return try take("false", .bool(false))
+            case UInt8(ascii: "n"): return try take("null", .null)
+            default: return try number()
+            }
+        }
+
+        mutating func object(depth: Int) throws -> JSONBytes {
+            var members: [(key: [UInt8], value: JSONBytes)] = []
+            position += 1
+            skipSpace()
+            if position < bytes.count, bytes[position] == UInt8(ascii: "}") {
+                position += 1
+                return .object(members)
+            }
+            while true {
+                skipSpace()
+                guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else { throw malformed() }
+                let key = try string()
+                skipSpace()
+                guard position < bytes.count, bytes[position] == UInt8(ascii: ":") else { throw malformed() }
+                position += 1
+                members.append((key, try value(depth: depth + 1)))
+                if try atEnd(UInt8(ascii: "}")) { return .object(members) }
+            }
+        }
+
+        mutating func array(depth: Int) throws -> JSONBytes {
+            var values: [JSONBytes] = []
+            position += 1
+            skipSpace()
+            if position < bytes.count, bytes[position] == UInt8(ascii: "]") {
+                position += 1
+                return .array(values)
+            }
+            while true {
+                values.append(try value(depth: depth + 1))
+                if try atEnd(UInt8(ascii: "]")) { return .array(values) }
+            }
+        }
+
+        /// Takes a comma (false) or the closing bracket (true).
+        mutating func atEnd(_ bracket: UInt8) throws -> Bool {
+            skipSpace()
+            guard position < bytes.count else { throw malformed() }
+            let byte = bytes[position]
+            guard byte == bracket || byte == UInt8(ascii: ",") else { throw malformed() }
+            position += 1
+            return byte == bracket
+        }
+
+        mutating func number() throws -> JSONBytes {
+            let start = position
+            while position < bytes.count, "+-.eE0123456789".utf8.contains(bytes[position]) { position += 1 }
+            guard let value = Double(String(decoding: bytes[start..<position], as: UTF8.self)) else {
+                throw malformed()
+            }
+            return .number(value)
+        }
+
+        mutating func string() throws -> [UInt8] {
+            position += 1
+            var result: [UInt8] = []
+            while position < bytes.count {
+                let byte = bytes[position]
+                position += 1
+                switch byte {
+                case UInt8(ascii: "\""):
+                    guard String(validating: result, as: UTF8.self) != nil else { throw malformed() }
+                    return result
+                case UInt8(ascii: "\\"): try escape(into: &result)
+                case 0..<0x20: throw malformed()
+                default: result.append(byte)
+                }
+            }
+            throw malformed()
+        }
+
+        mutating func escape(into result: inout [UInt8]) throws {
+            guard position < bytes.count else { throw malformed() }
+            let byte = bytes[position]
+            position += 1
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): result.append(byte)
+            case UInt8(ascii: "b"): result.append(0x08)
+            case UInt8(ascii: "f"): result.append(0x0C)
+            case UInt8(ascii: "n"): result.append(0x0A)
+            case UInt8(ascii: "r"): result.append(0x0D)
+            case UInt8(ascii: "t"): result.append(0x09)
+            case UInt8(ascii: "u"):
+                var code = try hexadecimal()
+                if (0xD800..<0xDC00).contains(code) {
+                    guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
+                        bytes[position + 1] == UInt8(ascii: "u")
+                    else { throw malformed() }
+                    position += 2
+                    let low = try hexadecimal()
+                    guard (0xDC00..<0xE000).contains(low) else { throw malformed() }
+                    code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
+                }
+                guard let scalar = Unicode.Scalar(code) else { throw malformed() }
+                result.append(contentsOf: Array(String(Character(scalar)).utf8))
+            default: throw malformed()
+            }
+        }
+
+        mutating func hexadecimal() throws -> UInt32 {
+            guard position + 4 <= bytes.count,
+                let code = UInt32(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16)
+            else { throw malformed() }
+            position += 4
+            return code
+        }
+    }
+}

@@ -1,0 +1,165 @@
+import Foundation
+import KindredSystem
+import SystemPackage
+
+/// Text → token ids by a Hugging Face `tokenizer.json`: byte-level byte-pair encoding, with the results of the
+/// `tokenizers` library (github.com/huggingface/tokenizers).
+///
+/// Supported: model `BPE`; pre-tokenizer `ByteLevel`, or `Split` by a known pattern followed by `ByteLevel`; normalizers
+/// NFC, NFD, NFKC, NFKD and Lowercase; post-processors `TemplateProcessing` and `ByteLevel`; added tokens. Anything
+/// else is refused by name: ids that are nearly right are worse than none.
+package final class Tokenizer: Sendable {
+    /// Tokens, the added ones included: one more than the largest id.
+    package let vocabularySize: Int
+
+    private let ids: [[UInt8]: Int32]
+    private let tokens: [Int32: [UInt8]]
+    private let merges: BytePairMerges
+    /// The symbol that stands for each byte.
+    private let byteIDs: [Int32]
+    private let ignoreMerges: Bool
+    private let pattern: WordPattern?
+    private let addPrefixSpace: Bool
+    private let normalizers: [Normalizer]
+    private let addedTokens: AddedTokens
+    private let prefix: [Int32]
+    private let suffix: [Int32]
+
+    /// - Throws: `notFound`; `invalidData` for a file that is malformed or uses what is not supported, which is named.
+    package init(path: FilePath) throws {
+        let file = try MappedFile(path)
+        let json = try JSONBytes(parsing: file.bytes(0..<file.count), path: path.string)
+        let parts = TokenizerFile(json: json, path: path)
+        let vocabulary = try parts.vocabulary()
+        let added = try parts.addedTokens()
+        var ids = vocabulary
+        for token in added { ids[token.content] = token.id }
+        self.ids = ids
+        tokens = Dictionary(ids.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
+        vocabularySize = Int(tokens.keys.max() ?? -1) + 1
+        merges = BytePairMerges(try parts.merges(vocabulary))
+        byteIDs = try parts.byteIDs(vocabulary)
+        ignoreMerges = json["model"]?["ignore_merges"]?.bool ?? false
+        (pattern, addPrefixSpace) = try parts.words()
+        normalizers = try parts.normalizers()
+        addedTokens = AddedTokens(added)
+        (prefix, suffix) = try parts.template(ids)
+    }
+
+    /// The ids that the file's template puts before and after a text.
+    package var template: (prefix: [Int32], suffix: [Int32]) { (prefix, suffix) }
+
+    package func tokenID(_ token: String) -> Int32? { ids[Array(token.utf8)] }
+
+    package func token(_ id: Int32) -> String? { tokens[id].map { String(decoding: $0, as: UTF8.self) } }
+
+    /// The ids of `text`, between those that the file's template adds.
+    package func encode(_ text: String, addSpecialTokens: Bool = true) -> [Int32] {
+        var result = addSpecialTokens ? prefix : []
+        for piece in addedTokens.split(Array(text.utf8), normalized: false) {
+            switch piece {
+            case .token(let id): result.append(id)
+            case .text(let bytes): encode(normalizing: bytes, into: &result)
+            }
+        }
+        if addSpecialTokens { result += suffix }
+        return result
+    }
+
+    /// The text of `ids`; bytes that are no UTF-8 become U+FFFD.
+    package func decode(_ ids: [Int32], skipSpecialTokens: Bool = true) -> String {
+        var bytes: [UInt8] = []
+        for id in ids {
+            guard let token = tokens[id] else { continue }
+            if let special = addedTokens.isSpecial(id) {
+                if !(special && skipSpecialTokens) { bytes += token }
+            } else {
+                bytes += ByteAlphabet.bytes(of: token)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func encode(normalizing bytes: ArraySlice<UInt8>, into result: inout [Int32]) {
+        guard !bytes.isEmpty else { return }
+        var bytes = bytes
+        if !normalizers.isEmpty {
+            let text = normalizers.reduce(String(decoding: bytes, as: UTF8.self)) { $1.apply(to: $0) }
+            bytes = Array(text.utf8)[...]
+        }
+        guard addedTokens.hasNormalized else { return encode(words: bytes, into: &result) }
+        for piece in addedTokens.split(Array(bytes), normalized: true) {
+            switch piece {
+            case .token(let id): result.append(id)
+            case .text(let bytes): encode(words: bytes, into: &result)
+            }
+        }
+    }
+
+    private func encode(words bytes: ArraySlice<UInt8>, into result: inout [Int32]) {
+        guard let first = bytes.first else { return }
+        let text = addPrefixSpace && first != 0x20 ? [0x20] + bytes : bytes
+        var symbols: [Int32] = []
+        let encodeWord = { (range: Range<Int>) in
+            if self.ignoreMerges, let whole = self.ids[ByteAlphabet.token(of: text[range])] {
+                result.append(whole)
+                return
+            }
+            symbols.removeAll(keepingCapacity: true)
+            for byte in text[range] { symbols.append(self.byteIDs[Int(byte)]) }
+            self.merges.apply(to: &symbols)
+            result += symbols
+        }
+        if let pattern { pattern.forEachWord(in: text, encodeWord) } else { encodeWord(text.indices) }
+    }
+}
+
+/// A Unicode normalisation that a tokenizer applies to text first.
+enum Normalizer: String, Sendable {
+    case nfc = "NFC"
+    case nfd = "NFD"
+    case nfkc = "NFKC"
+    case nfkd = "NFKD"
+    case lowercase = "Lowercase"
+
+    func apply(to text: String) -> String {
+        switch self {
+        case .nfc: text.precomposedStringWithCanonicalMapping
+        case .nfd: text.decomposedStringWithCanonicalMapping
+        case .nfkc: text.precomposedStringWithCompatibilityMapping
+        case .nfkd: text.decomposedStringWithCompatibilityMapping
+        case .lowercase: text.lowercased()
+        }
+    }
+}
+
+/// GPT-2's printable stand-ins for bytes: each byte is one character of the vocabulary's strings
+/// (openai/gpt-2, src/encoder.py, `bytes_to_unicode`).
+enum ByteAlphabet {
+    /// The scalar for each byte.
+    static let scalars: [Unicode.Scalar] = {
+        var next: UInt32 = 256
+        return (0..<256).map { byte in
+            if (33...126).contains(byte) || (161...172).contains(byte) || (174...255).contains(byte) {
+                return Unicode.Scalar(UInt8(byte))
+            }
+            defer { next += 1 }
+            return Unicode.Scalar(next)!
+        }
+    }()
+
+    private static let utf8: [[UInt8]] = scalars.map { Array(String(Character($0)).utf8) }
+
+    private static let byteOfScalar: [Unicode.Scalar: UInt8] = Dictionary(
+        uniqueKeysWithValues: scalars.enumerated().map { ($1, UInt8($0)) })
+
+    /// The vocabulary's string for bytes of text.
+    static func token(of bytes: ArraySlice<UInt8>) -> [UInt8] { bytes.flatMap { utf8[Int($0)] } }
+
+    /// The bytes of text for a string of the vocabulary; a character outside the alphabet stands for itself.
+    static func bytes(of token: [UInt8]) -> [UInt8] {
+        String(decoding: token, as: UTF8.self).unicodeScalars.flatMap { scalar in
+            byteOfScalar[scalar].map { [$0] } ?? Array(String(Character(scalar)).utf8)
+        }
+    }
+}

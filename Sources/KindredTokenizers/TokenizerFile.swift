@@ -1,0 +1,147 @@
+import KindredSystem
+import SystemPackage
+
+/// The parts of a `tokenizer.json`, checked.
+struct TokenizerFile {
+    let json: JSONBytes
+    let path: FilePath
+
+    func refused(_ what: String) -> KindredError {
+        KindredError(.invalidData, "\(what); Kindred reads byte-level BPE tokenizers", at: .init(path: path.string))
+    }
+
+    private func damaged(_ what: String) -> KindredError {
+        KindredError(.invalidData, "\(what); get the file again", at: .init(path: path.string))
+    }
+
+    func vocabulary() throws -> [[UInt8]: Int32] {
+        guard let model = json["model"] else { throw damaged("has no \"model\"") }
+        // Files from before 2020 leave the type out; a vocabulary with merges is BPE.
+        let type = model["type"]?.string ?? (model["merges"] == nil ? "none" : "BPE")
+        guard type == "BPE" else { throw refused("the model is of type \"\(type)\"") }
+        for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
+            if let affix = model[key]?.string, !affix.isEmpty { throw refused("the model has \"\(key)\"") }
+        }
+        if model["byte_fallback"]?.bool == true { throw refused("the model falls back to bytes") }
+        guard case .object(let members)? = model["vocab"] else { throw damaged("the model has no \"vocab\"") }
+        var vocabulary: [[UInt8]: Int32] = [:]
+        vocabulary.reserveCapacity(members.count)
+        for (key, value) in members {
+            guard let id = value.tokenID else {
+                throw damaged("the token \"\(String(decoding: key.prefix(80), as: UTF8.self))\" has no valid id")
+            }
+            vocabulary[key] = id
+        }
+        return vocabulary
+    }
+
+    /// Merges come as "left right", or as a pair.
+    func merges(_ vocabulary: [[UInt8]: Int32]) throws -> [(left: Int32, right: Int32, result: Int32)] {
+        guard let list = json["model"]?["merges"]?.array else { throw damaged("the model has no \"merges\"") }
+        return try list.enumerated().map { rank, value in
+            let pair: ([UInt8], [UInt8])
+            switch value {
+            case .string(let text):
+                guard let space = text.firstIndex(of: 0x20) else { throw damaged("merge \(rank) is no pair") }
+                pair = (Array(text[..<space]), Array(text[(space + 1)...]))
+            case .array(let parts):
+                guard parts.count == 2, case .string(let left) = parts[0], case .string(let right) = parts[1] else {
+                    throw damaged("merge \(rank) is no pair")
+                }
+                pair = (left, right)
+            default: throw damaged("merge \(rank) is no pair")
+            }
+            guard let left = vocabulary[pair.0], let right = vocabulary[pair.1],
+                let result = vocabulary[pair.0 + pair.1]
+            else { throw damaged("merge \(rank) joins or makes a token that the vocabulary lacks") }
+            return (left, right, result)
+        }
+    }
+
+    func byteIDs(_ vocabulary: [[UInt8]: Int32]) throws -> [Int32] {
+        try ByteAlphabet.scalars.enumerated().map { byte, scalar in
+            guard let id = vocabulary[Array(String(Character(scalar)).utf8)] else {
+                throw refused("the vocabulary has no token for the byte \(byte)")
+            }
+            return id
+        }
+    }
+
+    func addedTokens() throws -> [AddedToken] {
+        try (json["added_tokens"]?.array ?? []).map { entry in
+            guard let id = entry["id"]?.tokenID, case .string(let content)? = entry["content"] else {
+                throw damaged("an added token has no id or no content")
+            }
+            return AddedToken(
+                id: id, content: content, isSpecial: entry["special"]?.bool ?? false,
+                isNormalized: entry["normalized"]?.bool ?? false, stripsLeft: entry["lstrip"]?.bool ?? false,
+                stripsRight: entry["rstrip"]?.bool ?? false, isSingleWord: entry["single_word"]?.bool ?? false)
+        }
+    }
+
+    /// The pattern that cuts words (nil: the whole text is one), and whether a space is put before the text.
+    func words() throws -> (pattern: WordPattern?, addPrefixSpace: Bool) {
+        let steps = Self.steps(json["pre_tokenizer"], list: "pretokenizers")
+        var pattern: WordPattern?
+        var byteLevel: JSONBytes?
+        for step in steps {
+            let type = step["type"]?.string ?? "none"
+            switch type {
+            case "Split" where byteLevel == nil && pattern == nil:
+                let text = step["pattern"]?["Regex"]?.string ?? step["pattern"]?["String"]?.string ?? ""
+                guard let known = WordPattern(text), step["behavior"]?.string == "Isolated",
+                    step["invert"]?.bool != true
+                else { throw refused("the pre-tokenizer splits by the unknown pattern \(text.prefix(120))") }
+                pattern = known
+            case "ByteLevel" where byteLevel == nil: byteLevel = step
+            default: throw refused("the pre-tokenizer has the step \"\(type)\"")
+            }
+        }
+        guard let byteLevel else { throw refused("the pre-tokenizer is not byte-level") }
+        if byteLevel["use_regex"]?.bool ?? true {
+            guard pattern == nil else { throw refused("the pre-tokenizer cuts words twice") }
+            pattern = .gpt2
+        }
+        return (pattern, byteLevel["add_prefix_space"]?.bool ?? false)
+    }
+
+    func normalizers() throws -> [Normalizer] {
+        try Self.steps(json["normalizer"], list: "normalizers").map { step in
+            let type = step["type"]?.string ?? "none"
+            guard let normalizer = Normalizer(rawValue: type) else { throw refused("the normalizer is \"\(type)\"") }
+            return normalizer
+        }
+    }
+
+    /// The ids that are put before and after a text.
+    func template(_ ids: [[UInt8]: Int32]) throws -> (prefix: [Int32], suffix: [Int32]) {
+        var prefix: [Int32] = []
+        var suffix: [Int32] = []
+        for step in Self.steps(json["post_processor"], list: "processors") {
+            let type = step["type"]?.string ?? "none"
+            if type == "ByteLevel" { continue }
+            guard type == "TemplateProcessing", let single = step["single"]?.array else {
+                throw refused("the post-processor is \"\(type)\"")
+            }
+            var seen = false
+            for part in single {
+                if part["Sequence"] != nil {
+                    seen = true
+                } else if let name = part["SpecialToken"]?["id"]?.string {
+                    let listed = step["special_tokens"]?[name]?["ids"]?.array?.compactMap(\.tokenID)
+                    guard let added = listed ?? ids[Array(name.utf8)].map({ [$0] }) else {
+                        throw damaged("the template's token \"\(name.prefix(80))\" has no id")
+                    }
+                    if seen { suffix += added } else { prefix += added }
+                }
+            }
+        }
+        return (prefix, suffix)
+    }
+
+    /// A step, or those of a `Sequence`, none where there is nothing.
+    private static func steps(_ value: JSONBytes?, list: String) -> [JSONBytes] {
+        guard let value, !value.isNull else { return [] }
+        return value["type"]?.string == "Sequence" ? value[list]?.array ?? [] : [value]
+    }
+}

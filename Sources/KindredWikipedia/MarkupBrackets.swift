@@ -1,0 +1,119 @@
+/// Where the brackets of wikitext close: `{{ }}`, `[[ ]]` and `{| |}`, found in one pass with a stack, so that text
+/// with any nesting, or with brackets that never close, takes linear time.
+struct MarkupBrackets {
+    enum Kind: UInt8 { case template, link, table }
+
+    /// For each position where a bracket opens that closes again: its kind and where the closing one starts.
+    private var closings: [Int: (kind: Kind, end: Int)] = [:]
+
+    init(_ text: [UInt8]) {
+        var stack: [(kind: Kind, start: Int)] = []
+        var open = [0, 0, 0]
+        func isAt(_ index: Int, _ first: Character, _ second: Character) -> Bool {
+            index + 1 < text.count && text[index] == first.asciiValue && text[index + 1] == second.asciiValue
+        }
+        var position = 0
+        while position < text.count {
+            switch text[position] {
+            case UInt8(ascii: "<"):
+                position = Self.endOfVerbatim(text, position) ?? position + 1
+                continue
+            case UInt8(ascii: "{") where isAt(position, "{", "{"):
+                stack.append((.template, position))
+                open[0] += 1
+                position += 2
+                continue
+            case UInt8(ascii: "{") where isAt(position, "{", "|"):
+                stack.append((.table, position))
+                open[2] += 1
+                position += 2
+                continue
+            case UInt8(ascii: "[") where isAt(position, "[", "["):
+                stack.append((.link, position))
+                open[1] += 1
+                position += 2
+                continue
+            case UInt8(ascii: "}") where isAt(position, "}", "}"): close(.template)
+            case UInt8(ascii: "]") where isAt(position, "]", "]"): close(.link)
+            case UInt8(ascii: "|") where isAt(position, "|", "}") && !isAt(position + 1, "}", "}"): close(.table)
+            default:
+                position += 1
+                continue
+            }
+            position += 2
+        }
+
+        func close(_ kind: Kind) {
+            guard open[Int(kind.rawValue)] > 0 else { return }
+            // What opened inside and did not close never will.
+            while let top = stack.popLast() {
+                open[Int(top.kind.rawValue)] -= 1
+                if top.kind == kind {
+                    closings[top.start] = (kind, position)
+                    return
+                }
+            }
+        }
+    }
+
+    func closing(of kind: Kind, at start: Int) -> Int? {
+        guard let found = closings[start], found.kind == kind else { return nil }
+        return found.end
+    }
+
+    /// Past whatever closes again at `start`, closing brackets included.
+    func end(ofAnyAt start: Int) -> Int? { closings[start].map { $0.end + 2 } }
+
+    /// Past a comment or an element whose content is no markup, where one starts at `start`.
+    static func endOfVerbatim(_ text: [UInt8], _ start: Int) -> Int? {
+        if text[start...].starts(with: "<!--".utf8) {
+            return Bytes.find("-->", in: text, from: start + 4).map { $0 + 3 }
+        }
+        for name in ["nowiki", "math", "syntaxhighlight", "source", "score", "timeline"] {
+            guard Bytes.hasTag(text, at: start, named: name) else { continue }
+            guard let end = Bytes.find(">", in: text, from: start), text[end - 1] != UInt8(ascii: "/") else { return nil }
+            return Bytes.find("</\(name)", in: text, from: end).flatMap { Bytes.find(">", in: text, from: $0) }.map { $0 + 1 }
+        }
+        return nil
+    }
+}
+
+/// Searches in text as bytes.
+enum Bytes {
+    /// Where `needle` (ASCII, compared without case) next stands.
+    static func find(_ needle: String, in text: [UInt8], from start: Int, until end: Int? = nil) -> Int? {
+        let needle = Array(needle.utf8)
+        let end = (end ?? text.count) - needle.count
+        var index = start
+        while index <= end {
+            if lower(text[index]) == lower(needle[0]), matches(needle, text, index) { return index }
+            index += 1
+        }
+        return nil
+    }
+
+    private static func matches(_ needle: [UInt8], _ text: [UInt8], _ start: Int) -> Bool {
+        for offset in needle.indices where lower(text[start + offset]) != lower(needle[offset]) { return false }
+        return true
+    }
+
+    static func lower(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
+
+    static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) }
+
+    static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+
+    /// Whether the start tag of an element stands at `start`.
+    static func hasTag(_ text: [UInt8], at start: Int, named name: String) -> Bool {
+        let end = start + 1 + name.utf8.count
+        guard end < text.count, matches(Array(name.utf8), text, start + 1) else { return false }
+        return !isLetter(text[end])
+    }
+
+    static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var text = text
+        while let first = text.first, isSpace(first) { text.removeFirst() }
+        while let last = text.last, isSpace(last) { text.removeLast() }
+        return text
+    }
+}

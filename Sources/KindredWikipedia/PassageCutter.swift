@@ -1,0 +1,207 @@
+/// A part of an article that is found and shown by itself.
+package struct Passage: Hashable, Sendable {
+    /// The headings above it, outermost first.
+    package let sectionPath: [String]
+    /// UTF-8 bytes of the article's text.
+    package let range: Range<Int>
+
+    /// What the encoder sees of a passage: title, headings and body, a line each.
+    package static func encodedText(title: String, sectionPath: [String], body: String) -> String {
+        let heading = sectionPath.isEmpty ? "" : sectionPath.joined(separator: " › ") + "\n"
+        return title + "\n" + heading + body
+    }
+}
+
+/// Cuts articles into passages that fit a budget of tokens: whole paragraphs where they fit, sentences where a
+/// paragraph is too long, words where a sentence is. No passage crosses a section, and no text is lost.
+package struct PassageCutter {
+    private let budget: Int
+    private let tokenCount: (String) -> Int
+
+    /// - Parameters:
+    ///   - budget: tokens of a passage as it is encoded, title and headings included, at most.
+    ///   - tokenCount: of a text, without special tokens. Tokens of pieces are added up, which overstates little.
+    package init(budget: Int = 160, tokenCount: @escaping (String) -> Int) {
+        self.budget = budget
+        self.tokenCount = tokenCount
+    }
+
+    /// A stretch that is not cut further, and its tokens.
+    private struct Piece {
+        let range: Range<Int>
+        let tokens: Int
+        let startsParagraph: Bool
+    }
+
+    package func passages(of article: Article) -> [Passage] {
+        let text = Array(article.text.utf8)
+        return article.sections.flatMap { section in
+            let head = tokenCount(Passage.encodedText(title: article.title, sectionPath: section.path, body: ""))
+            // A title longer than half a passage would leave no room for what it is about.
+            let room = max(budget - head, budget / 2)
+            let pieces = paragraphs(text, section.range).flatMap { self.pieces(text, $0, room: room) }
+            return pack(pieces, room: room).map { Passage(sectionPath: section.path, range: $0) }
+        }
+    }
+
+    /// Ranges between blank lines.
+    private func paragraphs(_ text: [UInt8], _ range: Range<Int>) -> [Range<Int>] {
+        var result: [Range<Int>] = []
+        var start = range.lowerBound
+        var position = range.lowerBound
+        while position < range.upperBound {
+            if text[position] == 0x0A, position + 1 < range.upperBound, text[position + 1] == 0x0A {
+                if position > start { result.append(start..<position) }
+                start = position + 2
+                position += 1
+            }
+            position += 1
+        }
+        if start < range.upperBound { result.append(start..<range.upperBound) }
+        return result
+    }
+
+    private func tokens(_ text: [UInt8], _ range: Range<Int>) -> Int {
+        // The space before a piece is part of its first token.
+        tokenCount(" " + String(decoding: text[range], as: UTF8.self))
+    }
+
+    /// A paragraph as one piece where it fits, as sentences or smaller where it does not.
+    private func pieces(_ text: [UInt8], _ paragraph: Range<Int>, room: Int) -> [Piece] {
+        let sentences = SentenceCutter.sentences(text, paragraph)
+        let counted = sentences.map { Piece(range: $0, tokens: tokens(text, $0), startsParagraph: false) }
+        let total = counted.reduce(0) { $0 + $1.tokens }
+        if total <= room { return [Piece(range: paragraph, tokens: total, startsParagraph: true)] }
+        let fitting = counted.flatMap { $0.tokens <= room ? [$0] : words(text, $0.range, room: room) }
+        return fitting.enumerated().map {
+            Piece(range: $1.range, tokens: $1.tokens, startsParagraph: $0 == 0)
+        }
+    }
+
+    /// A too long sentence in stretches of words; a too long word in stretches of characters.
+    private func words(_ text: [UInt8], _ sentence: Range<Int>, room: Int) -> [Piece] {
+        var result: [Piece] = []
+        var start = sentence.lowerBound
+        var used = 0
+        var position = sentence.lowerBound
+        while position < sentence.upperBound {
+            var end = position
+            // A word with the space before it, or so many bytes of one that they cannot have more tokens than fit.
+            while end < sentence.upperBound, Bytes.isSpace(text[end]) { end += 1 }
+            while end < sentence.upperBound, !Bytes.isSpace(text[end]), end - position < room { end += 1 }
+            while end < sentence.upperBound, text[end] & 0xC0 == 0x80 { end += 1 }
+            let count = tokens(text, position..<end)
+            if used + count > room, position > start {
+                result.append(Piece(range: start..<position, tokens: used, startsParagraph: false))
+                start = position
+                used = 0
+            }
+            used += count
+            position = end
+        }
+        result.append(Piece(range: start..<sentence.upperBound, tokens: used, startsParagraph: false))
+        return result
+    }
+
+    /// Fills passages with pieces in order. A paragraph that would be cut begins a new passage where the current one is
+    /// at least half full.
+    private func pack(_ pieces: [Piece], room: Int) -> [Range<Int>] {
+        var result: [Range<Int>] = []
+        var current: Range<Int>?
+        var used = 0
+        var index = 0
+        while index < pieces.count {
+            let piece = pieces[index]
+            let isCut = piece.startsParagraph && index + 1 < pieces.count && !pieces[index + 1].startsParagraph
+            if let open = current, used + piece.tokens > room || (isCut && used * 2 >= room) {
+                result.append(open)
+                current = nil
+                used = 0
+            }
+            current = (current?.lowerBound ?? piece.range.lowerBound)..<piece.range.upperBound
+            used += piece.tokens
+            index += 1
+        }
+        if let current { result.append(current) }
+        return result
+    }
+}
+
+/// Finds where sentences end.
+enum SentenceCutter {
+    private static let abbreviations: Set<String> = [
+        "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "no", "vol", "fig", "ca", "c", "e.g", "i.e", "cf",
+        "al", "op", "ed", "eds", "gen", "col", "lt", "sgt", "capt", "rev", "hon", "gov", "sen", "rep", "inc", "ltd", "co",
+        "corp", "bros", "mt", "ft", "approx", "dept", "est", "b", "d", "r", "p", "pp", "u.s", "u.k", "a.m", "p.m", "ph.d",
+        "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "z.b", "bzw", "usw", "bd", "nr",
+    ]
+
+    /// The sentences of a paragraph: ranges that together are all of it but the spaces between.
+    static func sentences(_ text: [UInt8], _ paragraph: Range<Int>) -> [Range<Int>] {
+        var result: [Range<Int>] = []
+        var start = paragraph.lowerBound
+        var position = paragraph.lowerBound
+        while position < paragraph.upperBound {
+            guard let end = endOfSentence(text, position, from: start, paragraph) else {
+                position += 1
+                continue
+            }
+            result.append(start..<end)
+            position = end
+            while position < paragraph.upperBound, Bytes.isSpace(text[position]) { position += 1 }
+            start = position
+        }
+        if start < paragraph.upperBound { result.append(start..<paragraph.upperBound) }
+        return result
+    }
+
+    /// Past the marks that end a sentence at `position`; nil where none does.
+    private static func endOfSentence(_ text: [UInt8], _ position: Int, from start: Int, _ paragraph: Range<Int>) -> Int? {
+        let byte = text[position]
+        if byte == 0x0A { return position }
+        if byte >= 0xE0 { return wideMark(text, position, paragraph) }
+        guard byte == UInt8(ascii: ".") || byte == UInt8(ascii: "!") || byte == UInt8(ascii: "?") else { return nil }
+        var end = position + 1
+        while end < paragraph.upperBound, isClosing(text, end) { end += text[end] < 0x80 ? 1 : 3 }
+        end = min(end, paragraph.upperBound)
+        guard end < paragraph.upperBound, Bytes.isSpace(text[end]) else { return nil }
+        var next = end
+        while next < paragraph.upperBound, Bytes.isSpace(text[next]) { next += 1 }
+        guard next < paragraph.upperBound else { return nil }
+        // A small letter goes on with the sentence.
+        if (0x61...0x7A).contains(text[next]) { return nil }
+        if byte == UInt8(ascii: "."), isAbbreviation(text, before: position, from: start) { return nil }
+        return end
+    }
+
+    /// The full stops of Chinese and Japanese, and the danda of Indian scripts; no space need follow.
+    private static func wideMark(_ text: [UInt8], _ position: Int, _ paragraph: Range<Int>) -> Int? {
+        guard position + 3 <= paragraph.upperBound else { return nil }
+        let mark = text[position..<position + 3]
+        let marks: [[UInt8]] = [
+            [0xE3, 0x80, 0x82], [0xEF, 0xBC, 0x81], [0xEF, 0xBC, 0x9F], [0xE0, 0xA5, 0xA4], [0xEF, 0xBD, 0xA1],
+        ]
+        return marks.contains { mark.elementsEqual($0) } ? position + 3 : nil
+    }
+
+    private static func isClosing(_ text: [UInt8], _ index: Int) -> Bool {
+        switch text[index] {
+        case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "."), UInt8(ascii: "!"),
+            UInt8(ascii: "?"):
+            return true
+        case 0xE2:  // ” and ’
+            return index + 2 < text.count && text[index + 1] == 0x80 && (text[index + 2] == 0x9D || text[index + 2] == 0x99)
+        default: return false
+        }
+    }
+
+    private static func isAbbreviation(_ text: [UInt8], before stop: Int, from start: Int) -> Bool {
+        var begin = stop
+        while begin > start, !Bytes.isSpace(text[begin - 1]), text[begin - 1] != UInt8(ascii: "(") { begin -= 1 }
+        let word = text[begin..<stop]
+        // An initial: one capital letter.
+        if word.count == 1, let letter = word.first, (0x41...0x5A).contains(letter) { return true }
+        guard word.count <= 6 else { return false }
+        return abbreviations.contains(String(decoding: word, as: UTF8.self).lowercased())
+    }
+}
