@@ -59,7 +59,8 @@ public struct Indexer {
     ///   the error is in the report.
     /// - Throws: `notFound` and `invalidData` before anything is written; `busy`; `inputOutput`.
     public func index(
-        dump path: String, shouldStop: () -> Bool = { false }, progress: (IndexingProgress) -> Void = { _ in }
+        dump path: String, shouldStop: () -> Bool = { false },
+        progress: @escaping (IndexingProgress) -> Void = { _ in }
     ) throws -> IndexingReport {
         let source = try DumpSource(path: path)
         if directory.exists {

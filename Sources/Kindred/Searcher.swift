@@ -139,7 +139,7 @@ public final class Searcher: @unchecked Sendable {
         let vector = try preparedEncoder().encode([query], threads: 1).row(0)
         let snapshot = try currentSnapshot()
         let deletions = snapshot.deletions
-        let accepts: (@Sendable (Int64) -> Bool)? = deletions.isEmpty ? nil : { !deletions.contains($0) }
+        let accepts: ((Int64) -> Bool)? = deletions.isEmpty ? nil : { !deletions.contains($0) }
         let efSearch = max(efSearch ?? Segment.defaultEfSearch, limit)
         var found: [Neighbor] = []
         for segment in snapshot.segments {

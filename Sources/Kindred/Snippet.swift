@@ -7,6 +7,11 @@ public struct Snippet: Hashable, Sendable {
     public struct Piece: Hashable, Sendable {
         public let text: String
         public let isMatch: Bool
+
+        package init(text: String, isMatch: Bool) {
+            self.text = text
+            self.isMatch = isMatch
+        }
     }
 
     public let pieces: [Piece]

@@ -100,14 +100,14 @@ package final class Tokenizer: Sendable {
         guard let first = bytes.first else { return }
         let text = addPrefixSpace && first != 0x20 ? [0x20] + bytes : bytes
         var symbols: [Int32] = []
-        let encodeWord = { (range: Range<Int>) in
-            if self.ignoreMerges, let whole = self.ids[ByteAlphabet.token(of: text[range])] {
+        func encodeWord(_ range: Range<Int>) {
+            if ignoreMerges, let whole = ids[ByteAlphabet.token(of: text[range])] {
                 result.append(whole)
                 return
             }
             symbols.removeAll(keepingCapacity: true)
-            for byte in text[range] { symbols.append(self.byteIDs[Int(byte)]) }
-            self.merges.apply(to: &symbols)
+            for byte in text[range] { symbols.append(byteIDs[Int(byte)]) }
+            merges.apply(to: &symbols)
             result += symbols
         }
         if let pattern { pattern.forEachWord(in: text, encodeWord) } else { encodeWord(text.indices) }
