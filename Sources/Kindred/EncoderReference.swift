@@ -29,9 +29,11 @@ package struct EncoderReference: Codable, Hashable, Sendable {
         let location = KindredError.Location(path: path.string)
         struct Format: Decodable { var format: Int }
         let data = Data(file.bytes(0..<file.count))
-        if let format = try? JSONDecoder().decode(Format.self, from: data), format.format > Self.currentFormat {
+        if let format = try? JSONDecoder().decode(Format.self, from: data), format.format > Self.currentFormat
+        {
             throw KindredError(
-                .incompatible, "was written by a newer version of Kindred (format \(format.format)); use that version",
+                .incompatible,
+                "was written by a newer version of Kindred (format \(format.format)); use that version",
                 at: location)
         }
         guard let value = try? JSONDecoder().decode(Self.self, from: data) else {

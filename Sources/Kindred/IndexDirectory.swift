@@ -1,7 +1,8 @@
 import Foundation
-@_exported import struct KindredSystem.KindredError
 import KindredSystem
 import SystemPackage
+
+@_exported import struct KindredSystem.KindredError
 
 /// Where an index lives: `indexes/NAME/`.
 ///
@@ -20,7 +21,8 @@ public struct IndexDirectory: Hashable, Sendable {
     /// - Throws: `invalidRequest` for any other name.
     public init(root: FilePath, name: String) throws {
         let allowed = name.unicodeScalars.allSatisfy {
-            ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0) || "-_.".unicodeScalars.contains($0)
+            ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
+                || "-_.".unicodeScalars.contains($0)
         }
         guard allowed, (1...64).contains(name.utf8.count), !name.hasPrefix(".") else {
             throw KindredError(
@@ -58,7 +60,8 @@ public struct IndexDirectory: Hashable, Sendable {
         if let name {
             let directory = try IndexDirectory(root: root, name: name)
             if directory.exists { return directory }
-            let known = all.isEmpty ? "there are none yet; make one with 'kindred index DUMP'" : "there are: \(names)"
+            let known =
+                all.isEmpty ? "there are none yet; make one with 'kindred index DUMP'" : "there are: \(names)"
             throw KindredError(.notFound, "no index \"\(name)\" in \(root); \(known)")
         }
         guard let only = all.first else {
@@ -73,7 +76,8 @@ public struct IndexDirectory: Hashable, Sendable {
     /// Makes the directories where they are missing.
     package func create() throws {
         do {
-            try FileManager.default.createDirectory(atPath: segments.string, withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+                atPath: segments.string, withIntermediateDirectories: true)
         } catch {
             throw KindredError(
                 .cannotCreate, "cannot make the index's directory; check the path, its owner and free space",
@@ -84,7 +88,8 @@ public struct IndexDirectory: Hashable, Sendable {
     /// Takes the right to write, for as long as the value is held.
     package func lockForWriting() throws -> FileLock {
         try FileLock(
-            lock, busy: "another process is writing the index \"\(name)\"; wait for it to end, then run this again")
+            lock,
+            busy: "another process is writing the index \"\(name)\"; wait for it to end, then run this again")
     }
 
     /// Bytes on disk of every file below the directory, by part.

@@ -72,7 +72,8 @@ public struct IndexVerification: Sendable {
         try segment.verify()
         guard segment.count == record.count, segment.dimensions == reference.dimensions else {
             throw KindredError(
-                .invalidData, "holds \(segment.count) vectors of \(segment.dimensions) dimensions, not "
+                .invalidData,
+                "holds \(segment.count) vectors of \(segment.dimensions) dimensions, not "
                     + "\(record.count) of \(reference.dimensions)", at: location)
         }
         return segment.ids

@@ -16,9 +16,9 @@ import SystemPackage
 public struct Indexer {
     /// Tokens of a passage, its title and headings included.
     public static let tokensPerPassage = 160
-    static let passagesPerCommit = 1024
+    static let passagesPerCommit = 256
     /// Passages encoded between two looks at whether to stop.
-    static let passagesPerStep = 128
+    static let passagesPerStep = 64
 
     private let directory: IndexDirectory
     private let model: String
@@ -43,7 +43,8 @@ public struct Indexer {
                 throw KindredError(
                     .incompatible,
                     "the index \"\(directory.name)\" was written by encoder \(reference.fingerprint.prefix(12)), and "
-                        + "\(named) is \(encoder.fingerprint.prefix(12)); index into another name with --index")
+                        + "\(named) is \(encoder.fingerprint.prefix(12)); index into another name with --index"
+                )
             }
         } else {
             encoder = try reference.open(index: directory.name)
@@ -66,7 +67,9 @@ public struct Indexer {
         if directory.exists {
             // Only a look: whoever finds nothing to do must not need the lock.
             let catalog = try Catalog(path: directory.catalog, access: .read)
-            if let known = try source.completeRecord(in: catalog) { return IndexingReport(nothingToDo: known) }
+            if let known = try source.completeRecord(in: catalog) {
+                return IndexingReport(nothingToDo: known)
+            }
         }
         // The first page is read before anything is made, so that a file that is no dump leaves no trace.
         let reader = try DumpReader(path: path)
@@ -176,7 +179,8 @@ private struct IndexingRun {
                 passages: passages.map { NewPassage(id: 0, sectionPath: $0.sectionPath, range: $0.range) }))
         texts += passages.map {
             Passage.encodedText(
-                title: page.title, sectionPath: $0.sectionPath, body: String(decoding: text[$0.range], as: UTF8.self))
+                title: page.title, sectionPath: $0.sectionPath,
+                body: String(decoding: text[$0.range], as: UTF8.self))
         }
     }
 

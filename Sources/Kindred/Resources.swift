@@ -19,7 +19,9 @@ public enum Resources {
 
     private static func find(_ name: String) throws -> FilePath {
         let candidates = directories().map { $0.appending(name) }
-        if let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.string) }) { return found }
+        if let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.string) }) {
+            return found
+        }
         let places = candidates.map(\.string).joined(separator: ", ")
         throw KindredError(
             .unavailable,

@@ -128,14 +128,16 @@ public final class Searcher: @unchecked Sendable {
         guard query.count <= maximumQueryLength else {
             throw KindredError(
                 .invalidRequest,
-                "the query has \(query.count) characters and may have \(maximumQueryLength); ask with less text")
+                "the query has \(query.count) characters and may have \(maximumQueryLength); ask with less text"
+            )
         }
         guard (1...1000).contains(limit) else {
             throw KindredError(.invalidRequest, "the number of results must be 1 to 1000, not \(limit)")
         }
     }
 
-    private func semantic(_ query: String, limit: Int, efSearch: Int?) throws -> [(id: Int64, score: Double)] {
+    private func semantic(_ query: String, limit: Int, efSearch: Int?) throws -> [(id: Int64, score: Double)]
+    {
         let vector = try preparedEncoder().encode([query], threads: 1).row(0)
         let snapshot = try currentSnapshot()
         let deletions = snapshot.deletions
@@ -145,7 +147,9 @@ public final class Searcher: @unchecked Sendable {
         for segment in snapshot.segments {
             found += try segment.search(vector, k: limit, efSearch: efSearch, where: accepts)
         }
-        return found.sorted { ($1.score, $0.id) < ($0.score, $1.id) }.prefix(limit).map { ($0.id, Double($0.score)) }
+        return found.sorted { ($1.score, $0.id) < ($0.score, $1.id) }.prefix(limit).map {
+            ($0.id, Double($0.score))
+        }
     }
 
     /// Reciprocal rank fusion: the sum of 1 / (60 + rank) over the lists that hold the passage.

@@ -33,7 +33,9 @@ public struct Snippet: Hashable, Sendable {
             plain += piece.split(whereSeparator: \.isNewline).joined(separator: " ")
         }
         for (range, stem) in zip(words, stems)
-        where range.lowerBound >= window.lowerBound && range.upperBound <= window.upperBound && wanted.contains(stem) {
+        where range.lowerBound >= window.lowerBound && range.upperBound <= window.upperBound
+            && wanted.contains(stem)
+        {
             append(text[position..<range.lowerBound])
             if !plain.isEmpty { pieces.append(Piece(text: plain, isMatch: false)) }
             plain = ""
@@ -87,11 +89,14 @@ public struct Snippet: Hashable, Sendable {
     }
 
     private static func distinct(
-        _ words: [Range<String.Index>], _ stems: [String], _ wanted: Set<String>, _ window: Range<String.Index>
+        _ words: [Range<String.Index>], _ stems: [String], _ wanted: Set<String>,
+        _ window: Range<String.Index>
     ) -> Int {
         var found: Set<String> = []
         for (range, stem) in zip(words, stems)
-        where range.lowerBound >= window.lowerBound && range.upperBound <= window.upperBound && wanted.contains(stem) {
+        where range.lowerBound >= window.lowerBound && range.upperBound <= window.upperBound
+            && wanted.contains(stem)
+        {
             found.insert(stem)
         }
         return found.count

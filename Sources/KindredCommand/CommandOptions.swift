@@ -23,7 +23,9 @@ extension SearchMode: ExpressibleByArgument {}
 
 /// Which passages are asked for, and how.
 struct SearchOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("The index to ask (default: the only one there is).", valueName: "name"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The index to ask (default: the only one there is).", valueName: "name"))
     var index: String?
 
     @Option(name: .long, help: "How passages are found: hybrid, semantic or keyword.")

@@ -14,10 +14,12 @@ enum CommandOutput {
         errorLine(style.red("error:") + " " + Terminal.sanitized(error.description))
     }
 
-    /// One JSON object, keys in a fixed order of names.
+    /// One JSON object, its keys in snake case and in alphabetical order.
     static func json(_ value: some Encodable, pretty: Bool = true) throws {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = pretty
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting =
+            pretty
             ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
         line(String(decoding: try encoder.encode(value), as: UTF8.self))
     }

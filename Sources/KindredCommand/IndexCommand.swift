@@ -59,7 +59,8 @@ struct IndexCommand: ParsableCommand {
             progress: { now in
                 let fraction = now.totalBytes.map { $0 == 0 ? 1 : Double(now.bytesRead) / Double($0) }
                 progress.update(
-                    done: Double(now.passages), fraction: fraction, detail: "\(Format.count(now.pages)) pages")
+                    done: Double(now.passages), fraction: fraction, detail: "\(Format.count(now.pages)) pages"
+                )
             })
         progress.finish()
         let status = try? IndexStatus(directory)
@@ -80,7 +81,8 @@ struct IndexCommand: ParsableCommand {
         if let range = name.range(of: "-pages-articles") { name = String(name[..<range.lowerBound]) }
         if name.hasSuffix("-latest") { name.removeLast("-latest".count) }
         let kept = name.unicodeScalars.map { scalar in
-            let keeps = scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+            let keeps =
+                scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
             return keeps || "-_.".unicodeScalars.contains(scalar) ? Character(scalar) : "-"
         }
         let trimmed = String(String(kept).drop { $0 == "." }.prefix(64))
@@ -91,15 +93,20 @@ struct IndexCommand: ParsableCommand {
         let style = Style(for: .standardOutput)
         if report.alreadyComplete {
             CommandOutput.line(
-                "\(style.bold(directory.name)): nothing to do; the dump was indexed before and has not changed")
+                "\(style.bold(directory.name)): nothing to do; the dump was indexed before and has not changed"
+            )
         } else if report.added + report.changed == 0, report.failure == nil, !report.stopped {
-            CommandOutput.line("\(style.bold(directory.name)): nothing to do; every article is indexed already")
+            CommandOutput.line(
+                "\(style.bold(directory.name)): nothing to do; every article is indexed already")
         }
         var skipped = ["\(Format.count(report.redirects)) redirects"]
-        if report.otherNamespaces > 0 { skipped.append("\(Format.count(report.otherNamespaces)) of other namespaces") }
+        if report.otherNamespaces > 0 {
+            skipped.append("\(Format.count(report.otherNamespaces)) of other namespaces")
+        }
         if report.otherModels > 0 { skipped.append("\(Format.count(report.otherModels)) not wikitext") }
         if report.empty > 0 { skipped.append("\(Format.count(report.empty)) without prose") }
-        CommandOutput.line("  pages      \(Format.count(report.pages)), not indexed: \(skipped.joined(separator: ", "))")
+        CommandOutput.line(
+            "  pages      \(Format.count(report.pages)), not indexed: \(skipped.joined(separator: ", "))")
         if !report.alreadyComplete {
             CommandOutput.line(
                 "  articles   \(Format.count(report.added)) new, \(Format.count(report.changed)) changed, "
@@ -123,32 +130,32 @@ struct IndexCommand: ParsableCommand {
 /// The report of `kindred index --json`.
 private struct IndexingOutput: Encodable {
     let index: String
-    let pages, redirects, other_namespaces, other_models, without_prose: Int
-    let articles_new, articles_changed, articles_unchanged: Int
+    let pages, redirects, otherNamespaces, otherModels, withoutProse: Int
+    let articlesNew, articlesChanged, articlesUnchanged: Int
     let articles, passages: Int?
-    let passages_encoded: Int
-    let seconds, passages_per_second: Double
+    let passagesEncoded: Int
+    let seconds, passagesPerSecond: Double
     let bytes: Int?
-    let nothing_to_do, stopped: Bool
+    let nothingToDo, stopped: Bool
     let error: String?
 
     init(index: String, report: IndexingReport, status: IndexStatus?) {
         self.index = index
         pages = report.pages
         redirects = report.redirects
-        other_namespaces = report.otherNamespaces
-        other_models = report.otherModels
-        without_prose = report.empty
-        articles_new = report.added
-        articles_changed = report.changed
-        articles_unchanged = report.unchanged
+        otherNamespaces = report.otherNamespaces
+        otherModels = report.otherModels
+        withoutProse = report.empty
+        articlesNew = report.added
+        articlesChanged = report.changed
+        articlesUnchanged = report.unchanged
         articles = status?.articles
         passages = status?.passages
-        passages_encoded = report.passages
+        passagesEncoded = report.passages
         seconds = report.seconds
-        passages_per_second = report.seconds > 0 ? Double(report.passages) / report.seconds : 0
+        passagesPerSecond = report.seconds > 0 ? Double(report.passages) / report.seconds : 0
         bytes = status?.totalBytes
-        nothing_to_do = report.added + report.changed == 0 && report.failure == nil && !report.stopped
+        nothingToDo = report.added + report.changed == 0 && report.failure == nil && !report.stopped
         stopped = report.stopped
         error = report.failure?.description
     }

@@ -29,10 +29,12 @@ final class Progress {
         guard now - (lastShown ?? (isLive ? started - interval : started)) >= interval else { return }
         lastShown = now
         let seconds = (now - started) / .seconds(1)
-        let text = Self.line(label, unit: unit, done: done, fraction: fraction, detail: detail, seconds: seconds)
+        let text = Self.line(
+            label, unit: unit, done: done, fraction: fraction, detail: detail, seconds: seconds)
         if isLive {
             // Cut to the width, so that the line never wraps and can be drawn over.
-            FileHandle.standardError.write(Data("\r\u{1B}[2K\(text.prefix(max(20, Terminal.columns - 1)))".utf8))
+            FileHandle.standardError.write(
+                Data("\r\u{1B}[2K\(text.prefix(max(20, Terminal.columns - 1)))".utf8))
             isShowing = true
         } else {
             CommandOutput.errorLine(text)

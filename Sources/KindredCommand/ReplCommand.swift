@@ -18,7 +18,8 @@ struct ReplCommand: ParsableCommand {
             directory, root: indexes.root, mode: options.mode, limit: options.limit)
         let editor = LineEditor(prompt: "\(directory.name)> ", history: Self.historyPath)
         if Terminal.isTerminal(.standardOutput) {
-            CommandOutput.line("Kindred \(KindredCommand.configuration.version): ask \(directory.name), or :help.")
+            CommandOutput.line(
+                "Kindred \(KindredCommand.configuration.version): ask \(directory.name), or :help.")
         }
         while true {
             switch editor.next() {
@@ -87,7 +88,8 @@ struct ReplSession {
         case "open", "o": try open(argument)
         case "index": try setIndex(argument)
         case "stats": StatusCommand.print(try IndexStatus(directory))
-        case let other: throw KindredError(.invalidRequest, "no command \":\(other.prefix(40))\"; :help lists them")
+        case let other:
+            throw KindredError(.invalidRequest, "no command \":\(other.prefix(40))\"; :help lists them")
         }
         return true
     }
@@ -135,19 +137,24 @@ struct ReplSession {
 
     /// Shows a hit's passage whole, with the paragraphs around it dimmed.
     private func open(_ argument: String?) throws {
-        guard let last, !last.hits.isEmpty else { throw KindredError(.invalidRequest, "nothing to open; search first") }
-        guard let number = argument.flatMap(Int.init), let hit = last.hits.first(where: { $0.rank == number }) else {
+        guard let last, !last.hits.isEmpty else {
+            throw KindredError(.invalidRequest, "nothing to open; search first")
+        }
+        guard let number = argument.flatMap(Int.init), let hit = last.hits.first(where: { $0.rank == number })
+        else {
             throw KindredError(.invalidRequest, ":open needs a number from 1 to \(last.hits.count)")
         }
         let (text, passage) = try searcher.article(of: hit)
         let bytes = Array(text.utf8)
         let style = Style(for: .standardOutput)
-        CommandOutput.line(style.bold(Terminal.sanitized(([hit.title] + hit.sectionPath).joined(separator: " › "))))
+        CommandOutput.line(
+            style.bold(Terminal.sanitized(([hit.title] + hit.sectionPath).joined(separator: " › "))))
         CommandOutput.line(style.dim(Terminal.sanitized(hit.url)) + "\n")
         let before = Self.context(bytes, passage.lowerBound, forward: false)
         let after = Self.context(bytes, passage.upperBound, forward: true)
         func shown(_ range: Range<Int>) -> String {
-            Terminal.sanitized(String(decoding: bytes[range], as: UTF8.self).trimmingCharacters(in: .newlines))
+            Terminal.sanitized(
+                String(decoding: bytes[range], as: UTF8.self).trimmingCharacters(in: .newlines))
         }
         if !before.isEmpty { CommandOutput.line(style.dim("… " + shown(before)) + "\n") }
         CommandOutput.line(shown(passage))

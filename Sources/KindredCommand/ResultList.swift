@@ -26,8 +26,11 @@ struct ResultList {
         }
         let rank = String(repeating: " ", count: max(0, 2 - String(hit.rank).count)) + "\(hit.rank)."
         CommandOutput.line("\(rank) \(heading)  \(style.dim(Format.score(hit.score)))")
-        for line in Self.lines(Snippet(of: hit.text, query: results.query), width: max(40, Terminal.columns - 4)) {
-            CommandOutput.line("    " + line.map { $0.isMatch ? style.highlighted($0.text) : $0.text }.joined())
+        for line in Self.lines(
+            Snippet(of: hit.text, query: results.query), width: max(40, Terminal.columns - 4))
+        {
+            CommandOutput.line(
+                "    " + line.map { $0.isMatch ? style.highlighted($0.text) : $0.text }.joined())
         }
         CommandOutput.line("    " + style.dim(Terminal.sanitized(hit.url)))
         CommandOutput.line()
@@ -48,7 +51,9 @@ struct ResultList {
                 // The words of a piece are joined by spaces; the pieces stand side by side.
                 let spaced = index > 0
                 if used > 0, used + columns + (spaced ? 1 : 0) > width, spaced {
-                    if !text.isEmpty { lines[lines.count - 1].append(.init(text: text, isMatch: piece.isMatch)) }
+                    if !text.isEmpty {
+                        lines[lines.count - 1].append(.init(text: text, isMatch: piece.isMatch))
+                    }
                     lines.append([])
                     text = String(word)
                     used = columns

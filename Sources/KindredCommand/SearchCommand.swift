@@ -40,27 +40,27 @@ struct SearchOutput: Encodable {
         let title: String
         let section: String
         let url: String
-        let article_id: Int64
-        let passage_id: Int64
+        let articleID: Int64
+        let passageID: Int64
         let text: String
     }
 
     let query: String
     let index: String
     let mode: String
-    let took_ms: Double
+    let tookMs: Double
     let hits: [Hit]
 
     init(_ results: SearchResults, index: String) {
         query = results.query
         self.index = index
         mode = results.mode.rawValue
-        took_ms = (results.milliseconds * 100).rounded() / 100
+        tookMs = (results.milliseconds * 100).rounded() / 100
         hits = results.hits.map { hit in
             Hit(
                 rank: hit.rank, score: hit.score, title: hit.title,
-                section: hit.sectionPath.joined(separator: " › "), url: hit.url, article_id: hit.articleID,
-                passage_id: hit.passageID, text: hit.text)
+                section: hit.sectionPath.joined(separator: " › "), url: hit.url, articleID: hit.articleID,
+                passageID: hit.passageID, text: hit.text)
         }
     }
 }

@@ -16,7 +16,8 @@ struct StatusCommand: ParsableCommand {
 
     func run() throws {
         let directories =
-            try name.map { [try IndexDirectory.find($0, in: indexes.root)] } ?? IndexDirectory.all(in: indexes.root)
+            try name.map { [try IndexDirectory.find($0, in: indexes.root)] }
+            ?? IndexDirectory.all(in: indexes.root)
         let all = try directories.map(IndexStatus.init)
         if json { return try CommandOutput.json(StatusOutput(indexes: all.map(StatusOutput.Index.init))) }
         if all.isEmpty {
@@ -30,7 +31,8 @@ struct StatusCommand: ParsableCommand {
         CommandOutput.line(style.bold(status.name))
         CommandOutput.line("  articles   \(Format.count(status.articles))")
         CommandOutput.line("  passages   \(Format.count(status.passages))")
-        let deleted = status.deletedPassages > 0 ? ", \(Format.count(status.deletedPassages)) deleted passages" : ""
+        let deleted =
+            status.deletedPassages > 0 ? ", \(Format.count(status.deletedPassages)) deleted passages" : ""
         CommandOutput.line("  segments   \(Format.count(status.segments))\(deleted)")
         CommandOutput.line(
             "  encoder    \(Terminal.sanitized(status.model)), \(status.dimensions) dimensions, "
@@ -45,13 +47,13 @@ struct StatusCommand: ParsableCommand {
 /// What `kindred status --json` prints.
 private struct StatusOutput: Encodable {
     struct Index: Encodable {
-        struct Bytes: Encodable { let total, catalog, segments, other, texts_compressed, texts: Int }
+        struct Bytes: Encodable { let total, catalog, segments, other, textsCompressed, texts: Int }
         struct Encoder: Encodable {
             let model, fingerprint: String
             let dimensions: Int
         }
         let name: String
-        let articles, passages, segments, deleted_passages: Int
+        let articles, passages, segments, deletedPassages: Int
         let encoder: Encoder
         let bytes: Bytes
 
@@ -60,12 +62,13 @@ private struct StatusOutput: Encodable {
             articles = status.articles
             passages = status.passages
             segments = status.segments
-            deleted_passages = status.deletedPassages
+            deletedPassages = status.deletedPassages
             encoder = Encoder(
                 model: status.model, fingerprint: status.fingerprint, dimensions: status.dimensions)
             bytes = Bytes(
                 total: status.totalBytes, catalog: status.catalogBytes, segments: status.segmentBytes,
-                other: status.otherBytes, texts_compressed: status.compressedTextBytes, texts: status.textBytes)
+                other: status.otherBytes, textsCompressed: status.compressedTextBytes,
+                texts: status.textBytes)
         }
     }
 

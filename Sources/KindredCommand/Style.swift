@@ -6,7 +6,9 @@ struct Style {
 
     init(for stream: Terminal.Stream) { isOn = Terminal.usesColor(stream) }
 
-    private func wrap(_ text: String, _ code: String) -> String { isOn ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text }
+    private func wrap(_ text: String, _ code: String) -> String {
+        isOn ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+    }
 
     func bold(_ text: String) -> String { wrap(text, "1") }
     func dim(_ text: String) -> String { wrap(text, "2") }
@@ -52,10 +54,13 @@ enum Format {
 
     /// "83.2 passages/s"
     static func rate(_ perSecond: Double, unit: String) -> String {
-        perSecond < 100 ? "\(decimals(perSecond, 1)) \(unit)/s" : "\(count(Int(perSecond.rounded()))) \(unit)/s"
+        perSecond < 100
+            ? "\(decimals(perSecond, 1)) \(unit)/s" : "\(count(Int(perSecond.rounded()))) \(unit)/s"
     }
 
-    static func milliseconds(_ value: Double) -> String { value < 10 ? "\(decimals(value, 1)) ms" : "\(Int(value.rounded())) ms" }
+    static func milliseconds(_ value: Double) -> String {
+        value < 10 ? "\(decimals(value, 1)) ms" : "\(Int(value.rounded())) ms"
+    }
 
     /// A score with four digits that mean something.
     static func score(_ value: Double) -> String { decimals(value, value.magnitude < 1 ? 4 : 2) }
@@ -68,7 +73,8 @@ enum Format {
         let unit = Int(scale)
         let fraction = String(scaled % unit)
         let zeros = String(repeating: "0", count: places - fraction.count)
-        return (value < 0 && scaled > 0 ? "-" : "") + "\(scaled / unit)" + (places > 0 ? "." + zeros + fraction : "")
+        return (value < 0 && scaled > 0 ? "-" : "") + "\(scaled / unit)"
+            + (places > 0 ? "." + zeros + fraction : "")
     }
 
     private static func padded(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }

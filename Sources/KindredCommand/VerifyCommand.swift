@@ -25,7 +25,8 @@ struct VerifyCommand: ParsableCommand {
             CommandOutput.line(
                 "\(result.name): \(Format.count(result.articles)) articles, \(Format.count(result.passages)) passages, "
                     + "\(Format.count(result.vectors)) vectors in \(Format.count(result.segments)) segments; "
-                    + (result.problems.isEmpty ? "all is well" : "\(Format.count(result.problems.count)) problems"))
+                    + (result.problems.isEmpty
+                        ? "all is well" : "\(Format.count(result.problems.count)) problems"))
             if !result.strayFiles.isEmpty {
                 CommandOutput.line(
                     "\(result.strayFiles.count) files of an interrupted run will be removed by the next one")
@@ -33,7 +34,8 @@ struct VerifyCommand: ParsableCommand {
         }
         guard result.problems.isEmpty else {
             throw KindredError(
-                .invalidData, "the index \"\(result.name)\" is damaged; index the dump again into another name")
+                .invalidData,
+                "the index \"\(result.name)\" is damaged; index the dump again into another name")
         }
     }
 }
@@ -43,7 +45,7 @@ private struct VerificationOutput: Encodable {
     let index: String
     let ok: Bool
     let problems: [String]
-    let articles, passages, segments, vectors, stray_files: Int
+    let articles, passages, segments, vectors, strayFiles: Int
 
     init(_ result: IndexVerification) {
         index = result.name
@@ -53,6 +55,6 @@ private struct VerificationOutput: Encodable {
         passages = result.passages
         segments = result.segments
         vectors = result.vectors
-        stray_files = result.strayFiles.count
+        strayFiles = result.strayFiles.count
     }
 }

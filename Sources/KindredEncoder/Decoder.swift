@@ -72,7 +72,8 @@ final class Decoder: Sendable {
             return DecoderBlock(
                 attentionNorm: try stacked([(prefix + "input_layernorm.weight", [hidden])]),
                 queryKeyValue: try stacked([
-                    (attention + "q_proj.weight", [queries, hidden]), (attention + "k_proj.weight", [keys, hidden]),
+                    (attention + "q_proj.weight", [queries, hidden]),
+                    (attention + "k_proj.weight", [keys, hidden]),
                     (attention + "v_proj.weight", [keys, hidden]),
                 ]),
                 queryKeyValueBias: configuration.hasAttentionBias
@@ -80,10 +81,13 @@ final class Decoder: Sendable {
                         (attention + "q_proj.bias", [queries]), (attention + "k_proj.bias", [keys]),
                         (attention + "v_proj.bias", [keys]),
                     ]) : nil,
-                queryNorm: configuration.normalizesHeads ? try stacked([(attention + "q_norm.weight", head)]) : nil,
-                keyNorm: configuration.normalizesHeads ? try stacked([(attention + "k_norm.weight", head)]) : nil,
+                queryNorm: configuration.normalizesHeads
+                    ? try stacked([(attention + "q_norm.weight", head)]) : nil,
+                keyNorm: configuration.normalizesHeads
+                    ? try stacked([(attention + "k_norm.weight", head)]) : nil,
                 output: try stacked([(attention + "o_proj.weight", [hidden, queries])]),
-                outputBias: configuration.hasOutputBias ? try stacked([(attention + "o_proj.bias", [hidden])]) : nil,
+                outputBias: configuration.hasOutputBias
+                    ? try stacked([(attention + "o_proj.bias", [hidden])]) : nil,
                 feedForwardNorm: try stacked([(prefix + "post_attention_layernorm.weight", [hidden])]),
                 gateUp: try stacked([
                     (prefix + "mlp.gate_proj.weight", [middle, hidden]),
@@ -108,7 +112,8 @@ final class Decoder: Sendable {
             embedding.loadRow(Int(token), into: state, from: row * hidden)
             row += 1
         }
-        let pass = DecoderPass(configuration, sequences: sequences.map(\.count), rotary: rotary, causal: causal)
+        let pass = DecoderPass(
+            configuration, sequences: sequences.map(\.count), rotary: rotary, causal: causal)
         for block in blocks { pass.apply(block, to: state) }
         let rows = LayerKernels.Rows(state, rows: tokens, columns: hidden)
         LayerKernels.rmsNorm(rows, weight: finalNorm, epsilon: configuration.normEpsilon, into: rows)

@@ -45,7 +45,8 @@ package struct DecoderConfiguration: Sendable, Hashable {
             KindredError(.invalidData, message, at: .init(path: path.string))
         }
         guard
-            let json = try? JSONSerialization.jsonObject(with: Data(file.bytes(0..<file.count))) as? [String: Any]
+            let json = try? JSONSerialization.jsonObject(with: Data(file.bytes(0..<file.count)))
+                as? [String: Any]
         else { throw invalid("is not a JSON object; get the file again") }
         func number(_ key: String, _ range: ClosedRange<Int>, default value: Int? = nil) throws -> Int {
             guard let found = json[key], !(found is NSNull) else {
@@ -53,7 +54,8 @@ package struct DecoderConfiguration: Sendable, Hashable {
                 throw invalid("has no \"\(key)\"")
             }
             guard let number = found as? Int, range.contains(number) else {
-                throw invalid("\"\(key)\" must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+                throw invalid(
+                    "\"\(key)\" must be a whole number from \(range.lowerBound) to \(range.upperBound)")
             }
             return number
         }
@@ -72,14 +74,17 @@ package struct DecoderConfiguration: Sendable, Hashable {
         vocabularySize = try number("vocab_size", 1...4_194_304)
         maximumPositions = try number("max_position_embeddings", 1...16_777_216, default: 2048)
         guard attentionHeads % keyValueHeads == 0 else {
-            throw invalid("\(attentionHeads) attention heads cannot share \(keyValueHeads) key/value heads evenly")
+            throw invalid(
+                "\(attentionHeads) attention heads cannot share \(keyValueHeads) key/value heads evenly")
         }
         guard headDimension % 2 == 0 else { throw invalid("\"head_dim\" must be even for rotary positions") }
         let epsilon = json["rms_norm_eps"] as? Double ?? 1e-6
         guard epsilon > 0, epsilon < 1 else { throw invalid("\"rms_norm_eps\" must lie between 0 and 1") }
         normEpsilon = Float(epsilon)
         let activation = json["hidden_act"] as? String ?? "silu"
-        guard activation == "silu" else { throw invalid("the activation \"\(activation.prefix(40))\" is not supported") }
+        guard activation == "silu" else {
+            throw invalid("the activation \"\(activation.prefix(40))\" is not supported")
+        }
         hasAttentionBias = family == .qwen2 || (json["attention_bias"] as? Bool ?? false)
         guard json["mlp_bias"] as? Bool != true else { throw invalid("\"mlp_bias\" is not supported") }
         if let window = json["sliding_window"] as? Int, json["use_sliding_window"] as? Bool != false,
@@ -97,13 +102,17 @@ package struct DecoderConfiguration: Sendable, Hashable {
         guard rotaryBase > 1, rotaryBase.isFinite else { throw invalid("\"rope_theta\" must be above 1") }
         let kind = rope["rope_type"] as? String ?? rope["type"] as? String ?? "default"
         let factor = rope["factor"] as? Double ?? 1
-        guard factor >= 1, factor.isFinite else { throw invalid("the rotary scaling's factor must be at least 1") }
+        guard factor >= 1, factor.isFinite else {
+            throw invalid("the rotary scaling's factor must be at least 1")
+        }
         switch kind {
         case "default": rotaryScaling = .none
         case "linear": rotaryScaling = .linear(factor: factor)
         case "llama3":
-            guard let low = rope["low_freq_factor"] as? Double, let high = rope["high_freq_factor"] as? Double,
-                let original = rope["original_max_position_embeddings"] as? Double, low > 0, high > low, original > 0
+            guard let low = rope["low_freq_factor"] as? Double,
+                let high = rope["high_freq_factor"] as? Double,
+                let original = rope["original_max_position_embeddings"] as? Double, low > 0, high > low,
+                original > 0
             else { throw invalid("the rotary scaling \"llama3\" lacks its factors") }
             rotaryScaling = .llama3(
                 factor: factor, lowFrequency: low, highFrequency: high, originalContext: original)

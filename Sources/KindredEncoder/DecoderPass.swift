@@ -102,7 +102,8 @@ struct DecoderPass {
                 BLAS.multiply(
                     weights, part(queries + keys + shared),
                     into: BLAS.Operand(
-                        attended, offset: start * queries + head * dimension, rows: length, columns: dimension,
+                        attended, offset: start * queries + head * dimension, rows: length,
+                        columns: dimension,
                         stride: queries))
             }
             start += length

@@ -40,7 +40,8 @@ package struct EncoderConfiguration: Sendable, Hashable {
             KindredError(.invalidData, message, at: .init(path: path.string))
         }
         guard
-            let json = try? JSONSerialization.jsonObject(with: Data(file.bytes(0..<file.count))) as? [String: Any]
+            let json = try? JSONSerialization.jsonObject(with: Data(file.bytes(0..<file.count)))
+                as? [String: Any]
         else { throw invalid("is not a JSON object") }
         func choice<Value: RawRepresentable & CaseIterable>(_ key: String, _ value: inout Value) throws
         where Value.RawValue == String {

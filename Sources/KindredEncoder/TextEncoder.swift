@@ -26,10 +26,12 @@ package final class TextEncoder: Sendable {
     /// - Throws: `notFound` for a missing directory or file; `invalidData` naming the file and field or tensor.
     package init(directory: FilePath) throws {
         var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: directory.string, isDirectory: &isDirectory), isDirectory.boolValue
+        guard FileManager.default.fileExists(atPath: directory.string, isDirectory: &isDirectory),
+            isDirectory.boolValue
         else {
             throw KindredError(
-                .notFound, "no such model directory; name one that holds config.json, model.safetensors and "
+                .notFound,
+                "no such model directory; name one that holds config.json, model.safetensors and "
                     + "tokenizer.json", at: .init(path: directory.string))
         }
         let shape = try DecoderConfiguration(path: directory.appending("config.json"))
@@ -81,7 +83,8 @@ package final class TextEncoder: Sendable {
         for row in 0..<vectors.rows {
             guard vectors[row, 0].isFinite else {
                 throw KindredError(
-                    .invalidData, "the model gives no finite vector for \"\(texts[row].prefix(60))\"; its weights are "
+                    .invalidData,
+                    "the model gives no finite vector for \"\(texts[row].prefix(60))\"; its weights are "
                         + "damaged")
             }
         }
@@ -95,7 +98,9 @@ package final class TextEncoder: Sendable {
         for sequence in sequences {
             guard (1...maximumTokens).contains(sequence.count),
                 sequence.allSatisfy({ $0 >= 0 && Int($0) < decoderConfiguration.vocabularySize })
-            else { throw KindredError(.invalidRequest, "a sequence is empty, too long, or has an unknown token") }
+            else {
+                throw KindredError(.invalidRequest, "a sequence is empty, too long, or has an unknown token")
+            }
         }
         return sequences.map { decoder.hiddenStates([$0], causal: configuration.attention == .causal) }
     }
@@ -107,11 +112,13 @@ package final class TextEncoder: Sendable {
 
         init(text: String, instruction: String, _ encoder: TextEncoder) {
             let body = encoder.tokenizer.encode(instruction + text, addSpecialTokens: false)
-            let own = instruction.isEmpty
+            let own =
+                instruction.isEmpty
                 ? body.count : min(encoder.tokenizer.encode(text, addSpecialTokens: false).count, body.count)
             let (prefix, suffix) = encoder.tokenizer.template
             // Like the reference, the token to be pooled is put at the end, and the text is cut to leave room for it.
-            let end = encoder.configuration.pooling == .endOfSequence ? encoder.decoderConfiguration.endToken : nil
+            let end =
+                encoder.configuration.pooling == .endOfSequence ? encoder.decoderConfiguration.endToken : nil
             let room = max(1, encoder.maximumTokens - (end == nil ? 0 : 1))
             var tokens = Array((prefix + body + suffix).prefix(room))
             if let end, tokens.last != end { tokens.append(end) }
@@ -126,7 +133,9 @@ package final class TextEncoder: Sendable {
 
     /// Indices of sequences in packs of at most `tokensPerPack` tokens (or one sequence), those of like length together.
     private static func packs(_ sequences: [Sequence]) -> [[Int]] {
-        let order = sequences.indices.sorted { (sequences[$0].tokens.count, $0) > (sequences[$1].tokens.count, $1) }
+        let order = sequences.indices.sorted {
+            (sequences[$0].tokens.count, $0) > (sequences[$1].tokens.count, $1)
+        }
         var packs: [[Int]] = []
         var room = 0
         for index in order {
@@ -142,7 +151,8 @@ package final class TextEncoder: Sendable {
     }
 
     /// Pools the rows of a sequence that starts at `start`, and scales the result to length 1.
-    private func pool(_ states: Matrix, from start: Int, _ sequence: Sequence, into vectors: Matrix, row: Int) {
+    private func pool(_ states: Matrix, from start: Int, _ sequence: Sequence, into vectors: Matrix, row: Int)
+    {
         let positions: Range<Int>
         switch configuration.pooling {
         case .mean, .weightedMean: positions = sequence.pooled
@@ -161,7 +171,8 @@ package final class TextEncoder: Sendable {
     }
 
     private static func fingerprint(
-        tensors: [StoredTensor], tokenizer: MappedFile, shape: DecoderConfiguration, usage: EncoderConfiguration
+        tensors: [StoredTensor], tokenizer: MappedFile, shape: DecoderConfiguration,
+        usage: EncoderConfiguration
     ) throws -> String {
         var digest = SHA256()
         digest.update(

@@ -12,7 +12,9 @@ struct Candidate: Comparable, Sendable {
     let row: UInt32
     let score: Float
 
-    static func < (a: Candidate, b: Candidate) -> Bool { a.score > b.score || (a.score == b.score && a.row < b.row) }
+    static func < (a: Candidate, b: Candidate) -> Bool {
+        a.score > b.score || (a.score == b.score && a.row < b.row)
+    }
 }
 
 /// The walk over one level of a graph (Malkov and Yashunin 2018, Algorithm 2), with the memory it needs; owned by one
@@ -93,7 +95,8 @@ struct Beam {
 
     /// Walks from `entry` down to above `level`, one best row a level.
     mutating func descend(
-        _ graph: some NavigableGraph, _ planes: CodePlanes, _ query: CodePlanes.Query, from entry: UInt32, top: Int,
+        _ graph: some NavigableGraph, _ planes: CodePlanes, _ query: CodePlanes.Query, from entry: UInt32,
+        top: Int,
         to level: Int
     ) -> UInt32 {
         var best = entry
@@ -115,7 +118,9 @@ struct Beam {
             batch.removeAll()
             for candidate in candidates[start..<end] { batch.append(candidate.row) }
             planes.scoreByBothPlanes(query, batch)
-            for index in 0..<batch.count { result.append(Candidate(row: batch.row(index), score: batch.score(index))) }
+            for index in 0..<batch.count {
+                result.append(Candidate(row: batch.row(index), score: batch.score(index)))
+            }
             start = end
         }
         return result.sorted()

@@ -35,7 +35,7 @@ final class GraphBuilder: NavigableGraph, @unchecked Sendable {
         self.planes = planes
         self.queries = queries
         self.options = options
-        baseWidth = 2 * options.M + 2 * options.M / 3
+        baseWidth = 2 * options.m + 2 * options.m / 3
         base = AlignedBuffer(repeating: 0, count: count * (baseWidth + 1))
         upper = Array(repeating: [:], count: Self.maximumLevel + 1)
         levels = Self.levels(count: count, options: options)
@@ -54,7 +54,7 @@ final class GraphBuilder: NavigableGraph, @unchecked Sendable {
             z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
             z ^= z >> 31
             let uniform = (Double(z >> 11) + 1) * 0x1p-53
-            return UInt8(min(Double(maximumLevel), -log(uniform) / log(Double(max(2, options.M)))))
+            return UInt8(min(Double(maximumLevel), -log(uniform) / log(Double(max(2, options.m)))))
         }
     }
 
@@ -79,7 +79,7 @@ final class GraphBuilder: NavigableGraph, @unchecked Sendable {
     }
 
     /// Links that a node keeps on a level.
-    private func limit(_ level: Int) -> Int { level == 0 ? 2 * options.M - Self.spareLinks : options.M }
+    private func limit(_ level: Int) -> Int { level == 0 ? 2 * options.m - Self.spareLinks : options.m }
 
     // MARK: Building
 
@@ -119,19 +119,21 @@ final class GraphBuilder: NavigableGraph, @unchecked Sendable {
         var chosen = Array(repeating: [UInt32](), count: level + 1)
         var entries = [beam.descend(self, planes, query, from: entry, top: top, to: level)]
         for current in stride(from: min(level, top), through: 0, by: -1) {
-            let found = beam.search(self, planes, query, from: entries, level: current, ef: options.efConstruction)
+            let found = beam.search(
+                self, planes, query, from: entries, level: current, ef: options.efConstruction)
             entries = found.prefix(8).map(\.row)
             let siblings = (batchStart..<node).filter { levels[Int($0)] >= current }
             let all = found + siblings.map { Candidate(row: $0, score: 0) }
             let ranked = Array(beam.rescored(all, planes, query).prefix(options.efConstruction))
-            chosen[current] = prune(ranked, of: node, limit: current == 0 ? limit(0) : options.M, &beam)
+            chosen[current] = prune(ranked, of: node, limit: current == 0 ? limit(0) : options.m, &beam)
         }
         return chosen
     }
 
     /// Keeps a candidate only where it is more similar to the node than to every one kept before it: links in many
     /// directions instead of many in one (Algorithm 4). What is left over fills the list.
-    private func prune(_ candidates: [Candidate], of node: UInt32, limit: Int, _ beam: inout Beam) -> [UInt32] {
+    private func prune(_ candidates: [Candidate], of node: UInt32, limit: Int, _ beam: inout Beam) -> [UInt32]
+    {
         var kept: [UInt32] = []
         var passed: [UInt32] = []
         for candidate in candidates where candidate.row != node {
@@ -153,7 +155,9 @@ final class GraphBuilder: NavigableGraph, @unchecked Sendable {
         for (index, node) in batch.enumerated() {
             for (level, neighbors) in found[index].enumerated() {
                 set(neighbors, of: UInt32(node), level: level)
-                for neighbor in neighbors { incoming[level, default: [:]][neighbor, default: []].append(UInt32(node)) }
+                for neighbor in neighbors {
+                    incoming[level, default: [:]][neighbor, default: []].append(UInt32(node))
+                }
             }
         }
         for (level, links) in incoming.sorted(by: { $0.key < $1.key }) {
@@ -179,7 +183,9 @@ final class GraphBuilder: NavigableGraph, @unchecked Sendable {
         var list: [UInt32] = []
         neighbors(of: node, level: level, into: &list)
         for link in new where !list.contains(link) { list.append(link) }
-        if list.count > (level == 0 ? baseWidth : options.M) { list = pruned(list, of: node, level: level, &beam) }
+        if list.count > (level == 0 ? baseWidth : options.m) {
+            list = pruned(list, of: node, level: level, &beam)
+        }
         set(list, of: node, level: level)
     }
 
@@ -204,14 +210,14 @@ final class GraphBuilder: NavigableGraph, @unchecked Sendable {
             let near = beam.search(self, planes, query, from: [entry], level: 0, ef: options.efConstruction)
             let host = near.first { reached.contains($0.row) && room(of: $0.row) } ?? near.first!
             neighbors(of: host.row, level: 0, into: &list)
-            if list.count >= 2 * options.M { list.removeLast() }
+            if list.count >= 2 * options.m { list.removeLast() }
             list.append(node)
             set(list, of: host.row, level: 0)
             reached.extend(self, from: node)
         }
     }
 
-    private func room(of node: UInt32) -> Bool { base[Int(node) * (baseWidth + 1)] < UInt32(2 * options.M) }
+    private func room(of node: UInt32) -> Bool { base[Int(node) * (baseWidth + 1)] < UInt32(2 * options.m) }
 
     /// Results of a batch's nodes, set by several threads.
     private final class Results: @unchecked Sendable {

@@ -13,7 +13,7 @@ package struct Neighbor: Hashable, Sendable {
 /// What a segment is built with; names and meaning as in Malkov and Yashunin 2018, §4.
 package struct SegmentOptions: Sendable, Hashable {
     /// Links of a node on the upper levels; twice as many on level 0.
-    package var M = 16
+    package var m = 16
     /// Candidates that are kept while a node's neighbours are looked for.
     package var efConstruction = 128
     /// Decides the nodes' levels.

@@ -29,7 +29,8 @@ package final class Segment: Sendable {
         file = try MappedFile(path)
         header = try SegmentHeader(reading: file)
         if let fingerprint, fingerprint != header.fingerprint {
-            throw KindredError(.incompatible, "holds vectors of another encoder", at: .init(path: path.string))
+            throw KindredError(
+                .incompatible, "holds vectors of another encoder", at: .init(path: path.string))
         }
         let start = header.offset(.centre)
         let mapped = file
@@ -38,7 +39,8 @@ package final class Segment: Sendable {
         }
         code = VectorCode(centre: centre)
         planes = CodePlanes(
-            file: file, high: header.offset(.high), low: header.offset(.low), factors: header.offset(.factors),
+            file: file, high: header.offset(.high), low: header.offset(.low),
+            factors: header.offset(.factors),
             count: header.count, blocks: code.blocks)
         graph = try MappedGraph(file: file, header: header)
     }
@@ -67,10 +69,12 @@ package final class Segment: Sendable {
         let coded = try checked(query)
         guard k > 0 else { return [] }
         if count <= Self.scanLimit { return scan(coded, k: k, where: accepts) }
-        var beam = Beam(count: count, widestNode: 2 * header.M)
+        var beam = Beam(count: count, widestNode: 2 * header.m)
         let start = beam.descend(graph, planes, coded, from: header.entry, top: header.top, to: 0)
         let found = beam.search(graph, planes, coded, from: [start], level: 0, ef: max(efSearch, k))
-        let neighbors = beam.rescored(found, planes, coded).map { Neighbor(id: id(Int($0.row)), score: $0.score) }
+        let neighbors = beam.rescored(found, planes, coded).map {
+            Neighbor(id: id(Int($0.row)), score: $0.score)
+        }
         let accepted = accepts.map { accepts in neighbors.filter { accepts($0.id) } } ?? neighbors
         // A filter may have left too few of those found, or damage may have cut the walk short.
         if accepted.count < min(k, count) { return scan(coded, k: k, where: accepts) }
@@ -131,8 +135,8 @@ struct MappedGraph: NavigableGraph, Sendable {
         self.file = file
         count = header.count
         links = header.offset(.links)
-        width = 1 + 2 * header.M
-        upperWidth = 1 + header.M
+        width = 1 + 2 * header.m
+        upperWidth = 1 + header.m
         var levels: [(nodes: Int, count: Int, lists: Int)] = []
         var position = header.offset(.upper)
         let end = header.offset(.checksums)
@@ -142,7 +146,8 @@ struct MappedGraph: NavigableGraph, Sendable {
             let next = lists + 4 * max(0, nodes) * upperWidth
             guard nodes >= 0, nodes <= header.count, next <= end else {
                 throw KindredError(
-                    .invalidData, "the upper levels do not fit the file: it is damaged; index the dump again into "
+                    .invalidData,
+                    "the upper levels do not fit the file: it is damaged; index the dump again into "
                         + "another name", at: .init(path: file.path.string, byte: position))
             }
             levels.append((position + 4, nodes, lists))

@@ -42,7 +42,7 @@ struct SegmentHeader {
 
     var count: Int
     var dimensions: Int
-    var M: Int
+    var m: Int
     var entry: UInt32
     var top: Int
     var fingerprint: [UInt8]
@@ -52,13 +52,13 @@ struct SegmentHeader {
     func offset(_ section: Section) -> Int { offsets[section.rawValue] }
 
     /// The bytes that a section's content takes; nil for those whose size the header does not give.
-    static func bytes(_ section: Section, count: Int, dimensions: Int, M: Int) -> Int? {
+    static func bytes(_ section: Section, count: Int, dimensions: Int, m: Int) -> Int? {
         let plane = count * VectorCode.blocks(dimensions) * CodePlanes.bytesPerBlock
         return switch section {
         case .centre: dimensions * 4
         case .high, .low: plane
         case .factors, .ids: count * 8
-        case .links: count * (1 + 2 * M) * 4
+        case .links: count * (1 + 2 * m) * 4
         case .upper, .checksums: nil
         }
     }
@@ -73,7 +73,7 @@ struct SegmentHeader {
         append(Self.mark)
         append(UInt64(count))
         append(UInt32(dimensions))
-        append(UInt32(M))
+        append(UInt32(m))
         append(entry)
         append(UInt32(top))
         bytes += fingerprint
@@ -101,19 +101,22 @@ struct SegmentHeader {
                 "was written by a newer version of Kindred (format \(version), this one reads up to \(Self.version)); "
                     + "use that version", at: .init(path: file.path.string, byte: 8))
         }
-        guard CRC32C(file.bytes(0..<Self.size - 4)).value == file.load(UInt32.self, at: Self.size - 4).littleEndian
+        guard
+            CRC32C(file.bytes(0..<Self.size - 4)).value
+                == file.load(UInt32.self, at: Self.size - 4).littleEndian
         else { throw invalid("the header's checksum is wrong: the file is damaged", byte: Self.size - 4) }
         guard version == Self.version, file.load(UInt32.self, at: 12).littleEndian == Self.mark else {
             throw invalid("was written with another byte order or format", byte: 8)
         }
         let vectors = file.load(UInt64.self, at: 16).littleEndian
         dimensions = Int(file.load(UInt32.self, at: 24).littleEndian)
-        M = Int(file.load(UInt32.self, at: 28).littleEndian)
+        m = Int(file.load(UInt32.self, at: 28).littleEndian)
         entry = file.load(UInt32.self, at: 32).littleEndian
         top = Int(file.load(UInt32.self, at: 36).littleEndian)
         fingerprint = file.bytes(40..<72)
-        guard (1...UInt64(Self.maximumVectors)).contains(vectors), (1...VectorCode.maximumDimensions).contains(dimensions),
-            (2...Self.maximumM).contains(M), UInt64(entry) < vectors, top <= GraphBuilder.maximumLevel
+        guard (1...UInt64(Self.maximumVectors)).contains(vectors),
+            (1...VectorCode.maximumDimensions).contains(dimensions),
+            (2...Self.maximumM).contains(m), UInt64(entry) < vectors, top <= GraphBuilder.maximumLevel
         else { throw invalid("the header's numbers are out of range: the file is damaged", byte: 16) }
         count = Int(vectors)
         offsets = []
@@ -122,10 +125,12 @@ struct SegmentHeader {
             guard offset <= UInt64(file.count) else { throw invalid("the file is cut off", byte: file.count) }
             offsets.append(Int(offset))
         }
-        guard offsets.last == file.count else { throw invalid("the file is cut off or has grown", byte: file.count) }
+        guard offsets.last == file.count else {
+            throw invalid("the file is cut off or has grown", byte: file.count)
+        }
         for section in Section.allCases {
             let (start, end) = (offsets[section.rawValue], offsets[section.rawValue + 1])
-            let needed = Self.bytes(section, count: count, dimensions: dimensions, M: M) ?? 0
+            let needed = Self.bytes(section, count: count, dimensions: dimensions, m: m) ?? 0
             guard start >= Self.size, start % Self.size == 0 || section == .checksums, start <= end,
                 end - start >= needed
             else { throw invalid("the sections do not fit the header: the file is damaged", byte: 72) }
@@ -136,10 +141,10 @@ struct SegmentHeader {
         }
     }
 
-    init(count: Int, dimensions: Int, M: Int, entry: UInt32, top: Int, fingerprint: [UInt8], offsets: [Int]) {
+    init(count: Int, dimensions: Int, m: Int, entry: UInt32, top: Int, fingerprint: [UInt8], offsets: [Int]) {
         self.count = count
         self.dimensions = dimensions
-        self.M = M
+        self.m = m
         self.entry = entry
         self.top = top
         self.fingerprint = fingerprint

@@ -8,7 +8,8 @@ extension Segment {
     package func verify() throws {
         try verifyChecksums()
         for row in 0..<header.dimensions + 2 * count {
-            let (section, index) = row < header.dimensions
+            let (section, index) =
+                row < header.dimensions
                 ? (SegmentHeader.Section.centre, row) : (.factors, row - header.dimensions)
             let byte = header.offset(section) + 4 * index
             let value = Float(bitPattern: file.load(UInt32.self, at: byte).littleEndian)
@@ -21,7 +22,8 @@ extension Segment {
         try verifyLinks()
         let reached = Reachability(graph: graph, from: header.entry).count
         guard reached == count else {
-            throw damaged("\(count - reached) of \(count) nodes cannot be reached", byte: header.offset(.links))
+            throw damaged(
+                "\(count - reached) of \(count) nodes cannot be reached", byte: header.offset(.links))
         }
     }
 
@@ -48,9 +50,10 @@ extension Segment {
     }
 
     private func verifyLinks() throws {
-        let width = 1 + 2 * header.M
+        let width = 1 + 2 * header.m
         for row in 0..<count {
-            try verifyList(at: header.offset(.links) + 4 * row * width, node: UInt32(row), width: width, among: nil)
+            try verifyList(
+                at: header.offset(.links) + 4 * row * width, node: UInt32(row), width: width, among: nil)
         }
         var position = header.offset(.upper)
         var below: Set<UInt32>?
@@ -58,15 +61,16 @@ extension Segment {
             let nodes = Int(file.load(UInt32.self, at: position).littleEndian)
             let members = (0..<nodes).map { file.load(UInt32.self, at: position + 4 + 4 * $0).littleEndian }
             let set = Set(members)
-            guard zip(members, members.dropFirst()).allSatisfy({ $0 < $1 }), members.allSatisfy({ Int($0) < count }),
+            guard zip(members, members.dropFirst()).allSatisfy({ $0 < $1 }),
+                members.allSatisfy({ Int($0) < count }),
                 below.map({ set.isSubset(of: $0) }) ?? true, set.contains(header.entry)
             else { throw damaged("the nodes of an upper level are wrong", byte: position) }
             let lists = position + 4 + 4 * nodes
             for (index, node) in members.enumerated() {
                 try verifyList(
-                    at: lists + 4 * index * (1 + header.M), node: node, width: 1 + header.M, among: set)
+                    at: lists + 4 * index * (1 + header.m), node: node, width: 1 + header.m, among: set)
             }
-            position = lists + 4 * nodes * (1 + header.M)
+            position = lists + 4 * nodes * (1 + header.m)
             below = set
         }
     }

@@ -43,13 +43,15 @@ package enum SegmentWriter {
             }
         }
         try write(
-            count: places.count, dimensions: first.dimensions, ids: ids, fingerprint: first.fingerprint, to: path,
+            count: places.count, dimensions: first.dimensions, ids: ids, fingerprint: first.fingerprint,
+            to: path,
             options: options, threads: threads
         ) { segments[places[$0].segment].vector(places[$0].row) }
     }
 
     private static func write(
-        count: Int, dimensions: Int, ids: [Int64], fingerprint: [UInt8], to path: FilePath, options: SegmentOptions,
+        count: Int, dimensions: Int, ids: [Int64], fingerprint: [UInt8], to path: FilePath,
+        options: SegmentOptions,
         threads: Int, vector: (Int) -> [Float]
     ) throws {
         guard count > 0, (1...VectorCode.maximumDimensions).contains(dimensions) else {
@@ -57,10 +59,14 @@ package enum SegmentWriter {
                 .invalidRequest, "a segment needs vectors of 1 to \(VectorCode.maximumDimensions) dimensions")
         }
         guard count <= SegmentHeader.maximumVectors, ids.count == count, Set(ids).count == count,
-            fingerprint.count == 32, (2...SegmentHeader.maximumM).contains(options.M)
-        else { throw KindredError(.invalidRequest, "each vector needs an id of its own, and a segment a fingerprint") }
+            fingerprint.count == 32, (2...SegmentHeader.maximumM).contains(options.m)
+        else {
+            throw KindredError(
+                .invalidRequest, "each vector needs an id of its own, and a segment a fingerprint")
+        }
 
-        let code = VectorCode(centre: try centre(count: count, dimensions: dimensions, ids: ids, vector: vector))
+        let code = VectorCode(
+            centre: try centre(count: count, dimensions: dimensions, ids: ids, vector: vector))
         let planes = CodePlanes(count: count, blocks: code.blocks)
         var queries: [CodePlanes.Query] = []
         queries.reserveCapacity(count)
@@ -71,16 +77,20 @@ package enum SegmentWriter {
             queries.append(code.query(values))
         }
         let graph = GraphBuilder(planes: planes, queries: queries, options: options, threads: threads)
-        try write(graph, code: code, planes: planes, ids: ids, fingerprint: fingerprint, options: options, to: path)
+        try write(
+            graph, code: code, planes: planes, ids: ids, fingerprint: fingerprint, options: options, to: path)
     }
 
     /// The mean of the vectors, summed in double precision.
-    private static func centre(count: Int, dimensions: Int, ids: [Int64], vector: (Int) -> [Float]) throws -> [Float] {
+    private static func centre(count: Int, dimensions: Int, ids: [Int64], vector: (Int) -> [Float]) throws
+        -> [Float]
+    {
         var sums = [Double](repeating: 0, count: dimensions)
         for row in 0..<count {
             for (column, value) in vector(row).enumerated() {
                 guard value.isFinite, abs(value) < 1e18 else {
-                    throw KindredError(.invalidData, "the vector of id \(ids[row]) has a number that is not finite")
+                    throw KindredError(
+                        .invalidData, "the vector of id \(ids[row]) has a number that is not finite")
                 }
                 sums[column] += Double(value)
             }
@@ -93,13 +103,14 @@ package enum SegmentWriter {
         options: SegmentOptions, to path: FilePath
     ) throws {
         guard let buffers = planes.buffers else { preconditionFailure("the planes of a build are in memory") }
-        let (count, dimensions, M) = (planes.count, code.dimensions, options.M)
-        let upper = upperLevels(graph, M: M)
+        let (count, dimensions, m) = (planes.count, code.dimensions, options.m)
+        let upper = upperLevels(graph, m: m)
         var offsets: [Int] = []
         var next = SegmentHeader.size
         for section in SegmentHeader.Section.allCases where section != .checksums {
             offsets.append(next)
-            let size = SegmentHeader.bytes(section, count: count, dimensions: dimensions, M: M) ?? upper.count * 4
+            let size =
+                SegmentHeader.bytes(section, count: count, dimensions: dimensions, m: m) ?? upper.count * 4
             next = SegmentHeader.aligned(next + size)
         }
         offsets.append(next)
@@ -107,7 +118,8 @@ package enum SegmentWriter {
         offsets.append(next + blocks * 4)
 
         let header = SegmentHeader(
-            count: count, dimensions: dimensions, M: M, entry: graph.entry, top: graph.top, fingerprint: fingerprint,
+            count: count, dimensions: dimensions, m: m, entry: graph.entry, top: graph.top,
+            fingerprint: fingerprint,
             offsets: offsets)
         var output = ChecksummedOutput(file: try AtomicFile(path))
         try output.writeHeader(header.encoded())
@@ -124,7 +136,7 @@ package enum SegmentWriter {
         var list: [UInt32] = []
         for node in 0..<UInt32(count) {
             graph.neighbors(of: node, level: 0, into: &list)
-            let row = [UInt32(list.count)] + list + [UInt32](repeating: 0, count: 2 * M - list.count)
+            let row = [UInt32(list.count)] + list + [UInt32](repeating: 0, count: 2 * m - list.count)
             try output.write(littleEndian(row))
         }
         try output.pad()
@@ -133,7 +145,7 @@ package enum SegmentWriter {
         try output.finish()
     }
 
-    private static func upperLevels(_ graph: GraphBuilder, M: Int) -> [UInt32] {
+    private static func upperLevels(_ graph: GraphBuilder, m: Int) -> [UInt32] {
         var numbers: [UInt32] = []
         var list: [UInt32] = []
         for level in stride(from: 1, through: graph.top, by: 1) {
@@ -142,7 +154,7 @@ package enum SegmentWriter {
             numbers += nodes
             for node in nodes {
                 graph.neighbors(of: node, level: level, into: &list)
-                numbers += [UInt32(list.count)] + list + [UInt32](repeating: 0, count: M - list.count)
+                numbers += [UInt32(list.count)] + list + [UInt32](repeating: 0, count: m - list.count)
             }
         }
         return numbers

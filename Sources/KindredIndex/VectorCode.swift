@@ -50,7 +50,8 @@ struct VectorCode: Sendable {
         return (
             codes,
             CodePlanes.Factors(
-                high: highProduct > 0 ? square / highProduct : 0, both: bothProduct > 0 ? square / bothProduct : 0)
+                high: highProduct > 0 ? square / highProduct : 0,
+                both: bothProduct > 0 ? square / bothProduct : 0)
         )
     }
 

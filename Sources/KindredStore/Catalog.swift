@@ -32,7 +32,9 @@ package final class Catalog: Sendable {
         try Self.translating(path) {
             let version = try opened.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
             let application = try opened.read { try Int.fetchOne($0, sql: "PRAGMA application_id") ?? 0 }
-            let tables = try opened.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_schema") ?? 0 }
+            let tables = try opened.read {
+                try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
+            }
             if tables == 0, access == .create {
                 return try opened.write(CatalogSchema.create)
             }
@@ -57,7 +59,9 @@ package final class Catalog: Sendable {
         try read { database in
             let texts = try Row.fetchOne(
                 database,
-                sql: "SELECT count(*), coalesce(sum(length(text)), 0), coalesce(sum(text_size), 0) FROM article")!
+                sql:
+                    "SELECT count(*), coalesce(sum(length(text)), 0), coalesce(sum(text_size), 0) FROM article"
+            )!
             return CatalogCounts(
                 articles: texts[0],
                 passages: try Int.fetchOne(database, sql: "SELECT count(*) FROM passage") ?? 0,
@@ -92,7 +96,8 @@ package final class Catalog: Sendable {
     /// A passage id above every one that was ever given out by a commit.
     package func nextPassageID() throws -> Int64 {
         try read { database in
-            try (Int64.fetchOne(database, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'passage'") ?? 0) + 1
+            try (Int64.fetchOne(database, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'passage'") ?? 0)
+                + 1
         }
     }
 
@@ -141,7 +146,8 @@ package final class Catalog: Sendable {
             else { throw KindredError(.notFound, "no article has the id \(id)") }
             let text = try Self.text(ofArticle: id, database, path)
             let passages = try Row.fetchAll(
-                database, sql: "SELECT id, section, start, end FROM passage WHERE article_id = ? ORDER BY ordinal",
+                database,
+                sql: "SELECT id, section, start, end FROM passage WHERE article_id = ? ORDER BY ordinal",
                 arguments: [id]
             ).map { row -> (id: Int64, sectionPath: [String], range: Range<Int>) in
                 let (start, end): (Int, Int) = (row[2], row[3])
@@ -176,7 +182,8 @@ package final class Catalog: Sendable {
     /// The number for the next segment file, above every one that was ever committed.
     package func nextSegmentNumber() throws -> Int64 {
         try read { database in
-            try (Int64.fetchOne(database, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'segment'") ?? 0) + 1
+            try (Int64.fetchOne(database, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'segment'") ?? 0)
+                + 1
         }
     }
 
@@ -255,7 +262,9 @@ package final class Catalog: Sendable {
         try Self.translating(path) { try database.write(body) }
     }
 
-    private static func insert(_ article: NewArticle, siteID: Int64, _ database: Database, _ path: FilePath) throws {
+    private static func insert(_ article: NewArticle, siteID: Int64, _ database: Database, _ path: FilePath)
+        throws
+    {
         if let old = try Int64.fetchOne(
             database, sql: "SELECT id FROM article WHERE site_id = ? AND source_id = ?",
             arguments: [siteID, article.sourceID])
@@ -276,9 +285,11 @@ package final class Catalog: Sendable {
         for (ordinal, passage) in article.passages.enumerated() {
             let section = section(passage.sectionPath)
             try database.execute(
-                sql: "INSERT INTO passage (id, article_id, ordinal, section, start, end) VALUES (?, ?, ?, ?, ?, ?)",
+                sql:
+                    "INSERT INTO passage (id, article_id, ordinal, section, start, end) VALUES (?, ?, ?, ?, ?, ?)",
                 arguments: [
-                    passage.id, articleID, ordinal, section, passage.range.lowerBound, passage.range.upperBound,
+                    passage.id, articleID, ordinal, section, passage.range.lowerBound,
+                    passage.range.upperBound,
                 ])
             let body = String(decoding: text[passage.range], as: UTF8.self)
             try database.execute(
@@ -289,11 +300,12 @@ package final class Catalog: Sendable {
 
     /// A contentless FTS5 table forgets a row only when told the text that it was given (SQLite's fts5.html §4.4.3).
     private static func remove(article id: Int64, _ database: Database, _ path: FilePath) throws {
-        let title = try String.fetchOne(database, sql: "SELECT title FROM article WHERE id = ?", arguments: [id])!
+        let title = try String.fetchOne(
+            database, sql: "SELECT title FROM article WHERE id = ?", arguments: [id])!
         let text = try text(ofArticle: id, database, path)
         for row in try Row.fetchAll(
-            database, sql: "SELECT id, section, start, end FROM passage WHERE article_id = ?", arguments: [id])
-        {
+            database, sql: "SELECT id, section, start, end FROM passage WHERE article_id = ?", arguments: [id]
+        ) {
             let passage: Int64 = row[0]
             try database.execute(
                 sql: """
@@ -313,7 +325,8 @@ package final class Catalog: Sendable {
     /// The text of an article, checked against its checksum.
     static func text(ofArticle id: Int64, _ database: Database, _ path: FilePath) throws -> [UInt8] {
         let row = try Row.fetchOne(
-            database, sql: "SELECT text, text_size, text_crc, title FROM article WHERE id = ?", arguments: [id])!
+            database, sql: "SELECT text, text_size, text_crc, title FROM article WHERE id = ?",
+            arguments: [id])!
         let damaged = KindredError(
             .invalidData,
             "the stored text of article \(id) (\(row[3] as String)) is damaged; index the dump again into a new name",
@@ -324,7 +337,9 @@ package final class Catalog: Sendable {
         return text
     }
 
-    static func slice(_ text: [UInt8], from start: Int, to end: Int, passage: Int64, _ path: FilePath) throws -> String {
+    static func slice(_ text: [UInt8], from start: Int, to end: Int, passage: Int64, _ path: FilePath) throws
+        -> String
+    {
         guard start >= 0, start <= end, end <= text.count else {
             throw KindredError(
                 .invalidData, "passage \(passage) lies outside its article; the catalogue is damaged",
@@ -349,7 +364,8 @@ package final class Catalog: Sendable {
             switch error.resultCode {
             case .SQLITE_NOTADB, .SQLITE_CORRUPT:
                 throw KindredError(
-                    .invalidData, "is damaged or not a catalogue; index again into another name", at: location,
+                    .invalidData, "is damaged or not a catalogue; index again into another name",
+                    at: location,
                     cause: error)
             case .SQLITE_FULL:
                 throw KindredError(
@@ -358,7 +374,8 @@ package final class Catalog: Sendable {
             case .SQLITE_BUSY, .SQLITE_LOCKED:
                 throw KindredError(.busy, "another process is writing; try again", at: location)
             case .SQLITE_CANTOPEN:
-                throw KindredError(.cannotCreate, "cannot be opened; check the path and its owner", at: location)
+                throw KindredError(
+                    .cannotCreate, "cannot be opened; check the path and its owner", at: location)
             case .SQLITE_READONLY:
                 throw KindredError(.cannotCreate, "is read-only; check its owner and mode", at: location)
             default:

@@ -43,9 +43,12 @@ package enum KeywordQuery {
 
     /// Words that carry no topic. BM25 gives them little weight, but each costs a walk over half the index.
     private static let functionWords: Set<String> = [
-        "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does", "for",
-        "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "me",
-        "my", "of", "on", "or", "our", "s", "she", "should", "so", "some", "t", "than", "that", "the", "their",
+        "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does",
+        "for",
+        "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its",
+        "me",
+        "my", "of", "on", "or", "our", "s", "she", "should", "so", "some", "t", "than", "that", "the",
+        "their",
         "them", "then", "there", "these", "they", "this", "those", "to", "was", "we", "were", "what", "when",
         "where", "which", "while", "who", "whom", "whose", "why", "will", "with", "would", "you", "your",
     ]

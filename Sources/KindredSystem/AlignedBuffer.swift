@@ -58,7 +58,8 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
 
     /// A copy of the bytes of the elements of `range`, as they lie in memory.
     package func bytes(_ range: Range<Int>) -> [UInt8] {
-        [UInt8](UnsafeRawBufferPointer(start: pointer(range), count: range.count * MemoryLayout<Element>.stride))
+        [UInt8](
+            UnsafeRawBufferPointer(start: pointer(range), count: range.count * MemoryLayout<Element>.stride))
     }
 
     /// The start of `range`, for the kernels. Checked; valid while the buffer lives.

@@ -10,7 +10,9 @@ package enum BLAS {
         let columns: Int
         let stride: Int
 
-        package init(_ buffer: AlignedBuffer<Float>, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil) {
+        package init(
+            _ buffer: AlignedBuffer<Float>, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil
+        ) {
             let stride = stride ?? columns
             precondition(rows > 0 && columns > 0 && offset >= 0 && stride >= columns)
             precondition(offset + (rows - 1) * stride + columns <= buffer.count, "operand out of bounds")
@@ -37,7 +39,8 @@ package enum BLAS {
         let width = transposed ? b.rows : b.columns
         precondition(a.columns == inner && c.rows == a.rows && c.columns == width, "shapes do not fit")
         cblas_sgemm(
-            CblasRowMajor, CblasNoTrans, transposed ? CblasTrans : CblasNoTrans, blasint(a.rows), blasint(width),
+            CblasRowMajor, CblasNoTrans, transposed ? CblasTrans : CblasNoTrans, blasint(a.rows),
+            blasint(width),
             blasint(inner), 1, a.pointer, blasint(a.stride), b.pointer, blasint(b.stride), beta, c.pointer,
             blasint(c.stride))
     }

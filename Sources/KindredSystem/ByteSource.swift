@@ -3,11 +3,11 @@ import CZlib
 import SystemPackage
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// The bytes of a file or of standard input, decompressed on the way: bzip2 (also many streams, as in multistream
@@ -66,8 +66,9 @@ package final class ByteSource {
                 sniffed = true
                 decoder = try makeDecoder()
             }
-            let output = try decoder.decode(&input, isAtEnd: isAtEnd) { [self] message in
-                KindredError(.invalidData, message, at: .init(path: name, byte: bytesRead - input.count))
+            let (name, bytesRead) = (name, bytesRead)
+            let output = try decoder.decode(&input, isAtEnd: isAtEnd) { message, left in
+                KindredError(.invalidData, message, at: .init(path: name, byte: bytesRead - left))
             }
             if !output.isEmpty || (isAtEnd && input.isEmpty) { return output }
         }
@@ -92,17 +93,18 @@ package final class ByteSource {
     }
 }
 
-/// Takes bytes off the front of the input and gives what they decompress to.
+/// Takes bytes off the front of the input and gives what they decompress to. A failure is made of a message and of how
+/// many bytes of the input are left.
 private protocol StreamDecoder {
     mutating func decode(
-        _ input: inout [UInt8], isAtEnd: Bool, failure: (String) -> KindredError
+        _ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError
     ) throws -> [UInt8]
 }
 
 private let outputChunk = 1 << 19
 
 private struct PlainDecoder: StreamDecoder {
-    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String) -> KindredError) -> [UInt8] {
+    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) -> [UInt8] {
         defer { input.removeAll() }
         return input
     }
@@ -123,7 +125,7 @@ private final class Bzip2Decoder: StreamDecoder {
         }
     }
 
-    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String) -> KindredError) throws -> [UInt8] {
+    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws -> [UInt8] {
         if !isInside {
             guard !input.isEmpty else { return [] }
             // Like the bzip2 tool, what follows a whole stream and is not another one is passed over.
@@ -136,7 +138,8 @@ private final class Bzip2Decoder: StreamDecoder {
             isInside = true
         }
         guard !(input.isEmpty && isAtEnd) else {
-            throw failure("the file ends in the middle of a bzip2 stream; what came before is kept, get the file again")
+            throw failure(
+                "the file ends in the middle of a bzip2 stream; what came before is kept, get the file again", input.count)
         }
         var status = BZ_OK
         var used = 0
@@ -144,7 +147,8 @@ private final class Bzip2Decoder: StreamDecoder {
             input.withUnsafeMutableBytes { source in
                 stream.next_in = source.baseAddress?.assumingMemoryBound(to: CChar.self)
                 stream.avail_in = UInt32(source.count)
-                stream.next_out = UnsafeMutableRawPointer(buffer.baseAddress!).assumingMemoryBound(to: CChar.self)
+                stream.next_out = UnsafeMutableRawPointer(buffer.baseAddress!).assumingMemoryBound(
+                    to: CChar.self)
                 stream.avail_out = UInt32(outputChunk)
                 status = BZ2_bzDecompress(&stream)
                 used = source.count - Int(stream.avail_in)
@@ -155,7 +159,7 @@ private final class Bzip2Decoder: StreamDecoder {
         switch status {
         case BZ_OK: break
         case BZ_STREAM_END: isInside = false
-        default: throw failure("the bzip2 stream is damaged; what came before is kept, get the file again")
+        default: throw failure("the bzip2 stream is damaged; what came before is kept, get the file again", input.count)
         }
         return output
     }
@@ -174,7 +178,7 @@ private final class GzipDecoder: StreamDecoder {
 
     deinit { inflateEnd(&stream) }
 
-    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String) -> KindredError) throws -> [UInt8] {
+    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws -> [UInt8] {
         if !isInside {
             guard !input.isEmpty else { return [] }
             guard input.starts(with: [0x1F]) else {
@@ -185,7 +189,8 @@ private final class GzipDecoder: StreamDecoder {
             isInside = true
         }
         guard !(input.isEmpty && isAtEnd) else {
-            throw failure("the file ends in the middle of a gzip stream; what came before is kept, get the file again")
+            throw failure(
+                "the file ends in the middle of a gzip stream; what came before is kept, get the file again", input.count)
         }
         var status = Z_OK
         var used = 0
@@ -204,7 +209,7 @@ private final class GzipDecoder: StreamDecoder {
         switch status {
         case Z_OK, Z_BUF_ERROR: break
         case Z_STREAM_END: isInside = false
-        default: throw failure("the gzip stream is damaged; what came before is kept, get the file again")
+        default: throw failure("the gzip stream is damaged; what came before is kept, get the file again", input.count)
         }
         return output
     }

@@ -35,7 +35,8 @@ package final class CodePlanes: @unchecked Sendable {
         self.blocks = blocks
         let bytes = count * blocks * Self.bytesPerBlock
         let buffers = (
-            high: AlignedBuffer<UInt8>(repeating: 0, count: bytes), low: AlignedBuffer<UInt8>(repeating: 0, count: bytes),
+            high: AlignedBuffer<UInt8>(repeating: 0, count: bytes),
+            low: AlignedBuffer<UInt8>(repeating: 0, count: bytes),
             factors: AlignedBuffer<Float>(repeating: 0, count: count * 2)
         )
         high = UnsafePointer(buffers.high.pointer(0..<bytes))
@@ -81,7 +82,8 @@ package final class CodePlanes: @unchecked Sendable {
         precondition(row >= 0 && row < count && dimensions <= blocks * Self.dimensionsPerBlock)
         return (0..<dimensions).map { dimension in
             let within = dimension % Self.dimensionsPerBlock
-            let byte = row * bytesPerRow + dimension / Self.dimensionsPerBlock * Self.bytesPerBlock
+            let byte =
+                row * bytesPerRow + dimension / Self.dimensionsPerBlock * Self.bytesPerBlock
                 + within % Self.bytesPerBlock
             let shift = UInt8(within / Self.bytesPerBlock * 4)
             return (high[byte] >> shift & 15) << 4 | (low[byte] >> shift & 15)
@@ -94,7 +96,9 @@ package final class CodePlanes: @unchecked Sendable {
     }
 
     /// The memory of the three parts, for writing them to a file; only for planes in memory.
-    package var buffers: (high: AlignedBuffer<UInt8>, low: AlignedBuffer<UInt8>, factors: AlignedBuffer<Float>)? { own }
+    package var buffers:
+        (high: AlignedBuffer<UInt8>, low: AlignedBuffer<UInt8>, factors: AlignedBuffer<Float>)?
+    { own }
 
     /// A query as signed bytes with what turns integer sums into similarities.
     package struct Query: Sendable {

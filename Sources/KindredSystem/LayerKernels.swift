@@ -10,10 +10,13 @@ package enum LayerKernels {
         let columns: Int
         let stride: Int
 
-        package init(_ buffer: AlignedBuffer<Float>, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil) {
+        package init(
+            _ buffer: AlignedBuffer<Float>, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil
+        ) {
             let stride = stride ?? columns
             precondition(rows >= 0 && columns > 0 && offset >= 0 && stride >= columns)
-            precondition(rows == 0 || offset + (rows - 1) * stride + columns <= buffer.count, "rows out of bounds")
+            precondition(
+                rows == 0 || offset + (rows - 1) * stride + columns <= buffer.count, "rows out of bounds")
             self.buffer = buffer
             self.offset = offset
             self.rows = rows
@@ -28,7 +31,8 @@ package enum LayerKernels {
     package static func rmsNorm(_ x: Rows, weight: AlignedBuffer<Float>, epsilon: Float, into out: Rows) {
         precondition(out.rows == x.rows && out.columns == x.columns && weight.count == x.columns)
         kindred_rms_norm(
-            out.pointer, out.stride, x.pointer, x.stride, weight.pointer(0..<weight.count), x.rows, x.columns, epsilon)
+            out.pointer, out.stride, x.pointer, x.stride, weight.pointer(0..<weight.count), x.rows, x.columns,
+            epsilon)
     }
 
     /// Softmax of `scale` × each row in place; with `causal` row r sees columns 0...r and has zeros elsewhere.
@@ -66,7 +70,8 @@ package enum LayerKernels {
 
     /// Numbers of a mapped file as floats, from byte `offset` of the file on, into `out` from element `start` on.
     package static func load(
-        _ file: MappedFile, at offset: Int, count: Int, as precision: Precision, into out: AlignedBuffer<Float>,
+        _ file: MappedFile, at offset: Int, count: Int, as precision: Precision,
+        into out: AlignedBuffer<Float>,
         from start: Int
     ) {
         guard count > 0 else { return }

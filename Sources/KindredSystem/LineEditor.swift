@@ -2,11 +2,11 @@ import CLibEdit
 import SystemPackage
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// Reads lines from a person, with editing and history (libedit), or from a pipe, as they come.

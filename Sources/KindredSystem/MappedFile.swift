@@ -1,11 +1,11 @@
 import SystemPackage
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// A file mapped read-only into memory. Reads are bounds-checked and need no alignment.
@@ -20,7 +20,9 @@ package final class MappedFile: @unchecked Sendable {
     /// - Throws: `notFound`, `inputOutput`.
     package init(_ path: FilePath) throws {
         self.path = path
-        let descriptor = try retryingOnInterrupt("open", path) { Int(open(path.string, O_RDONLY | O_CLOEXEC)) }
+        let descriptor = try retryingOnInterrupt("open", path) {
+            Int(open(path.string, O_RDONLY | O_CLOEXEC))
+        }
         defer { close(CInt(descriptor)) }
         var status = stat()
         _ = try retryingOnInterrupt("read the size of", path) { Int(fstat(CInt(descriptor), &status)) }

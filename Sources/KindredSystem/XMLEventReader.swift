@@ -26,18 +26,39 @@ package final class XMLEventReader {
         var message: String?
         var line: Int?
 
+        /// Bytes given to libxml2, without the padding.
+        private(set) var count = 0
+        private(set) var isAtEnd = false
+
         init(_ source: ByteSource) { self.source = source }
 
-        func read(into target: UnsafeMutablePointer<CChar>, capacity: Int) -> Int {
+        /// libxml2 parses ahead of what it hands out, and gives up what it has parsed when the input ends too early.
+        /// Spaces at the end, which are allowed there, keep the end out of the way of the last whole element.
+        private static let padding = [UInt8](repeating: 0x20, count: 1 << 14)
+
+        private func refill() {
             do {
-                if pending.isEmpty { pending = try source.read()[...] }
+                pending = try source.read()[...]
+                count += pending.count
             } catch {
-                // Told as the end, so that libxml2 hands out all that it has; the failure is thrown after that.
                 failure = error
-                return 0
+            }
+            if pending.isEmpty {
+                pending = Self.padding[...]
+                isAtEnd = true
+            }
+        }
+
+        func read(into target: UnsafeMutablePointer<CChar>, capacity: Int) -> Int {
+            if pending.isEmpty {
+                // The failure of a source is told as the end, and thrown when all that came before is handed out.
+                if isAtEnd { return 0 }
+                refill()
             }
             let count = min(capacity, pending.count)
-            pending.prefix(count).withUnsafeBytes { UnsafeMutableRawPointer(target).copyMemory(from: $0.baseAddress!, byteCount: count) }
+            pending.prefix(count).withUnsafeBytes {
+                UnsafeMutableRawPointer(target).copyMemory(from: $0.baseAddress!, byteCount: count)
+            }
             pending = pending.dropFirst(count)
             return count
         }
@@ -91,7 +112,8 @@ package final class XMLEventReader {
             case 3, 4, 14:
                 return .text(xmlTextReaderConstValue(reader).map { String(cString: $0) } ?? "")
             case 15:
-                return .end(name: xmlTextReaderConstLocalName(reader).map { String(cString: $0) } ?? "", depth: depth)
+                return .end(
+                    name: xmlTextReaderConstLocalName(reader).map { String(cString: $0) } ?? "", depth: depth)
             default: continue
             }
         }
@@ -105,11 +127,19 @@ package final class XMLEventReader {
     }
 
     private func malformed() -> KindredError {
-        let reason = (feed.message ?? "not well-formed").split(whereSeparator: \.isNewline).joined(separator: " ")
+        if feed.isAtEnd {
+            return KindredError(
+                .invalidData,
+                "the file ends before its XML does; what came before is kept, get the file again",
+                at: .init(path: source.name, byte: feed.count))
+        }
+        let reason = (feed.message ?? "not well-formed").split(whereSeparator: \.isNewline).joined(
+            separator: " ")
         let byte = Int(xmlTextReaderByteConsumed(reader))
         let line = feed.line ?? Int(xmlTextReaderGetParserLineNumber(reader))
         return KindredError(
-            .invalidData, "malformed XML: \(reason.trimmedSpaces); what came before is kept, get the file again",
+            .invalidData,
+            "malformed XML: \(reason.trimmedSpaces); what came before is kept, get the file again",
             at: .init(path: source.name, byte: max(0, byte), line: line))
     }
 }

@@ -24,7 +24,8 @@ package struct Matrix: Sendable {
 
     /// The matrix whose rows are given; all of one length.
     package init(_ rows: [[Float]]) {
-        self.init(rows: rows.count, columns: rows.first?.count ?? 0, elements: AlignedBuffer(rows.flatMap { $0 }))
+        self.init(
+            rows: rows.count, columns: rows.first?.count ?? 0, elements: AlignedBuffer(rows.flatMap { $0 }))
     }
 
     @inlinable package subscript(row: Int, column: Int) -> Float {

@@ -56,11 +56,15 @@ package struct SafetensorsFile: Sendable {
         if !FileManager.default.fileExists(atPath: single.string),
             FileManager.default.fileExists(atPath: index.string)
         {
-            struct Index: Decodable { var weight_map: [String: String] }
+            struct Index: Decodable {
+                var shards: [String: String]
+                enum CodingKeys: String, CodingKey { case shards = "weight_map" }
+            }
             guard let data = FileManager.default.contents(atPath: index.string),
-                let map = try? JSONDecoder().decode(Index.self, from: data).weight_map
+                let map = try? JSONDecoder().decode(Index.self, from: data).shards
             else {
-                throw KindredError(.invalidData, "is no index of safetensors shards", at: .init(path: index.string))
+                throw KindredError(
+                    .invalidData, "is no index of safetensors shards", at: .init(path: index.string))
             }
             var all: [String: StoredTensor] = [:]
             for shard in Set(map.values).sorted() {
@@ -83,12 +87,14 @@ package struct SafetensorsFile: Sendable {
         self.path = path
         let file = try MappedFile(path)
         func invalid(_ message: String, byte: Int? = nil) -> KindredError {
-            KindredError(.invalidData, message + "; get the file again", at: .init(path: path.string, byte: byte))
+            KindredError(
+                .invalidData, message + "; get the file again", at: .init(path: path.string, byte: byte))
         }
         guard file.count >= 8 else { throw invalid("is too short for a safetensors file") }
         let size = file.load(UInt64.self, at: 0).littleEndian
         guard size <= UInt64(Self.maximumHeader), size <= UInt64(file.count - 8) else {
-            throw invalid("the safetensors header of \(size) bytes does not fit the file of \(file.count)", byte: 0)
+            throw invalid(
+                "the safetensors header of \(size) bytes does not fit the file of \(file.count)", byte: 0)
         }
         let data = 8 + Int(size)
         guard
@@ -107,7 +113,9 @@ package struct SafetensorsFile: Sendable {
             guard shape.allSatisfy({ $0 >= 0 }), let count = Self.product(shape), offsets[0] >= 0,
                 offsets[0] <= offsets[1], offsets[1] <= file.count - data,
                 offsets[1] - offsets[0] == count * precision.bytes
-            else { throw invalid("the tensor \"\(name.prefix(120))\" does not lie in the file as its shape says") }
+            else {
+                throw invalid("the tensor \"\(name.prefix(120))\" does not lie in the file as its shape says")
+            }
             tensors[name] = StoredTensor(
                 name: name, precision: precision, shape: shape, range: data + offsets[0]..<data + offsets[1],
                 file: file)

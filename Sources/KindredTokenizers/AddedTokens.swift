@@ -43,7 +43,8 @@ struct AddedTokens: Sendable {
             guard
                 let token = byFirstByte[Int(text[position])].first(where: {
                     $0.isNormalized == normalized && text[position...].starts(with: $0.content)
-                }), !token.isSingleWord || Self.standsAlone(position..<position + token.content.count, in: text)
+                }),
+                !token.isSingleWord || Self.standsAlone(position..<position + token.content.count, in: text)
             else {
                 position += 1
                 continue
@@ -65,7 +66,8 @@ struct AddedTokens: Sendable {
 
     private static func standsAlone(_ range: Range<Int>, in text: [UInt8]) -> Bool {
         func isWord(_ byte: UInt8) -> Bool {
-            byte >= 0x80 || byte == UInt8(ascii: "_") || (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
+            byte >= 0x80 || byte == UInt8(ascii: "_") || (0x30...0x39).contains(byte)
+                || (0x41...0x5A).contains(byte)
                 || (0x61...0x7A).contains(byte)
         }
         let before = range.lowerBound > 0 && isWord(text[range.lowerBound - 1])

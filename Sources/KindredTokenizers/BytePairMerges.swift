@@ -56,7 +56,8 @@ struct BytePairMerges: Sendable {
         while symbols.count > 1 {
             var best: (rank: Int32, result: Int32, position: Int)?
             for position in 0..<symbols.count - 1 {
-                if let merge = find(symbols[position], symbols[position + 1]), merge.rank < best?.rank ?? .max {
+                if let merge = find(symbols[position], symbols[position + 1]), merge.rank < best?.rank ?? .max
+                {
                     best = (merge.rank, merge.result, position)
                 }
             }
@@ -87,7 +88,8 @@ struct BytePairMerges: Sendable {
             guard following >= 0, let merge = find(symbols[position], symbols[following]) else { return }
             heap.push(
                 Candidate(
-                    rank: merge.rank, position: Int32(position), result: merge.result, left: symbols[position],
+                    rank: merge.rank, position: Int32(position), result: merge.result,
+                    left: symbols[position],
                     right: symbols[following]))
         }
         for position in 0..<count { push(position) }

@@ -42,7 +42,8 @@ enum JSONBytes {
 
     /// A number that is a token id.
     var tokenID: Int32? {
-        guard case .number(let value) = self, value >= 0, value <= Double(Int32.max), value == value.rounded() else {
+        guard case .number(let value) = self, value >= 0, value <= Double(Int32.max), value == value.rounded()
+        else {
             return nil
         }
         return Int32(value)
@@ -54,10 +55,13 @@ enum JSONBytes {
         var position = 0
 
         func malformed() -> KindredError {
-            KindredError(.invalidData, "is not JSON; get the file again", at: .init(path: path, byte: position))
+            KindredError(
+                .invalidData, "is not JSON; get the file again", at: .init(path: path, byte: position))
         }
 
-        static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
+        static func isSpace(_ byte: UInt8) -> Bool {
+            byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
+        }
 
         mutating func skipSpace() {
             while position < bytes.count, Self.isSpace(bytes[position]) { position += 1 }

@@ -7,7 +7,8 @@ struct TokenizerFile {
     let path: FilePath
 
     func refused(_ what: String) -> KindredError {
-        KindredError(.invalidData, "\(what); Kindred reads byte-level BPE tokenizers", at: .init(path: path.string))
+        KindredError(
+            .invalidData, "\(what); Kindred reads byte-level BPE tokenizers", at: .init(path: path.string))
     }
 
     private func damaged(_ what: String) -> KindredError {
@@ -28,7 +29,8 @@ struct TokenizerFile {
         vocabulary.reserveCapacity(members.count)
         for (key, value) in members {
             guard let id = value.tokenID else {
-                throw damaged("the token \"\(String(decoding: key.prefix(80), as: UTF8.self))\" has no valid id")
+                throw damaged(
+                    "the token \"\(String(decoding: key.prefix(80), as: UTF8.self))\" has no valid id")
             }
             vocabulary[key] = id
         }
@@ -45,7 +47,8 @@ struct TokenizerFile {
                 guard let space = text.firstIndex(of: 0x20) else { throw damaged("merge \(rank) is no pair") }
                 pair = (Array(text[..<space]), Array(text[(space + 1)...]))
             case .array(let parts):
-                guard parts.count == 2, case .string(let left) = parts[0], case .string(let right) = parts[1] else {
+                guard parts.count == 2, case .string(let left) = parts[0], case .string(let right) = parts[1]
+                else {
                     throw damaged("merge \(rank) is no pair")
                 }
                 pair = (left, right)
@@ -75,7 +78,8 @@ struct TokenizerFile {
             return AddedToken(
                 id: id, content: content, isSpecial: entry["special"]?.bool ?? false,
                 isNormalized: entry["normalized"]?.bool ?? false, stripsLeft: entry["lstrip"]?.bool ?? false,
-                stripsRight: entry["rstrip"]?.bool ?? false, isSingleWord: entry["single_word"]?.bool ?? false)
+                stripsRight: entry["rstrip"]?.bool ?? false, isSingleWord: entry["single_word"]?.bool ?? false
+            )
         }
     }
 
@@ -108,7 +112,9 @@ struct TokenizerFile {
     func normalizers() throws -> [Normalizer] {
         try Self.steps(json["normalizer"], list: "normalizers").map { step in
             let type = step["type"]?.string ?? "none"
-            guard let normalizer = Normalizer(rawValue: type) else { throw refused("the normalizer is \"\(type)\"") }
+            guard let normalizer = Normalizer(rawValue: type) else {
+                throw refused("the normalizer is \"\(type)\"")
+            }
             return normalizer
         }
     }

@@ -32,7 +32,8 @@ enum WordPattern: Sendable {
 
     private static func kind(of scalar: Unicode.Scalar) -> Kind {
         switch scalar.properties.generalCategory {
-        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: return .letter
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter:
+            return .letter
         case .decimalNumber, .letterNumber, .otherNumber: return .number
         default: break
         }
@@ -75,7 +76,8 @@ enum WordPattern: Sendable {
                 }
                 let length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2
                 let end = min(index + length, text.endIndex)
-                let scalar = String(decoding: text[index..<end], as: UTF8.self).unicodeScalars.first ?? "\u{FFFD}"
+                let scalar =
+                    String(decoding: text[index..<end], as: UTF8.self).unicodeScalars.first ?? "\u{FFFD}"
                 kinds.append(WordPattern.kind(of: scalar))
                 index = end
             }
@@ -94,7 +96,9 @@ enum WordPattern: Sendable {
 
         /// How many scalars an English contraction at the position has; 0 for none.
         private func contraction(ignoringCase: Bool) -> Int {
-            guard byte(position) == UInt8(ascii: "'"), let first = letter(position + 1, ignoringCase) else { return 0 }
+            guard byte(position) == UInt8(ascii: "'"), let first = letter(position + 1, ignoringCase) else {
+                return 0
+            }
             if "stmd".unicodeScalars.contains(first) { return 2 }
             guard let second = letter(position + 2, ignoringCase) else { return 0 }
             let pair = String(String.UnicodeScalarView([first, second]))

@@ -18,7 +18,8 @@ package struct Article: Sendable {
     /// Sections without prose of their own kind (references, links, literature) are left out.
     package init(title: String, wikitext: String) {
         self.title = title
-        let lines = WikitextParser.plainText(wikitext).split(separator: 0x0A, omittingEmptySubsequences: false)
+        let lines = WikitextParser.plainText(wikitext).split(
+            separator: 0x0A, omittingEmptySubsequences: false)
         var builder = ArticleBuilder()
         for line in lines { builder.take(line) }
         builder.finish()
@@ -44,7 +45,8 @@ private struct ArticleBuilder {
         if let heading = Self.heading(line) { return begin(heading.level, heading.title) }
         guard let first = line.first, !line.starts(with: "----".utf8) else { return endParagraph() }
         if first == UInt8(ascii: "|") || first == UInt8(ascii: "!") { return }
-        let isItem = [UInt8(ascii: "*"), UInt8(ascii: "#"), UInt8(ascii: ":"), UInt8(ascii: ";")].contains(first)
+        let isItem = [UInt8(ascii: "*"), UInt8(ascii: "#"), UInt8(ascii: ":"), UInt8(ascii: ";")].contains(
+            first)
         if isItem {
             line = Bytes.trimmed(line.drop { [0x2A, 0x23, 0x3A, 0x3B].contains($0) })
             guard !line.isEmpty else { return }
@@ -76,7 +78,9 @@ private struct ArticleBuilder {
         headings.removeAll { $0.level >= level }
         headings.append((level, title))
         if let skipped = skippedLevel, level <= skipped { skippedLevel = nil }
-        if skippedLevel == nil, SectionNames.withoutProse.contains(title.lowercased()) { skippedLevel = level }
+        if skippedLevel == nil, SectionNames.withoutProse.contains(title.lowercased()) {
+            skippedLevel = level
+        }
     }
 
     private mutating func endSection() {
@@ -113,7 +117,8 @@ enum Residue {
             switch byte {
             case 0x09, 0x20:
                 if let last = result.last, last != 0x20, last != UInt8(ascii: "(") { result.append(0x20) }
-            case UInt8(ascii: ","), UInt8(ascii: "."), UInt8(ascii: ";"), UInt8(ascii: ":"), UInt8(ascii: ")"):
+            case UInt8(ascii: ","), UInt8(ascii: "."), UInt8(ascii: ";"), UInt8(ascii: ":"),
+                UInt8(ascii: ")"):
                 if byte == UInt8(ascii: ")") {
                     while let last = result.last, [0x20, 0x2C, 0x3B].contains(last) { result.removeLast() }
                     if result.last == UInt8(ascii: "(") {
@@ -124,7 +129,8 @@ enum Residue {
                     result.removeLast()
                 }
                 // "(; born 1900)" and "(, Greek)": nothing before the mark.
-                let opensEmpty = result.last == UInt8(ascii: "(") && byte != UInt8(ascii: ".") && byte != UInt8(ascii: ":")
+                let opensEmpty =
+                    result.last == UInt8(ascii: "(") && byte != UInt8(ascii: ".") && byte != UInt8(ascii: ":")
                 if !opensEmpty { result.append(byte) }
             default: result.append(byte)
             }
@@ -137,18 +143,30 @@ enum Residue {
 /// Headings of sections that hold no prose, lower-cased, in the languages of large Wikipedias.
 enum SectionNames {
     static let withoutProse: Set<String> = [
-        "references", "external links", "see also", "further reading", "notes", "footnotes", "bibliography", "sources",
-        "citations", "notes and references", "references and notes", "gallery", "works cited", "explanatory notes",
-        "einzelnachweise", "weblinks", "siehe auch", "literatur", "quellen", "anmerkungen", "notes et références",
-        "références", "liens externes", "voir aussi", "bibliographie", "articles connexes", "annexes", "referencias",
-        "enlaces externos", "véase también", "bibliografía", "notas", "note", "collegamenti esterni", "voci correlate",
-        "bibliografia", "altri progetti", "zie ook", "externe links", "bronnen", "referenties", "noten", "przypisy",
-        "zobacz też", "linki zewnętrzne", "uwagi", "примечания", "литература", "ссылки", "см. также", "источники",
-        "примітки", "література", "посилання", "див. також", "джерела", "referenser", "externa länkar", "se även", "källor",
-        "noter", "kaynakça", "dış bağlantılar", "ayrıca bakınız", "tham khảo", "liên kết ngoài", "xem thêm", "chú thích",
-        "参考文献", "外部链接", "外部連結", "参见", "參見", "注释", "脚注", "関連項目", "外部リンク", "出典", "각주", "같이 보기", "외부 링크", "참고 문헌",
-        "مراجع", "وصلات خارجية", "انظر أيضا", "منابع", "پیوند به بیرون", "جستارهای وابسته", "הערות שוליים", "קישורים חיצוניים",
-        "ראו גם", "לקריאה נוספת", "सन्दर्भ", "बाहरी कड़ियाँ", "इन्हें भी देखें", "อ้างอิง", "แหล่งข้อมูลอื่น", "ดูเพิ่ม", "референции", "външни препратки",
+        "references", "external links", "see also", "further reading", "notes", "footnotes", "bibliography",
+        "sources",
+        "citations", "notes and references", "references and notes", "gallery", "works cited",
+        "explanatory notes",
+        "einzelnachweise", "weblinks", "siehe auch", "literatur", "quellen", "anmerkungen",
+        "notes et références",
+        "références", "liens externes", "voir aussi", "bibliographie", "articles connexes", "annexes",
+        "referencias",
+        "enlaces externos", "véase también", "bibliografía", "notas", "note", "collegamenti esterni",
+        "voci correlate",
+        "bibliografia", "altri progetti", "zie ook", "externe links", "bronnen", "referenties", "noten",
+        "przypisy",
+        "zobacz też", "linki zewnętrzne", "uwagi", "примечания", "литература", "ссылки", "см. также",
+        "источники",
+        "примітки", "література", "посилання", "див. також", "джерела", "referenser", "externa länkar",
+        "se även", "källor",
+        "noter", "kaynakça", "dış bağlantılar", "ayrıca bakınız", "tham khảo", "liên kết ngoài", "xem thêm",
+        "chú thích",
+        "参考文献", "外部链接", "外部連結", "参见", "參見", "注释", "脚注", "関連項目", "外部リンク", "出典", "각주", "같이 보기", "외부 링크",
+        "참고 문헌",
+        "مراجع", "وصلات خارجية", "انظر أيضا", "منابع", "پیوند به بیرون", "جستارهای وابسته", "הערות שוליים",
+        "קישורים חיצוניים",
+        "ראו גם", "לקריאה נוספת", "सन्दर्भ", "बाहरी कड़ियाँ", "इन्हें भी देखें", "อ้างอิง", "แหล่งข้อมูลอื่น", "ดูเพิ่ม", "референции",
+        "външни препратки",
         "вижте също", "бележки", "източници", "referências", "ligações externas", "ver também",
     ]
 }

@@ -60,7 +60,9 @@ package final class DumpReader {
         } catch let error as KindredError where error.code == .invalidData && !hasRoot {
             // Before the root nothing tells that the file was meant to be XML at all.
             var error = error
-            if !error.message.contains("MediaWiki") { error.message = "is not a MediaWiki dump: " + error.message }
+            if !error.message.contains("MediaWiki") {
+                error.message = "is not a MediaWiki dump: " + error.message
+            }
             throw error
         }
     }
@@ -156,7 +158,8 @@ package final class DumpReader {
     private static func hasNamespacePrefix(_ title: String) -> Bool {
         guard let colon = title.firstIndex(of: ":") else { return false }
         let namespaces: Set<String> = [
-            "Talk", "User", "User talk", "Wikipedia", "Wikipedia talk", "File", "File talk", "Image", "MediaWiki",
+            "Talk", "User", "User talk", "Wikipedia", "Wikipedia talk", "File", "File talk", "Image",
+            "MediaWiki",
             "Template", "Template talk", "Help", "Category", "Category talk", "Portal", "Module", "Draft",
         ]
         return namespaces.contains(String(title[..<colon]))
@@ -166,7 +169,8 @@ package final class DumpReader {
 /// Redirects as wikitext says them: the first thing on the page, in the wiki's language or in English.
 enum Redirect {
     private static let keywords = [
-        "#redirect", "#weiterleitung", "#redirection", "#redirección", "#redireccion", "#rinvia", "#doorverwijzing",
+        "#redirect", "#weiterleitung", "#redirection", "#redirección", "#redireccion", "#rinvia",
+        "#doorverwijzing",
         "#patrz", "#przekieruj", "#tam", "#перенаправление", "#перенапр", "#перенаправлення", "#виправлено",
         "#omdirigering", "#yönlendi̇rme", "#yönlendirme", "#đổi", "#转向", "#重定向", "#転送", "#リダイレクト", "#넘겨주기",
         "#تحويل", "#تغییرمسیر", "#הפניה", "#अनुप्रेषित", "#पुनर्प्रेषित", "#เปลี่ยนทาง", "#пренасочване", "#виж",

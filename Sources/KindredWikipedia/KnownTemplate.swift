@@ -6,18 +6,27 @@ enum KnownTemplate {
 
     /// Show the first parameter.
     private static let shown: Set<String> = [
-        "nowrap", "nobr", "nobold", "noitalic", "small", "smaller", "big", "larger", "abbr", "smallcaps", "sc", "em",
-        "strong", "ill", "interlanguage link", "math", "mvar", "var", "sup", "sub", "flag", "flagcountry", "flagu", "mono",
-        "code", "tt", "kbd", "samp", "angbr", "angle bracket", "center", "centre", "visible anchor", "anchorlink", "anchored",
-        "plainlist", "flatlist", "quote", "blockquote", "cquote", "quotation", "bquote", "quote box", "rquote", "poemquote",
-        "ipa link", "keypress", "font color", "as written", "linktext", "no wrap", "nihongo2", "zh", "script/hebrew", "hebrew",
-        "citation needed span", "clarify span", "ensp", "text", "nowraplinks", "resize", "color", "underline", "bibleverse", "verse",
+        "nowrap", "nobr", "nobold", "noitalic", "small", "smaller", "big", "larger", "abbr", "smallcaps",
+        "sc", "em",
+        "strong", "ill", "interlanguage link", "math", "mvar", "var", "sup", "sub", "flag", "flagcountry",
+        "flagu", "mono",
+        "code", "tt", "kbd", "samp", "angbr", "angle bracket", "center", "centre", "visible anchor",
+        "anchorlink", "anchored",
+        "plainlist", "flatlist", "quote", "blockquote", "cquote", "quotation", "bquote", "quote box",
+        "rquote", "poemquote",
+        "ipa link", "keypress", "font color", "as written", "linktext", "no wrap", "nihongo2", "zh",
+        "script/hebrew", "hebrew",
+        "citation needed span", "clarify span", "ensp", "text", "nowraplinks", "resize", "color", "underline",
+        "bibleverse", "verse",
     ]
 
     private static let fixed: [String: String] = [
-        "ndash": "–", "en dash": "–", "mdash": "—", "em dash": "—", "spnd": " – ", "snd": " – ", "spaced ndash": " – ",
-        "spaced en dash": " – ", "'": "'", "\"": "\"", "nbsp": " ", "sp": " ", "thinsp": " ", "space": " ", "okina": "ʻ",
-        "hamza": "ʼ", "=": "=", "!": "|", "pi": "π", "minus": "−", "times": "×", "dot": "·", "middot": "·", "bull": "•", "ad": "AD", "bc": "BC",
+        "ndash": "–", "en dash": "–", "mdash": "—", "em dash": "—", "spnd": " – ", "snd": " – ",
+        "spaced ndash": " – ",
+        "spaced en dash": " – ", "'": "'", "\"": "\"", "nbsp": " ", "sp": " ", "thinsp": " ", "space": " ",
+        "okina": "ʻ",
+        "hamza": "ʼ", "=": "=", "!": "|", "pi": "π", "minus": "−", "times": "×", "dot": "·", "middot": "·",
+        "bull": "•", "ad": "AD", "bc": "BC",
     ]
 
     /// - Parameter parts: the name and the parameters, trimmed; named ones as "name=value".
@@ -27,13 +36,18 @@ enum KnownTemplate {
         let name = String(decoding: head.prefix(80), as: UTF8.self).lowercased().replacing("_", with: " ")
         let arguments = parts.dropFirst().map { String(decoding: $0.prefix(400), as: UTF8.self) }
         func parameter(_ key: String) -> Int? {
-            arguments.firstIndex { $0.lowercased().hasPrefix(key + "=") || $0.lowercased().hasPrefix(key + " =") }.map { $0 + 1 }
+            arguments.firstIndex {
+                $0.lowercased().hasPrefix(key + "=") || $0.lowercased().hasPrefix(key + " =")
+            }.map { $0 + 1 }
         }
         let positional = arguments.indices.filter { Self.isPositional(arguments[$0]) }.map { $0 + 1 }
-        func show(_ indices: [Int], separator: String = " ", before: String = "", after: String = "") -> Self? {
+        func show(_ indices: [Int], separator: String = " ", before: String = "", after: String = "") -> Self?
+        {
             indices.isEmpty
                 ? nil
-                : .parts(indices, separator: Array(separator.utf8), before: Array(before.utf8), after: Array(after.utf8))
+                : .parts(
+                    indices, separator: Array(separator.utf8), before: Array(before.utf8),
+                    after: Array(after.utf8))
         }
         var result: Self?
         if let text = Self.fixed[name] {
@@ -41,8 +55,13 @@ enum KnownTemplate {
         } else if name.hasPrefix("formatnum:") {
             result = .text(Array(name.dropFirst("formatnum:".count).utf8))
         } else if Self.shown.contains(name) {
-            result = show(Array((parameter("text").map { [$0] } ?? parameter("quote").map { [$0] } ?? positional).prefix(1)))
-        } else if name == "lang" || name == "transl" || name == "transliteration" || name == "langx" || name == "rtl-lang" {
+            result = show(
+                Array(
+                    (parameter("text").map { [$0] } ?? parameter("quote").map { [$0] } ?? positional).prefix(
+                        1)))
+        } else if name == "lang" || name == "transl" || name == "transliteration" || name == "langx"
+            || name == "rtl-lang"
+        {
             result = show(Array(positional.dropFirst().suffix(1)))
         } else if name.hasPrefix("lang-") {
             result = show(Array(positional.prefix(1)))
@@ -70,7 +89,8 @@ enum KnownTemplate {
     private static func isPositional(_ argument: String) -> Bool {
         guard let equals = argument.firstIndex(of: "=") else { return true }
         let key = argument[..<equals]
-        return key.count > 24 || key.contains { !$0.isLetter && !$0.isNumber && $0 != " " && $0 != "_" && $0 != "-" }
+        return key.count > 24
+            || key.contains { !$0.isLetter && !$0.isNumber && $0 != " " && $0 != "_" && $0 != "-" }
     }
 
     /// {{convert|3|to|5|km|mi}} → "3 to 5 km".

@@ -9,6 +9,7 @@ struct MarkupBrackets {
     init(_ text: [UInt8]) {
         var stack: [(kind: Kind, start: Int)] = []
         var open = [0, 0, 0]
+        var verbatim = VerbatimScanner()
         func isAt(_ index: Int, _ first: Character, _ second: Character) -> Bool {
             index + 1 < text.count && text[index] == first.asciiValue && text[index + 1] == second.asciiValue
         }
@@ -16,7 +17,7 @@ struct MarkupBrackets {
         while position < text.count {
             switch text[position] {
             case UInt8(ascii: "<"):
-                position = Self.endOfVerbatim(text, position) ?? position + 1
+                position = verbatim.end(text, position) ?? position + 1
                 continue
             case UInt8(ascii: "{") where isAt(position, "{", "{"):
                 stack.append((.template, position))
@@ -35,7 +36,8 @@ struct MarkupBrackets {
                 continue
             case UInt8(ascii: "}") where isAt(position, "}", "}"): close(.template)
             case UInt8(ascii: "]") where isAt(position, "]", "]"): close(.link)
-            case UInt8(ascii: "|") where isAt(position, "|", "}") && !isAt(position + 1, "}", "}"): close(.table)
+            case UInt8(ascii: "|") where isAt(position, "|", "}") && !isAt(position + 1, "}", "}"):
+                close(.table)
             default:
                 position += 1
                 continue
@@ -63,18 +65,31 @@ struct MarkupBrackets {
 
     /// Past whatever closes again at `start`, closing brackets included.
     func end(ofAnyAt start: Int) -> Int? { closings[start].map { $0.end + 2 } }
+}
 
-    /// Past a comment or an element whose content is no markup, where one starts at `start`.
-    static func endOfVerbatim(_ text: [UInt8], _ start: Int) -> Int? {
-        if text[start...].starts(with: "<!--".utf8) {
-            return Bytes.find("-->", in: text, from: start + 4).map { $0 + 3 }
-        }
-        for name in ["nowiki", "math", "syntaxhighlight", "source", "score", "timeline"] {
-            guard Bytes.hasTag(text, at: start, named: name) else { continue }
-            guard let end = Bytes.find(">", in: text, from: start), text[end - 1] != UInt8(ascii: "/") else { return nil }
-            return Bytes.find("</\(name)", in: text, from: end).flatMap { Bytes.find(">", in: text, from: $0) }.map { $0 + 1 }
+/// Finds the ends of comments and of elements whose content is no markup.
+struct VerbatimScanner {
+    private static let names = ["nowiki", "math", "syntaxhighlight", "source", "score", "timeline"]
+    /// What was looked for in vain: there is none in the rest either, and looking again would take quadratic time.
+    private var missing: Set<String> = []
+
+    /// Past a comment or such an element, where one starts at `start`.
+    mutating func end(_ text: [UInt8], _ start: Int) -> Int? {
+        if text[start...].starts(with: "<!--".utf8) { return find("-->", in: text, from: start + 4).map { $0 + 3 } }
+        for name in Self.names where Bytes.hasTag(text, at: start, named: name) {
+            guard let end = find(">", in: text, from: start), text[end - 1] != UInt8(ascii: "/"),
+                let close = find("</\(name)", in: text, from: end)
+            else { return nil }
+            return find(">", in: text, from: close).map { $0 + 1 }
         }
         return nil
+    }
+
+    private mutating func find(_ needle: String, in text: [UInt8], from start: Int) -> Int? {
+        guard !missing.contains(needle) else { return nil }
+        let found = Bytes.find(needle, in: text, from: start)
+        if found == nil { missing.insert(needle) }
+        return found
     }
 }
 
@@ -93,7 +108,9 @@ enum Bytes {
     }
 
     private static func matches(_ needle: [UInt8], _ text: [UInt8], _ start: Int) -> Bool {
-        for offset in needle.indices where lower(text[start + offset]) != lower(needle[offset]) { return false }
+        for offset in needle.indices where lower(text[start + offset]) != lower(needle[offset]) {
+            return false
+        }
         return true
     }
 

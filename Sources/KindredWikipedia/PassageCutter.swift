@@ -36,7 +36,8 @@ package struct PassageCutter {
     package func passages(of article: Article) -> [Passage] {
         let text = Array(article.text.utf8)
         return article.sections.flatMap { section in
-            let head = tokenCount(Passage.encodedText(title: article.title, sectionPath: section.path, body: ""))
+            let head = tokenCount(
+                Passage.encodedText(title: article.title, sectionPath: section.path, body: ""))
             // A title longer than half a passage would leave no room for what it is about.
             let room = max(budget - head, budget / 2)
             let pieces = paragraphs(text, section.range).flatMap { self.pieces(text, $0, room: room) }
@@ -112,7 +113,8 @@ package struct PassageCutter {
         var index = 0
         while index < pieces.count {
             let piece = pieces[index]
-            let isCut = piece.startsParagraph && index + 1 < pieces.count && !pieces[index + 1].startsParagraph
+            let isCut =
+                piece.startsParagraph && index + 1 < pieces.count && !pieces[index + 1].startsParagraph
             if let open = current, used + piece.tokens > room || (isCut && used * 2 >= room) {
                 result.append(open)
                 current = nil
@@ -130,10 +132,14 @@ package struct PassageCutter {
 /// Finds where sentences end.
 enum SentenceCutter {
     private static let abbreviations: Set<String> = [
-        "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "no", "vol", "fig", "ca", "c", "e.g", "i.e", "cf",
-        "al", "op", "ed", "eds", "gen", "col", "lt", "sgt", "capt", "rev", "hon", "gov", "sen", "rep", "inc", "ltd", "co",
-        "corp", "bros", "mt", "ft", "approx", "dept", "est", "b", "d", "r", "p", "pp", "u.s", "u.k", "a.m", "p.m", "ph.d",
-        "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "z.b", "bzw", "usw", "bd", "nr",
+        "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "no", "vol", "fig", "ca", "c", "e.g",
+        "i.e", "cf",
+        "al", "op", "ed", "eds", "gen", "col", "lt", "sgt", "capt", "rev", "hon", "gov", "sen", "rep", "inc",
+        "ltd", "co",
+        "corp", "bros", "mt", "ft", "approx", "dept", "est", "b", "d", "r", "p", "pp", "u.s", "u.k", "a.m",
+        "p.m", "ph.d",
+        "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "z.b", "bzw",
+        "usw", "bd", "nr",
     ]
 
     /// The sentences of a paragraph: ranges that together are all of it but the spaces between.
@@ -156,11 +162,15 @@ enum SentenceCutter {
     }
 
     /// Past the marks that end a sentence at `position`; nil where none does.
-    private static func endOfSentence(_ text: [UInt8], _ position: Int, from start: Int, _ paragraph: Range<Int>) -> Int? {
+    private static func endOfSentence(
+        _ text: [UInt8], _ position: Int, from start: Int, _ paragraph: Range<Int>
+    ) -> Int? {
         let byte = text[position]
         if byte == 0x0A { return position }
         if byte >= 0xE0 { return wideMark(text, position, paragraph) }
-        guard byte == UInt8(ascii: ".") || byte == UInt8(ascii: "!") || byte == UInt8(ascii: "?") else { return nil }
+        guard byte == UInt8(ascii: ".") || byte == UInt8(ascii: "!") || byte == UInt8(ascii: "?") else {
+            return nil
+        }
         var end = position + 1
         while end < paragraph.upperBound, isClosing(text, end) { end += text[end] < 0x80 ? 1 : 3 }
         end = min(end, paragraph.upperBound)
@@ -179,25 +189,30 @@ enum SentenceCutter {
         guard position + 3 <= paragraph.upperBound else { return nil }
         let mark = text[position..<position + 3]
         let marks: [[UInt8]] = [
-            [0xE3, 0x80, 0x82], [0xEF, 0xBC, 0x81], [0xEF, 0xBC, 0x9F], [0xE0, 0xA5, 0xA4], [0xEF, 0xBD, 0xA1],
+            [0xE3, 0x80, 0x82], [0xEF, 0xBC, 0x81], [0xEF, 0xBC, 0x9F], [0xE0, 0xA5, 0xA4],
+            [0xEF, 0xBD, 0xA1],
         ]
         return marks.contains { mark.elementsEqual($0) } ? position + 3 : nil
     }
 
     private static func isClosing(_ text: [UInt8], _ index: Int) -> Bool {
         switch text[index] {
-        case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "."), UInt8(ascii: "!"),
+        case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "."),
+            UInt8(ascii: "!"),
             UInt8(ascii: "?"):
             return true
         case 0xE2:  // ” and ’
-            return index + 2 < text.count && text[index + 1] == 0x80 && (text[index + 2] == 0x9D || text[index + 2] == 0x99)
+            return index + 2 < text.count && text[index + 1] == 0x80
+                && (text[index + 2] == 0x9D || text[index + 2] == 0x99)
         default: return false
         }
     }
 
     private static func isAbbreviation(_ text: [UInt8], before stop: Int, from start: Int) -> Bool {
         var begin = stop
-        while begin > start, !Bytes.isSpace(text[begin - 1]), text[begin - 1] != UInt8(ascii: "(") { begin -= 1 }
+        while begin > start, !Bytes.isSpace(text[begin - 1]), text[begin - 1] != UInt8(ascii: "(") {
+            begin -= 1
+        }
         let word = text[begin..<stop]
         // An initial: one capital letter.
         if word.count == 1, let letter = word.first, (0x41...0x5A).contains(letter) { return true }

@@ -12,19 +12,27 @@ struct WikitextParser {
     /// Deeper nesting is dropped; real articles stay below ten.
     private static let maximumDepth = 24
 
+    /// Bytes of an external link or a tag, at most: without a limit, many that never end take quadratic time.
+    private static let longestLink = 2000
+
     /// Elements that are left out with what they hold.
     private static let dropped = [
         "ref", "references", "gallery", "math", "timeline", "score", "syntaxhighlight", "source", "imagemap",
-        "templatestyles", "includeonly", "mapframe", "maplink", "graph", "chem", "ce", "hiero", "categorytree", "noinclude", "poem-notes",
+        "templatestyles", "includeonly", "mapframe", "maplink", "graph", "chem", "ce", "hiero",
+        "categorytree", "noinclude", "poem-notes",
     ]
 
     /// Namespaces of links that are not shown, in the languages of large Wikipedias.
     private static let hiddenNamespaces: Set<String> = [
-        "file", "image", "media", "category", "datei", "bild", "kategorie", "fichier", "catégorie", "archivo", "imagen",
-        "categoría", "immagine", "categoria", "bestand", "afbeelding", "categorie", "plik", "grafika", "kategoria",
-        "файл", "изображение", "категория", "зображення", "категорія", "fil", "kategori", "dosya", "resim", "tập tin", "hình",
+        "file", "image", "media", "category", "datei", "bild", "kategorie", "fichier", "catégorie", "archivo",
+        "imagen",
+        "categoría", "immagine", "categoria", "bestand", "afbeelding", "categorie", "plik", "grafika",
+        "kategoria",
+        "файл", "изображение", "категория", "зображення", "категорія", "fil", "kategori", "dosya", "resim",
+        "tập tin", "hình",
         "thể loại", "文件", "图像", "圖像", "分类", "分類", "ファイル", "画像", "カテゴリ", "파일", "그림", "분류", "ملف", "صورة",
-        "تصنيف", "پرونده", "تصویر", "رده", "קובץ", "תמונה", "קטגוריה", "चित्र", "श्रेणी", "ไฟล์", "ภาพ", "หมวดหมู่", "картинка",
+        "تصنيف", "پرونده", "تصویر", "رده", "קובץ", "תמונה", "קטגוריה", "चित्र", "श्रेणी", "ไฟล์", "ภาพ", "หมวดหมู่",
+        "картинка",
         "ficheiro", "imagem", "wikipedia", "template", "vorlage", "portal",
     ]
 
@@ -76,15 +84,21 @@ struct WikitextParser {
             return Bytes.find("-->", in: text, from: start + 4).map { $0 + 3 } ?? range.upperBound
         }
         let isEnd = text[start + 1] == UInt8(ascii: "/")
-        guard Bytes.isLetter(text[start + (isEnd ? 2 : 1) < range.upperBound ? start + (isEnd ? 2 : 1) : start]) else {
+        guard
+            Bytes.isLetter(text[start + (isEnd ? 2 : 1) < range.upperBound ? start + (isEnd ? 2 : 1) : start])
+        else {
             return nil
         }
         if Bytes.hasTag(text, at: start, named: "nowiki") { return nowiki(start, range) }
-        for name in Self.dropped where Bytes.hasTag(text, at: start, named: name) { return drop(name, start, range) }
+        for name in Self.dropped where Bytes.hasTag(text, at: start, named: name) {
+            return drop(name, start, range)
+        }
         // Any other tag goes, and what it holds stays. A tag is short and in one paragraph.
-        let limit = min(range.upperBound, start + 2000)
+        let limit = min(range.upperBound, start + Self.longestLink)
         guard let end = (start..<limit).first(where: { text[$0] == UInt8(ascii: ">") }) else { return nil }
-        if ["br", "p", "/p", "li", "/li", "tr", "/tr", "div", "/div"].contains(where: { Bytes.hasTag(text, at: start, named: $0) }) {
+        if ["br", "p", "/p", "li", "/li", "tr", "/tr", "div", "/div"].contains(where: {
+            Bytes.hasTag(text, at: start, named: $0)
+        }) {
             output.append(Bytes.hasTag(text, at: start, named: "br") ? 0x20 : 0x0A)
         }
         return end + 1
@@ -94,13 +108,17 @@ struct WikitextParser {
     private mutating func nowiki(_ start: Int, _ range: Range<Int>) -> Int? {
         guard let open = Bytes.find(">", in: text, from: start, until: range.upperBound) else { return nil }
         if text[open - 1] == UInt8(ascii: "/") { return open + 1 }
-        guard let close = Bytes.find("</nowiki", in: text, from: open, until: range.upperBound) else { return open + 1 }
+        guard let close = Bytes.find("</nowiki", in: text, from: open, until: range.upperBound) else {
+            return open + 1
+        }
         output += text[(open + 1)..<close]
         return (Bytes.find(">", in: text, from: close, until: range.upperBound) ?? close + 8) + 1
     }
 
     private mutating func drop(_ name: String, _ start: Int, _ range: Range<Int>) -> Int {
-        guard let open = Bytes.find(">", in: text, from: start, until: range.upperBound) else { return range.upperBound }
+        guard let open = Bytes.find(">", in: text, from: start, until: range.upperBound) else {
+            return range.upperBound
+        }
         if text[open - 1] == UInt8(ascii: "/") || unclosed.contains(name) { return open + 1 }
         guard let close = Bytes.find("</" + name, in: text, from: open + 1) else {
             unclosed.insert(name)
@@ -118,9 +136,13 @@ struct WikitextParser {
             // A table that never closes: its lines are dropped one by one later, this one goes now.
             return text[start + 1] == UInt8(ascii: "|") ? endOfLine(start, range) : nil
         }
-        guard let close = brackets.closing(of: .template, at: start), close <= range.upperBound else { return start + 2 }
+        guard let close = brackets.closing(of: .template, at: start), close <= range.upperBound else {
+            return start + 2
+        }
         let parts = split(start + 2..<close)
-        guard let template = KnownTemplate(parts.map { Array(Bytes.trimmed(text[$0])) }) else { return close + 2 }
+        guard let template = KnownTemplate(parts.map { Array(Bytes.trimmed(text[$0])) }) else {
+            return close + 2
+        }
         switch template {
         case .text(let bytes): output += bytes
         case .parts(let indices, let separator, let before, let after):
@@ -179,7 +201,9 @@ struct WikitextParser {
     private mutating func bracket(_ start: Int, _ range: Range<Int>, depth: Int) -> Int? {
         guard start + 1 < range.upperBound else { return nil }
         guard text[start + 1] == UInt8(ascii: "[") else { return externalLink(start, range, depth: depth) }
-        guard let close = brackets.closing(of: .link, at: start), close <= range.upperBound else { return start + 2 }
+        guard let close = brackets.closing(of: .link, at: start), close <= range.upperBound else {
+            return start + 2
+        }
         let parts = split(start + 2..<close)
         let target = Array(Bytes.trimmed(text[parts[0]]))
         if isHidden(target) { return close + 2 }
@@ -200,8 +224,11 @@ struct WikitextParser {
         guard let colon = target.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { return false }
         let prefix = target[..<colon]
         // A language's code: a link to the same article elsewhere.
-        let isCode = prefix.count <= 12 && prefix.allSatisfy { (0x61...0x7A).contains($0) || $0 == UInt8(ascii: "-") }
-        if isCode, prefix.count <= 3 || prefix.contains(UInt8(ascii: "-")) || prefix.elementsEqual("simple".utf8) {
+        let isCode =
+            prefix.count <= 12 && prefix.allSatisfy { (0x61...0x7A).contains($0) || $0 == UInt8(ascii: "-") }
+        if isCode,
+            prefix.count <= 3 || prefix.contains(UInt8(ascii: "-")) || prefix.elementsEqual("simple".utf8)
+        {
             return target.count > colon + 1 && target[colon + 1] != 0x20
         }
         return Self.hiddenNamespaces.contains(String(decoding: prefix, as: UTF8.self).lowercased())
@@ -219,15 +246,19 @@ struct WikitextParser {
 
     private mutating func externalLink(_ start: Int, _ range: Range<Int>, depth: Int) -> Int? {
         let rest = text[(start + 1)..<range.upperBound]
-        guard ["http://", "https://", "ftp://", "//", "mailto:", "news:", "irc:"].contains(where: { rest.starts(with: $0.utf8) })
+        guard
+            ["http://", "https://", "ftp://", "//", "mailto:", "news:", "irc:"].contains(where: {
+                rest.starts(with: $0.utf8)
+            })
         else { return nil }
         var end = start + 1
         var space: Int?
-        while end < range.upperBound, text[end] != UInt8(ascii: "]"), text[end] != 0x0A {
+        let limit = min(range.upperBound, start + Self.longestLink)
+        while end < limit, text[end] != UInt8(ascii: "]"), text[end] != 0x0A {
             if space == nil, text[end] == 0x20 { space = end }
-            end = brackets.end(ofAnyAt: end).flatMap { $0 <= range.upperBound ? $0 : nil } ?? end + 1
+            end = brackets.end(ofAnyAt: end).flatMap { $0 <= limit ? $0 : nil } ?? end + 1
         }
-        guard end < range.upperBound, text[end] == UInt8(ascii: "]") else { return nil }
+        guard end < limit, text[end] == UInt8(ascii: "]") else { return nil }
         if let space { parse(space + 1..<end, depth: depth + 1) }
         return end + 1
     }
@@ -256,8 +287,10 @@ struct WikitextParser {
     private func magicWord(_ start: Int, _ range: Range<Int>) -> Int? {
         guard start + 4 < range.upperBound, text[start + 1] == UInt8(ascii: "_") else { return nil }
         var end = start + 2
-        while end < range.upperBound, end - start < 40, (0x41...0x5A).contains(text[end]) || text[end] >= 0x80 { end += 1 }
-        guard end > start + 2, end + 1 < range.upperBound, text[end] == UInt8(ascii: "_"), text[end + 1] == UInt8(ascii: "_")
+        while end < range.upperBound, end - start < 40, (0x41...0x5A).contains(text[end]) || text[end] >= 0x80
+        { end += 1 }
+        guard end > start + 2, end + 1 < range.upperBound, text[end] == UInt8(ascii: "_"),
+            text[end + 1] == UInt8(ascii: "_")
         else { return nil }
         return end + 2
     }
@@ -266,18 +299,30 @@ struct WikitextParser {
 /// Character references of HTML.
 enum Entity {
     private static let named: [String: String] = [
-        "amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": " ", "thinsp": " ", "ensp": " ", "emsp": " ",
-        "ndash": "–", "mdash": "—", "minus": "−", "hellip": "…", "middot": "·", "bull": "•", "times": "×", "divide": "÷",
-        "deg": "°", "prime": "′", "Prime": "″", "laquo": "«", "raquo": "»", "ldquo": "“", "rdquo": "”", "lsquo": "‘",
-        "rsquo": "’", "sect": "§", "para": "¶", "copy": "©", "reg": "®", "trade": "™", "euro": "€", "pound": "£",
-        "yen": "¥", "cent": "¢", "frac12": "½", "frac14": "¼", "frac34": "¾", "sup2": "²", "sup3": "³", "plusmn": "±",
-        "micro": "µ", "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "lambda": "λ", "mu": "μ",
-        "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "psi": "ψ", "omega": "ω", "theta": "θ", "Delta": "Δ",
-        "Gamma": "Γ", "Sigma": "Σ", "Omega": "Ω", "infin": "∞", "ne": "≠", "le": "≤", "ge": "≥", "asymp": "≈", "rarr": "→",
-        "larr": "←", "harr": "↔", "uarr": "↑", "darr": "↓", "eacute": "é", "egrave": "è", "ouml": "ö", "uuml": "ü",
-        "auml": "ä", "Ouml": "Ö", "Uuml": "Ü", "Auml": "Ä", "szlig": "ß", "ccedil": "ç", "ntilde": "ñ", "aacute": "á",
-        "iacute": "í", "oacute": "ó", "uacute": "ú", "aring": "å", "oslash": "ø", "aelig": "æ", "zwnj": "", "zwj": "",
-        "shy": "", "lrm": "", "rlm": "", "sum": "∑", "prod": "∏", "radic": "√", "isin": "∈", "sub": "⊂", "cap": "∩", "cup": "∪",
+        "amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": " ", "thinsp": " ", "ensp": " ",
+        "emsp": " ",
+        "ndash": "–", "mdash": "—", "minus": "−", "hellip": "…", "middot": "·", "bull": "•", "times": "×",
+        "divide": "÷",
+        "deg": "°", "prime": "′", "Prime": "″", "laquo": "«", "raquo": "»", "ldquo": "“", "rdquo": "”",
+        "lsquo": "‘",
+        "rsquo": "’", "sect": "§", "para": "¶", "copy": "©", "reg": "®", "trade": "™", "euro": "€",
+        "pound": "£",
+        "yen": "¥", "cent": "¢", "frac12": "½", "frac14": "¼", "frac34": "¾", "sup2": "²", "sup3": "³",
+        "plusmn": "±",
+        "micro": "µ", "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "lambda": "λ",
+        "mu": "μ",
+        "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "psi": "ψ", "omega": "ω", "theta": "θ",
+        "Delta": "Δ",
+        "Gamma": "Γ", "Sigma": "Σ", "Omega": "Ω", "infin": "∞", "ne": "≠", "le": "≤", "ge": "≥", "asymp": "≈",
+        "rarr": "→",
+        "larr": "←", "harr": "↔", "uarr": "↑", "darr": "↓", "eacute": "é", "egrave": "è", "ouml": "ö",
+        "uuml": "ü",
+        "auml": "ä", "Ouml": "Ö", "Uuml": "Ü", "Auml": "Ä", "szlig": "ß", "ccedil": "ç", "ntilde": "ñ",
+        "aacute": "á",
+        "iacute": "í", "oacute": "ó", "uacute": "ú", "aring": "å", "oslash": "ø", "aelig": "æ", "zwnj": "",
+        "zwj": "",
+        "shy": "", "lrm": "", "rlm": "", "sum": "∑", "prod": "∏", "radic": "√", "isin": "∈", "sub": "⊂",
+        "cap": "∩", "cup": "∪",
         "forall": "∀", "exist": "∃", "not": "¬", "and": "∧", "or": "∨", "equiv": "≡", "sdot": "⋅",
     ]
 

@@ -1,0 +1,152 @@
+import Foundation
+import Kindred
+import KindredTestSupport
+import SystemPackage
+import Testing
+
+@testable import KindredCommand
+
+/// What a run of the built command gave.
+private struct Run {
+    let code: Int32
+    let output: String
+    let error: String
+
+    init(_ arguments: [String], input: String? = nil, indexes: FilePath) throws {
+        let process = Process()
+        // The command is built beside the tests.
+        let tests = try #require(CommandLine.arguments.first { $0.hasSuffix(".xctest") })
+        process.executableURL = URL(fileURLWithPath: tests).deletingLastPathComponent()
+            .appendingPathComponent("kindred")
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(
+            ["KINDRED_INDEXES": indexes.string, "KINDRED_HISTORY": "", "NO_COLOR": "1"]) { $1 }
+        let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
+        process.standardInput = stdin
+        process.standardOutput = stdout
+        process.standardError = stderr
+        try process.run()
+        if let input { try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8)) }
+        try stdin.fileHandleForWriting.close()
+        output = String(decoding: stdout.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        error = String(decoding: stderr.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        code = process.terminationStatus
+    }
+}
+
+@Suite(.serialized) struct CommandTests {
+    private let directory: TemporaryDirectory
+    private var indexes: FilePath { directory.path.appending("indexes") }
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    private func run(_ arguments: String..., input: String? = nil) throws -> Run {
+        try Run(arguments, input: input, indexes: indexes)
+    }
+
+    @Test func `index, search, repl, status and verify work together`() throws {
+        let index = try run("index", "--sample", "--json", "--quiet")
+        #expect(index.code == 0, "\(index.error)")
+        let report = try #require(
+            try JSONSerialization.jsonObject(with: Data(index.output.utf8)) as? [String: Any])
+        #expect(report["pages"] as? Int == 68 && report["redirects"] as? Int == 6)
+
+        let search = try run("search", "who", "argued that property is theft", "--json", "-k", "3")
+        let answer = try #require(
+            try JSONSerialization.jsonObject(with: Data(search.output.utf8)) as? [String: Any])
+        #expect(Set(answer.keys) == ["query", "index", "mode", "took_ms", "hits"])
+        let hits = try #require(answer["hits"] as? [[String: Any]])
+        #expect(hits.count == 3 && hits[0]["title"] as? String == "Pierre-Joseph Proudhon")
+        #expect(
+            Set(hits[0].keys) == [
+                "rank", "score", "title", "section", "url", "article_id", "passage_id", "text",
+            ])
+
+        let repl = try run(
+            "repl",
+            input:
+                "property is theft\n:k 1\n:mode keyword\n:open 1\n:stats\n:index\n:nonsense\n:open 99\n?!\n:quit\nnever\n"
+        )
+        #expect(repl.code == 0)
+        #expect(repl.output.contains("Pierre-Joseph Proudhon › Property"))
+        #expect(repl.output.contains("free associations"))
+        #expect(repl.output.contains("fingerprint"))
+        #expect(repl.error.contains("no command \":nonsense\""))
+        #expect(repl.error.contains("the query is empty"))
+        #expect(!repl.output.contains("never"))
+        #expect(!repl.output.contains("\u{1B}"))
+
+        #expect(try run("status", "--json").output.contains("\"fingerprint\""))
+        let verify = try run("verify")
+        #expect(verify.code == 0 && verify.output.contains("all is well"))
+        let again = try run("index", "--sample", "--quiet")
+        #expect(again.code == 0 && again.output.contains("nothing to do"))
+
+        // One flipped byte in a segment.
+        let segments = indexes.appending("sample").appending("segments")
+        let file = segments.appending(
+            try #require(FileManager.default.contentsOfDirectory(atPath: segments.string).first))
+        var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: file.string)))
+        bytes[bytes.count / 2] ^= 4
+        try Data(bytes).write(to: URL(fileURLWithPath: file.string))
+        let damaged = try run("verify")
+        #expect(damaged.code == 65 && damaged.output.contains(".hnsw, byte"))
+    }
+
+    @Test func `bad input gives one line and the right exit code`() throws {
+        let html = try directory.file("page.html", Array("<html></html>".utf8)).string
+        let expected: [([String], Int32, String)] = [
+            (["index", "/nowhere/dump.bz2"], 66, "/nowhere/dump.bz2"),
+            (["index", html], 65, "not a MediaWiki dump"),
+            (["index", html, "--encoder", "/nowhere/model"], 66, "/nowhere/model"),
+            (["index", html, "--index", "../x"], 64, "cannot name an index"),
+            (["search", "x", "--index", "none"], 66, "none"),
+            (["search", "x", "--mode", "magic"], 64, "magic"),
+            (["search"], 64, "query"),
+            (["verify"], 66, "no index"),
+            (["nonsense"], 64, "nonsense"),
+        ]
+        for (arguments, code, word) in expected {
+            let result = try Run(arguments, indexes: indexes)
+            #expect(result.code == code, "\(arguments): \(result.error)")
+            #expect(result.error.contains(word), "\(arguments): \(result.error)")
+            if code != 64 { #expect(result.error.split(separator: "\n").count == 1) }
+        }
+        #expect(!FileManager.default.fileExists(atPath: indexes.string))
+    }
+}
+
+@Suite struct FormatTests {
+    @Test func `numbers are written for people`() {
+        #expect(
+            Format.count(1_234_567) == "1,234,567" && Format.count(-999) == "-999" && Format.count(0) == "0")
+        #expect(Format.bytes(999) == "999 B" && Format.bytes(12_345_678) == "12.3 MB")
+        #expect(Format.duration(0.04) == "0.0 s" && Format.duration(185) == "3 min 05 s")
+        #expect(Format.duration(7_260) == "2 h 01 min" && Format.duration(.infinity) == "?")
+        #expect(Format.decimals(0.9996, 3) == "1.000" && Format.decimals(-0.5, 1) == "-0.5")
+    }
+
+    @Test func `progress tells share, rate and time left`() {
+        let line = Progress.line(
+            "Indexing x", unit: "passages", done: 500, fraction: 0.25, detail: "9 pages", seconds: 10)
+        #expect(line == "Indexing x: 25 %, 9 pages, 500 passages, 50.0 passages/s, 30 s left")
+    }
+
+    @Test(arguments: [
+        ("enwiki-20240101-pages-articles-multistream.xml.bz2", "enwiki-20240101"),
+        ("/a/b/simplewiki-latest-pages-articles.xml", "simplewiki"), ("my dump.xml.gz", "my-dump"),
+        ("-", "stdin"),
+        ("..xml", "dump"),
+    ])
+    func `an index is named after its dump`(path: String, name: String) {
+        #expect(IndexCommand.name(for: path) == name)
+    }
+
+    @Test func `a snippet is broken at words`() {
+        let snippet = Snippet(of: "one two three four", query: "three")
+        let lines = ResultList.lines(snippet, width: 9).map { $0.map(\.text).joined() }
+        #expect(lines.count > 1 && lines.allSatisfy { $0.count <= 10 })
+        #expect(lines.joined(separator: " ").split(separator: " ") == ["one", "two", "three", "four"])
+    }
+}

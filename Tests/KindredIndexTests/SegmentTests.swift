@@ -1,0 +1,243 @@
+import CKindredKernels
+import Foundation
+import KindredSystem
+import KindredTensors
+import KindredTestSupport
+import SystemPackage
+import Testing
+
+@testable import KindredIndex
+
+/// Unit vectors in clusters around a common mean, as encoders make them.
+private func vectors(_ count: Int, dimensions: Int, seed: UInt64 = 1) -> [[Float]] {
+    var generator = SeededGenerator(seed: seed)
+    func noise(_ scale: Float) -> [Float] {
+        (0..<dimensions).map { _ in
+            // The sum of four uniform numbers is near enough to normal.
+            scale * (0..<4).reduce(Float(0)) { sum, _ in sum + Float.random(in: -1...1, using: &generator) }
+        }
+    }
+    func unit(_ vector: [Float]) -> [Float] {
+        let length = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        return vector.map { $0 / length }
+    }
+    let mean = noise(1)
+    let centres = (0..<40).map { _ in zip(mean, noise(0.6)).map(+) }
+    return (0..<count).map { unit(zip(centres[$0 % 40], noise(0.5)).map(+)) }
+}
+
+private func exact(_ query: [Float], _ vectors: [[Float]], k: Int) -> Set<Int64> {
+    let scored = vectors.enumerated().map { (zip(query, $1).reduce(Float(0)) { $0 + $1.0 * $1.1 }, $0) }
+    return Set(scored.sorted { $0.0 > $1.0 }.prefix(k).map { Int64($0.1) })
+}
+
+private let fingerprint = (0..<32).map { UInt8($0) }
+
+/// A segment with ids 0..<count in a directory of its own.
+private struct BuiltSegment {
+    let directory: TemporaryDirectory
+    let vectors: [[Float]]
+    let path: FilePath
+
+    init(_ vectors: [[Float]], threads: Int = 2) throws {
+        directory = try TemporaryDirectory()
+        self.vectors = vectors
+        path = directory.path.appending("000001.hnsw")
+        try SegmentWriter.write(
+            vectors: Matrix(vectors), ids: (0..<Int64(vectors.count)).map { $0 }, fingerprint: fingerprint,
+            to: path,
+            threads: threads)
+    }
+
+    func open() throws -> Segment { try Segment(path: path, fingerprint: fingerprint) }
+}
+
+@Suite struct CodeKernelTests {
+    @Test(arguments: [1, 2, 3, 5, 9])
+    func `every variant gives the sums of the portable one`(blocks: Int) {
+        var generator = SeededGenerator(seed: UInt64(blocks))
+        let rows = 37
+        // Extreme values too: they are what could overflow.
+        let plane = (0..<rows * blocks * 64).map { _ in
+            [UInt8(0), 255, UInt8.random(in: 0...255, using: &generator)].randomElement(using: &generator)!
+        }
+        let query = (0..<blocks * 128).map { _ in
+            [Int8(-127), 127, Int8.random(in: -127...127, using: &generator)].randomElement(
+                using: &generator)!
+        }
+        let features = kindred_features()
+        for count in [0, 1, 2, 3, 4, 5, 36, 37] {
+            let chosen = (0..<count).map { UInt32(($0 * 11) % rows) }
+            var expected = [Int32](repeating: 7, count: count)
+            kindred_code_products_portable(&expected, plane, blocks, query, chosen, count)
+            func check(
+                _ variant: (
+                    UnsafeMutablePointer<Int32>?, UnsafePointer<UInt8>?, Int, UnsafePointer<Int8>?,
+                    UnsafePointer<UInt32>?, Int
+                ) -> Void
+            ) {
+                var sums = [Int32](repeating: 9, count: count)
+                variant(&sums, plane, blocks, query, chosen, count)
+                #expect(sums == expected)
+            }
+            check(kindred_code_products)
+            if features & UInt32(KINDRED_AVX2) != 0 { check(kindred_code_products_avx2) }
+            if features & UInt32(KINDRED_AVX512_VNNI) != 0 { check(kindred_code_products_avx512_vnni) }
+            if features & UInt32(KINDRED_NEON) != 0 { check(kindred_code_products_neon) }
+        }
+    }
+
+    @Test(arguments: [1, 63, 64, 65, 127, 128, 129, 300])
+    func `codes are read back as they were set, and estimate inner products`(dimensions: Int) {
+        let data = vectors(20, dimensions: dimensions)
+        let code = VectorCode(centre: data[0].map { $0 / 2 })
+        let planes = CodePlanes(count: 20, blocks: code.blocks)
+        for (row, vector) in data.enumerated() {
+            let (codes, factors) = code.encode(vector)
+            planes.set(row: row, codes: codes, factors: factors)
+            #expect(planes.codes(row: row, dimensions: dimensions) == codes)
+        }
+        let batch = CodePlanes.Batch(capacity: 20)
+        for row in 0..<20 { batch.append(UInt32(row)) }
+        planes.scoreByBothPlanes(code.query(data[3]), batch)
+        for row in 0..<20 {
+            let truth = zip(data[3], data[row]).reduce(Float(0)) { $0 + $1.0 * $1.1 }
+            #expect(abs(batch.score(row) - truth) < 0.02)
+        }
+    }
+}
+
+@Suite struct SegmentTests {
+    @Test func `recall at ten is at least 0.95 at the default efSearch`() throws {
+        let data = vectors(4000, dimensions: 96)
+        let built = try BuiltSegment(Array(data[..<3900]))
+        let segment = try built.open()
+        #expect(segment.count > Segment.scanLimit)
+        try segment.verify()
+        var found = 0
+        for query in data[3900...] {
+            let truth = exact(query, built.vectors, k: 10)
+            found += try segment.search(query, k: 10).count { truth.contains($0.id) }
+        }
+        #expect(Double(found) / 1000 >= 0.95)
+    }
+
+    @Test func `the file does not depend on the number of threads`() throws {
+        let data = vectors(700, dimensions: 40)
+        let one = try MappedFile(BuiltSegment(data, threads: 1).path)
+        let two = try MappedFile(BuiltSegment(data, threads: 2).path)
+        #expect(one.bytes(0..<one.count) == two.bytes(0..<two.count))
+    }
+
+    @Test func `a filter gives as many as there are, of those it accepts`() throws {
+        let data = vectors(2500, dimensions: 24)
+        let segment = try BuiltSegment(data).open()
+        for step in [1, 2, 100, 1000, 5000] {
+            let accepted = { (id: Int64) in id % Int64(step) == 0 }
+            let hits = try segment.search(data[1], k: 20, where: accepted)
+            #expect(hits.count == min(20, (0..<2500).count { accepted(Int64($0)) }))
+            #expect(hits.allSatisfy { accepted($0.id) })
+            #expect(zip(hits, hits.dropFirst()).allSatisfy { $0.score >= $1.score })
+        }
+        #expect(try segment.search(data[1], k: 20, where: { _ in false }).isEmpty)
+    }
+
+    @Test func `a thousand equal vectors leave the others findable`() throws {
+        var data = vectors(1500, dimensions: 16)
+        for row in 200..<1200 { data[row] = data[200] }
+        let segment = try BuiltSegment(data).open()
+        try segment.verify()
+        for row in [0, 100, 199, 1200, 1499] {
+            #expect(try segment.search(data[row], k: 1).first?.id == Int64(row))
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 17, 40])
+    func `small segments of few dimensions give every vector`(count: Int) throws {
+        let data = vectors(count, dimensions: 3)
+        let segment = try BuiltSegment(data).open()
+        try segment.verify()
+        #expect(try segment.search(data[0], k: count + 5).count == count)
+    }
+
+    @Test func `a merge keeps what is not dropped and finds it`() throws {
+        let data = vectors(3000, dimensions: 48)
+        let directory = try TemporaryDirectory()
+        var parts: [Segment] = []
+        for part in 0..<3 {
+            let rows = part * 1000..<(part + 1) * 1000
+            let path = directory.path.appending("\(part).hnsw")
+            try SegmentWriter.write(
+                vectors: Matrix(Array(data[rows])), ids: rows.map(Int64.init), fingerprint: fingerprint,
+                to: path)
+            parts.append(try Segment(path: path))
+        }
+        let merged = directory.path.appending("merged.hnsw")
+        try SegmentWriter.merge(parts, dropping: { $0 % 10 == 0 }, to: merged)
+        let segment = try Segment(path: merged, fingerprint: fingerprint)
+        try segment.verify()
+        #expect(segment.count == 2700)
+        var found = 0
+        for row in stride(from: 1, to: 3000, by: 30) {
+            let truth = exact(data[row], data, k: 20).filter { $0 % 10 != 0 }
+            found += try segment.search(data[row], k: 10).count { truth.contains($0.id) }
+        }
+        #expect(Double(found) / 1000 >= 0.95)
+    }
+
+    @Test func `numbers that are not finite are refused`() throws {
+        var data = vectors(10, dimensions: 4)
+        let segment = try BuiltSegment(data).open()
+        #expect(throws: KindredError.self) { try segment.search([.nan, 0, 0, 0], k: 1) }
+        #expect(throws: KindredError.self) { try segment.search([1, 0], k: 1) }
+        data[3][1] = .infinity
+        let error = #expect(throws: KindredError.self) { try BuiltSegment(data) }
+        #expect(error?.code == .invalidData)
+    }
+}
+
+@Suite struct DamagedSegmentTests {
+    @Test func `a segment of another encoder or of a newer Kindred is told as such`() throws {
+        let built = try BuiltSegment(vectors(50, dimensions: 8))
+        let other = #expect(throws: KindredError.self) {
+            try Segment(path: built.path, fingerprint: [UInt8](repeating: 9, count: 32))
+        }
+        #expect(other?.code == .incompatible)
+
+        var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: built.path.string)))
+        bytes[8] = 2
+        let path = try built.directory.file("newer.hnsw", bytes)
+        let newer = #expect(throws: KindredError.self) { try Segment(path: path) }
+        #expect(newer?.code == .incompatible)
+        #expect(newer?.message.contains("newer") == true)
+    }
+
+    @Test func `a file that was cut off anywhere is refused`() throws {
+        let built = try BuiltSegment(vectors(50, dimensions: 8))
+        let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: built.path.string)))
+        for count in Array(0..<20) + Array(stride(from: 20, to: bytes.count, by: 777)) + [bytes.count - 1] {
+            let path = try built.directory.file("cut.hnsw", Array(bytes[..<count]))
+            #expect(throws: KindredError.self) { try Segment(path: path) }
+        }
+    }
+
+    @Test func `any changed byte is found by verify, and no search traps on it`() throws {
+        let data = vectors(2200, dimensions: 8)
+        let built = try BuiltSegment(data)
+        let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: built.path.string)))
+        var generator = SeededGenerator(seed: 5)
+        let places =
+            Array(stride(from: 0, to: 160, by: 3))
+            + (0..<150).map { _ in Int.random(in: 4096..<bytes.count, using: &generator) }
+        for place in places {
+            var damaged = bytes
+            damaged[place] ^= UInt8.random(in: 1...255, using: &generator)
+            let path = try built.directory.file("damaged.hnsw", damaged)
+            #expect(throws: KindredError.self, "byte \(place)") {
+                let segment = try Segment(path: path)
+                _ = try segment.search(data[0], k: 5)
+                try segment.verify()
+            }
+        }
+    }
+}

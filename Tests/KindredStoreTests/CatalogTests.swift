@@ -1,0 +1,135 @@
+import Foundation
+import GRDB
+import KindredStore
+import KindredSystem
+import KindredTestSupport
+import SystemPackage
+import Testing
+
+private let site = SiteRecord(
+    name: "Test", wiki: "testwiki", base: "https://test.example/wiki/", language: "en")
+
+private func article(_ id: Int64, _ text: String, passages first: Int64, digest: UInt8 = 1) -> NewArticle {
+    let half = text.utf8.count / 2
+    return NewArticle(
+        sourceID: id, title: "Article \(id)", url: "https://test.example/wiki/\(id)", revision: id,
+        digest: [digest], text: text,
+        passages: [
+            NewPassage(id: first, sectionPath: [], range: 0..<half),
+            NewPassage(id: first + 1, sectionPath: ["A", "B"], range: half..<text.utf8.count),
+        ])
+}
+
+@Suite struct CatalogTests {
+    private let directory: TemporaryDirectory
+    private let path: FilePath
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        path = directory.path.appending("catalog.sqlite")
+    }
+
+    private func filled() throws -> Catalog {
+        let catalog = try Catalog(path: path, access: .create)
+        try catalog.commit(
+            site: site,
+            articles: [
+                article(1, "The queen bee lays eggs in the hive", passages: 1),
+                article(2, "Rivers run to the sea", passages: 3),
+            ],
+            segment: (file: "000001.hnsw", fingerprint: "f", count: 4))
+        return catalog
+    }
+
+    @Test func `what is committed is read back by another connection`() throws {
+        _ = try filled()
+        let catalog = try Catalog(path: path, access: .read)
+        let counts = try catalog.counts()
+        #expect((counts.articles, counts.passages, counts.deletions) == (2, 4, 0))
+        let passage = try #require(try catalog.passages([2])[2])
+        #expect(
+            passage.text == "s eggs in the hive" && passage.sectionPath == ["A", "B"]
+                && passage.title == "Article 1")
+        #expect(try catalog.article(passage.articleID).text == "The queen bee lays eggs in the hive")
+        #expect(try catalog.article(wiki: "testwiki", sourceID: 2)?.digest == [1])
+        #expect(try catalog.article(wiki: "other", sourceID: 2) == nil)
+        #expect(try catalog.nextPassageID() == 5)
+        #expect(try catalog.problems().isEmpty)
+    }
+
+    @Test func `a changed article replaces its passages in both indexes`() throws {
+        let catalog = try filled()
+        let before = try catalog.generation()
+        try catalog.commit(
+            site: site, articles: [article(1, "Wasps build nests of paper", passages: 5, digest: 2)],
+            segment: (file: "000002.hnsw", fingerprint: "f", count: 2))
+        #expect(try catalog.generation() != before)
+        #expect(try catalog.keywordSearch("hive", limit: 10).isEmpty)
+        #expect(try catalog.keywordSearch("wasps", limit: 10).map(\.id) == [5])
+        let state = try catalog.segmentsAndDeletions()
+        #expect(state.deletions == [1, 2] && state.segments.count == 2)
+        #expect(try catalog.problems().isEmpty)
+        try catalog.replace(
+            state.segments, by: (file: "000003.hnsw", fingerprint: "f", count: 4), forgetting: [1, 2])
+        let after = try catalog.segmentsAndDeletions()
+        #expect(after.segments.map(\.file) == ["000003.hnsw"] && after.deletions.isEmpty)
+        #expect(try catalog.nextSegmentNumber() == 4)
+    }
+
+    @Test func `a question finds passages that hold some of its words, in any form`() throws {
+        let catalog = try filled()
+        #expect(try catalog.keywordSearch("where does the river run?", limit: 10).first?.id == 3)
+        #expect(try catalog.keywordSearch("laying egg", limit: 10).isEmpty == false)
+        for hostile in [
+            "\"", "a AND", "NEAR(", "title:x", "*", "'; DROP TABLE article; --", "(((", "^a", "-",
+        ] {
+            _ = try catalog.keywordSearch(hostile, limit: 10)
+        }
+        #expect(try catalog.keywordSearch("?!", limit: 10).isEmpty)
+    }
+
+    @Test func `a commit that fails changes nothing`() throws {
+        let catalog = try filled()
+        // The second article uses a passage id that is taken.
+        #expect(throws: KindredError.self) {
+            try catalog.commit(
+                site: site,
+                articles: [article(3, "New text", passages: 7), article(4, "Clash", passages: 1)],
+                segment: (file: "000002.hnsw", fingerprint: "f", count: 4))
+        }
+        #expect(try catalog.counts().articles == 2)
+        #expect(try catalog.segmentsAndDeletions().segments.count == 1)
+        #expect(try catalog.problems().isEmpty)
+    }
+
+    @Test func `a catalogue of a newer Kindred or of another program is refused`() throws {
+        _ = try filled()
+        try DatabaseQueue(path: path.string).write { try $0.execute(sql: "PRAGMA user_version = 99") }
+        let newer = #expect(throws: KindredError.self) { try Catalog(path: path, access: .read) }
+        #expect(newer?.code == .incompatible)
+        let other = directory.path.appending("other.sqlite")
+        try DatabaseQueue(path: other.string).write { try $0.execute(sql: "CREATE TABLE t (x)") }
+        #expect(
+            #expect(throws: KindredError.self) { try Catalog(path: other, access: .create) }?.code
+                == .invalidData)
+        let text = try directory.file(
+            "text.sqlite", Array(String(repeating: "no database ", count: 100).utf8))
+        #expect(
+            #expect(throws: KindredError.self) { try Catalog(path: text, access: .read) }?.code
+                == .invalidData)
+        #expect(
+            #expect(throws: KindredError.self) { try Catalog(path: "/nowhere/x", access: .read) }?.code
+                == .notFound)
+    }
+
+    @Test func `damage to a stored text is found and not shown`() throws {
+        let catalog = try filled()
+        try DatabaseQueue(path: path.string).write {
+            try $0.execute(sql: "UPDATE article SET text_crc = text_crc + 1 WHERE source_id = 1")
+            try $0.execute(sql: "UPDATE passage SET end = 9999 WHERE id = 4")
+        }
+        #expect(try catalog.problems().count == 2)
+        #expect(#expect(throws: KindredError.self) { try catalog.passages([1]) }?.code == .invalidData)
+        #expect(#expect(throws: KindredError.self) { try catalog.passages([4]) }?.code == .invalidData)
+    }
+}

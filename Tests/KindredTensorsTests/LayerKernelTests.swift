@@ -1,0 +1,175 @@
+import CKindredKernels
+import KindredSystem
+import KindredTensors
+import KindredTestSupport
+import Testing
+
+@Suite struct LayerKernelTests {
+    private func random(_ count: Int, seed: UInt64, scale: Float = 4) -> [Float] {
+        var generator = SeededGenerator(seed: seed)
+        return (0..<count).map { _ in Float.random(in: -scale...scale, using: &generator) }
+    }
+
+    private func close(_ a: [Float], _ b: [Float], within tolerance: Float = 3e-6) -> Bool {
+        a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) <= tolerance * max(1, abs($1)) }
+    }
+
+    private var hasAVX2: Bool { kindred_features() & UInt32(KINDRED_AVX2) != 0 }
+    private var hasAVX512: Bool { kindred_features() & UInt32(KINDRED_AVX512) != 0 }
+
+    private typealias Norm =
+        @convention(c) (
+            UnsafeMutablePointer<Float>?, Int, UnsafePointer<Float>?, Int, UnsafePointer<Float>?, Int, Int,
+            Float
+        ) -> Void
+
+    @Test(arguments: [1, 2, 15, 16, 17, 31, 64, 100])
+    func `every variant of the norm agrees with the definition`(columns: Int) {
+        let rows = 3
+        let x = random(rows * columns, seed: 1)
+        let weight = random(columns, seed: 2)
+        var expected: [Float] = []
+        for row in 0..<rows {
+            let values = x[row * columns..<(row + 1) * columns]
+            let mean = values.reduce(0.0) { $0 + Double($1) * Double($1) } / Double(columns)
+            expected += zip(values, weight).map {
+                Float(Double($0) / (mean + 1e-5).squareRoot() * Double($1))
+            }
+        }
+        var variants: [Norm] = [kindred_rms_norm, kindred_rms_norm_portable]
+        if hasAVX2 { variants.append(kindred_rms_norm_avx2) }
+        if hasAVX512 { variants.append(kindred_rms_norm_avx512) }
+        for variant in variants {
+            var out = [Float](repeating: .nan, count: x.count)
+            variant(&out, columns, x, columns, weight, rows, columns, 1e-5)
+            #expect(close(out, expected))
+        }
+    }
+
+    private typealias Softmax =
+        @convention(c) (UnsafeMutablePointer<Float>?, Int, Int, Int, Float, Int32) -> Void
+
+    @Test(arguments: [1, 2, 15, 16, 17, 33, 70], [false, true])
+    func `every variant of the softmax agrees with the definition`(columns: Int, causal: Bool) {
+        let x = random(columns * columns, seed: 3, scale: 60)
+        let scale: Float = 0.7
+        var expected: [Float] = []
+        for row in 0..<columns {
+            let visible = causal ? row + 1 : columns
+            let values = x[row * columns..<row * columns + visible].map { Double($0 * scale) }
+            let peak = values.max()!
+            let powers = values.map { exponential($0 - peak) }
+            let sum = powers.reduce(0, +)
+            expected += powers.map { Float($0 / sum) } + [Float](repeating: 0, count: columns - visible)
+        }
+        var variants: [Softmax] = [kindred_softmax, kindred_softmax_portable]
+        if hasAVX2 { variants.append(kindred_softmax_avx2) }
+        if hasAVX512 { variants.append(kindred_softmax_avx512) }
+        for variant in variants {
+            var out = x
+            variant(&out, columns, columns, columns, scale, causal ? 1 : 0)
+            #expect(close(out, expected))
+        }
+    }
+
+    private typealias Silu =
+        @convention(c) (UnsafeMutablePointer<Float>?, UnsafePointer<Float>?, Int, Int, Int) -> Void
+
+    @Test(arguments: [1, 7, 16, 19, 64, 131])
+    func `every variant of the gate agrees with the definition`(columns: Int) {
+        let gate = random(columns, seed: 4, scale: 100)
+        let up = random(columns, seed: 5)
+        let expected = zip(gate, up).map { Float(Double($0) / (1 + exponential(-Double($0))) * Double($1)) }
+        var variants: [Silu] = [kindred_silu_multiply, kindred_silu_multiply_portable]
+        if hasAVX2 { variants.append(kindred_silu_multiply_avx2) }
+        if hasAVX512 { variants.append(kindred_silu_multiply_avx512) }
+        for variant in variants {
+            var out = gate
+            variant(&out, up, columns, 1, columns)
+            #expect(close(out, expected))
+        }
+    }
+
+    private typealias Rotate =
+        @convention(c) (
+            UnsafeMutablePointer<Float>?, Int, Int, Int, Int, UnsafePointer<Float>?, UnsafePointer<Float>?
+        ) -> Void
+
+    @Test(arguments: [1, 3, 8, 16, 17])
+    func `every variant of the rotation turns pairs by their angles`(half: Int) {
+        let rows = 2
+        let heads = 3
+        let width = heads * 2 * half
+        let x = random(rows * width, seed: 6)
+        let cosines = random(rows * half, seed: 7, scale: 1)
+        let sines = random(rows * half, seed: 8, scale: 1)
+        var expected = x
+        for row in 0..<rows {
+            for head in 0..<heads {
+                for pair in 0..<half {
+                    let first = row * width + head * 2 * half + pair
+                    let (c, s) = (cosines[row * half + pair], sines[row * half + pair])
+                    expected[first] = x[first] * c - x[first + half] * s
+                    expected[first + half] = x[first + half] * c + x[first] * s
+                }
+            }
+        }
+        var variants: [Rotate] = [kindred_rotate, kindred_rotate_portable]
+        if hasAVX2 { variants.append(kindred_rotate_avx2) }
+        if hasAVX512 { variants.append(kindred_rotate_avx512) }
+        for variant in variants {
+            var out = x
+            variant(&out, width, rows, heads, half, cosines, sines)
+            #expect(close(out, expected))
+        }
+    }
+
+    @Test func `half precision is converted exactly`() {
+        let halves: [UInt16] = [
+            0x0000, 0x8000, 0x3C00, 0xC000, 0x0001, 0x03FF, 0x0400, 0x7BFF, 0x7C00, 0xFC00,
+        ]
+        var out = [Float](repeating: .nan, count: halves.count)
+        kindred_f16_to_f32(&out, halves, halves.count)
+        #expect(
+            out == [0, -0.0, 1, -2, 5.9604645e-8, 6.097555e-5, 6.1035156e-5, 65504, .infinity, -.infinity])
+        let brains: [UInt16] = [0x3F80, 0xC049, 0x7F80, 0x0000]
+        kindred_bf16_to_f32(&out, brains, brains.count)
+        #expect(Array(out.prefix(4)) == [1, -3.140625, .infinity, 0])
+    }
+}
+
+@Suite struct BLASTests {
+    @Test(arguments: [false, true])
+    func `a product equals the sum over the inner dimension`(transposed: Bool) {
+        let (m, k, n) = (5, 7, 3)
+        let a = AlignedBuffer<Float>((0..<m * k).map { Float($0 % 11) - 5 })
+        let b = AlignedBuffer<Float>((0..<k * n).map { Float($0 % 7) - 3 })
+        let c = AlignedBuffer<Float>(repeating: 1, count: m * n)
+        BLAS.multiply(
+            BLAS.Operand(a, rows: m, columns: k),
+            transposed ? BLAS.Operand(b, rows: n, columns: k) : BLAS.Operand(b, rows: k, columns: n),
+            transposed: transposed, into: BLAS.Operand(c, rows: m, columns: n), adding: 2)
+        for row in 0..<m {
+            for column in 0..<n {
+                let sum = (0..<k).reduce(Float(0)) {
+                    $0 + a[row * k + $1] * (transposed ? b[column * k + $1] : b[$1 * n + column])
+                }
+                #expect(c[row * n + column] == sum + 2)
+            }
+        }
+    }
+}
+
+/// e^x without Foundation: the limit of the standard library's own operations.
+private func exponential(_ x: Double) -> Double {
+    // Halving the argument ten times keeps the series short and exact to double precision.
+    let small = x / 1024
+    var term = 1.0
+    var sum = 1.0
+    for index in 1...12 {
+        term *= small / Double(index)
+        sum += term
+    }
+    for _ in 0..<10 { sum *= sum }
+    return sum
+}

@@ -1,0 +1,217 @@
+import Foundation
+import KindredStore
+import KindredSystem
+import KindredTestSupport
+import SystemPackage
+import Testing
+
+@testable import Kindred
+
+/// A dump of short pages whose texts can be told apart.
+private func dump(_ pages: [(id: Int, title: String, text: String)]) -> [UInt8] {
+    var xml =
+        "<mediawiki><siteinfo><sitename>T</sitename><dbname>t</dbname><base>https://t.example/wiki/M</base></siteinfo>"
+    for page in pages {
+        xml +=
+            "<page><title>\(page.title)</title><ns>0</ns><id>\(page.id)</id><revision><id>1</id><text>\(page.text)</text></revision></page>"
+    }
+    return Array((xml + "</mediawiki>").utf8)
+}
+
+private func pages(_ count: Int, word: String = "basalt") -> [(id: Int, title: String, text: String)] {
+    (1...count).map { page in
+        (
+            page, "Stone \(page)",
+            "Stone number \(page) is made of \(word) and lies in valley \(page * 7).\n\n== Finding ==\nPeople found stone \(page) near the river."
+        )
+    }
+}
+
+@Suite(.serialized) struct IndexerTests {
+    private let temporary: TemporaryDirectory
+    private let directory: IndexDirectory
+
+    init() throws {
+        temporary = try TemporaryDirectory()
+        directory = try IndexDirectory(root: temporary.path.appending("indexes"), name: "test")
+    }
+
+    private func file(_ name: String, _ bytes: [UInt8]) throws -> String {
+        try temporary.file(name, bytes).string
+    }
+
+    @Test func `the sample answers most of its questions, in every mode`() throws {
+        let report = try Indexer(directory).index(dump: Resources.sampleDump().string)
+        #expect((report.pages, report.redirects, report.otherNamespaces, report.added) == (68, 6, 2, 60))
+        let searcher = try Searcher(directory)
+        let questions = try String(
+            contentsOfFile: FilePath(#filePath).removingLastComponent().removingLastComponent()
+                .removingLastComponent()
+                .appending("Tools/sample/questions.tsv").string, encoding: .utf8
+        ).split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
+        #expect(questions.count == 60)
+        var found: [SearchMode: Int] = [:]
+        for question in questions {
+            for mode in SearchMode.allCases {
+                let hits = try searcher.search(question[0], mode: mode, limit: 5).hits
+                #expect(mode == .keyword || hits.count == 5)
+                if hits.contains(where: { $0.title == question[1] }) { found[mode, default: 0] += 1 }
+            }
+        }
+        #expect(found[.hybrid]! >= 48)
+        #expect(found[.keyword]! >= 48)
+        // The base decoder was not trained to encode; chance is 5 of 60.
+        #expect(found[.semantic]! >= 15)
+        #expect(try IndexVerification(directory).problems.isEmpty)
+    }
+
+    @Test func `indexing again finds nothing to do, and a newer dump changes only what changed`() throws {
+        let first = try file("a.xml", dump(pages(30)))
+        #expect(try Indexer(directory).index(dump: first).added == 30)
+        let again = try Indexer(directory).index(dump: first)
+        #expect(again.alreadyComplete && again.pages == 30 && again.passages == 0)
+
+        var changed = pages(31)
+        changed[4].text = "Stone number 5 is really a meteorite of iron."
+        let report = try Indexer(directory).index(dump: file("b.xml", dump(changed)))
+        #expect((report.added, report.changed, report.unchanged) == (1, 1, 29))
+        let hits = try Searcher(directory).search("meteorite", mode: .keyword).hits
+        #expect(hits.map(\.title) == ["Stone 5"])
+        let semantic = try Searcher(directory).search("Stone 5", mode: .semantic, limit: 100).hits
+        #expect(semantic.count == 61)
+        #expect(Set(semantic.map(\.passageID)).count == 61)
+        #expect(try IndexVerification(directory).problems.isEmpty)
+    }
+
+    @Test func `a run that is stopped commits what it has, and the next goes on to the same answers`() throws
+    {
+        let path = try file("a.xml", dump(pages(300)))
+        var looks = 0
+        let stopped = try Indexer(directory).index(
+            dump: path,
+            shouldStop: {
+                looks += 1
+                return looks > 150
+            })
+        #expect(stopped.stopped && stopped.added > 0 && stopped.added < 300)
+        #expect(try IndexVerification(directory).problems.isEmpty)
+        let resumed = try Indexer(directory).index(dump: path)
+        #expect(resumed.unchanged == stopped.added && resumed.added == 300 - stopped.added)
+
+        let whole = try IndexDirectory(root: directory.root, name: "whole")
+        _ = try Indexer(whole).index(dump: path)
+        for query in ["valley 70", "people near the river", "basalt"] {
+            let one = try Searcher(directory).search(query, limit: 20).hits.map(\.passageID)
+            #expect(one == (try Searcher(whole).search(query, limit: 20).hits.map(\.passageID)))
+        }
+        let status = try IndexStatus(directory)
+        #expect((status.articles, status.passages) == (300, 600))
+    }
+
+    @Test func `segments are merged as they grow, and what a killed run left is swept`() throws {
+        let path = try file("a.xml", dump(pages(700)))
+        _ = try Indexer(directory).index(dump: path)
+        let status = try IndexStatus(directory)
+        #expect(status.passages == 1400 && status.segments <= 3)
+        let stray = directory.segments.appending("009999.hnsw")
+        try Data([1, 2, 3]).write(to: URL(fileURLWithPath: stray.string))
+        #expect(try IndexVerification(directory).strayFiles == ["009999.hnsw"])
+        _ = try Indexer(directory).index(dump: file("b.xml", dump(pages(701))))
+        #expect(!FileManager.default.fileExists(atPath: stray.string))
+    }
+
+    @Test func `a dump that breaks off is indexed up to there, and the error is reported`() throws {
+        let whole = dump(pages(20))
+        let path = try file("cut.xml", Array(whole.prefix(whole.count - 100)))
+        let report = try Indexer(directory).index(dump: path)
+        #expect(report.added == 19)
+        #expect(report.failure?.code == .invalidData)
+        #expect(try Searcher(directory).search("stone 19").hits.isEmpty == false)
+    }
+
+    @Test func `what is no dump leaves no trace`() throws {
+        let path = try file("x.html", Array("<html></html>".utf8))
+        #expect(throws: KindredError.self) { try Indexer(directory).index(dump: path) }
+        #expect(!FileManager.default.fileExists(atPath: directory.path.string))
+        #expect(
+            #expect(throws: KindredError.self) { try Indexer(directory).index(dump: "/nowhere/x") }?.code
+                == .notFound)
+    }
+
+    @Test func `a second writer is refused while the first works`() throws {
+        let path = try file("a.xml", dump(pages(3)))
+        try directory.create()
+        let lock = try directory.lockForWriting()
+        let error = #expect(throws: KindredError.self) { try Indexer(directory).index(dump: path) }
+        #expect(error?.code == .busy)
+        withExtendedLifetime(lock) {}
+    }
+
+    @Test func `an index refuses an encoder that is not its own`() throws {
+        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(3))))
+        let text = try String(contentsOfFile: directory.encoder.string, encoding: .utf8)
+        let fingerprint = try IndexStatus(directory).fingerprint
+        try text.replacingOccurrences(of: fingerprint, with: String(repeating: "0", count: 64))
+            .write(toFile: directory.encoder.string, atomically: true, encoding: .utf8)
+        #expect(
+            #expect(throws: KindredError.self) { try Searcher(directory).search("stone") }?.code
+                == .incompatible)
+        #expect(#expect(throws: KindredError.self) { try Indexer(directory) }?.code == .incompatible)
+        try text.replacingOccurrences(of: "\"format\" : 1", with: "\"format\" : 9")
+            .write(toFile: directory.encoder.string, atomically: true, encoding: .utf8)
+        let newer = #expect(throws: KindredError.self) { try Searcher(directory) }
+        #expect(newer?.message.contains("newer") == true)
+    }
+
+    @Test(arguments: ["", "   ", "?!", String(repeating: "x", count: 100_000)])
+    func `a query that cannot be answered is refused with a reason`(query: String) throws {
+        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(3))))
+        let error = #expect(throws: KindredError.self) { try Searcher(directory).search(query) }
+        #expect(error?.code == .invalidRequest)
+        #expect((error?.message.count ?? 0) < 200)
+    }
+
+    @Test func `a searcher sees what a writer commits after it was opened`() throws {
+        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(3))))
+        let searcher = try Searcher(directory)
+        #expect(try searcher.search("stone", mode: .semantic, limit: 100).hits.count == 6)
+        _ = try Indexer(directory).index(dump: file("b.xml", dump(pages(900))))
+        #expect(try searcher.search("stone", mode: .semantic, limit: 1000).hits.count == 1000)
+    }
+
+    @Test(arguments: ["", "a/b", "..", ".hidden", "naïve", String(repeating: "a", count: 65)])
+    func `a name that could leave the directory is refused`(name: String) {
+        let error = #expect(throws: KindredError.self) { try IndexDirectory(root: "x", name: name) }
+        #expect(error?.code == .invalidRequest)
+    }
+}
+
+@Suite struct SearcherTests {
+    @Test func `reciprocal rank fusion adds one over sixty plus rank`() {
+        let fused = Searcher.fuse([[(1, 0.9), (2, 0.8)], [(2, 7), (3, 6)]])
+        #expect(fused.map(\.id) == [2, 1, 3])
+        #expect(abs(fused[0].score - (1 / 62 + 1 / 61.0)) < 1e-12)
+    }
+}
+
+@Suite struct SnippetTests {
+    @Test func `words of the query are marked in their other forms too`() {
+        let snippet = Snippet(of: "The runners were running to the cities.", query: "run city")
+        #expect(snippet.pieces.filter(\.isMatch).map(\.text) == ["running", "cities"])
+        #expect(snippet.pieces.map(\.text).joined() == "The runners were running to the cities.")
+    }
+
+    @Test func `a long passage is shown where the words are`() {
+        let filler = String(repeating: "lorem ipsum dolor ", count: 40)
+        let snippet = Snippet(of: filler + "the marble quarry " + filler, query: "marble quarry", length: 100)
+        #expect(snippet.pieces.filter(\.isMatch).map(\.text) == ["marble", "quarry"])
+        #expect(snippet.isCutBefore && snippet.isCutAfter)
+        #expect(snippet.pieces.reduce(0) { $0 + $1.text.count } <= 100)
+    }
+
+    @Test(arguments: ["", "x", "日本語のテキスト", "\n\n", "a\u{301}b"])
+    func `any text gives a snippet`(text: String) {
+        _ = Snippet(of: text, query: "x")
+        #expect(Snippet(of: text, query: "").pieces.allSatisfy { !$0.isMatch })
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import KindredSystem
+import KindredTestSupport
+import SystemPackage
+import Testing
+
+@testable import KindredTokenizers
+
+@Suite struct TokenizerTests {
+    private struct Golden: Decodable {
+        let text: String
+        let ids: [Int32]
+        let bare: [Int32]
+        let decoded: String
+    }
+
+    @Test(arguments: ["gpt2", "prefix-space", "llama3"])
+    func `ids and decoded text are those of the tokenizers library`(name: String) throws {
+        let directory = Fixtures.directory()
+        let tokenizer = try Tokenizer(path: directory.appending("\(name).json"))
+        let data = try Data(
+            contentsOf: URL(fileURLWithPath: directory.appending("\(name).goldens.json").string))
+        let goldens = try JSONDecoder().decode([Golden].self, from: data)
+        #expect(goldens.count > 30)
+        for golden in goldens {
+            #expect(tokenizer.encode(golden.text) == golden.ids, "\(golden.text.debugDescription)")
+            #expect(tokenizer.encode(golden.text, addSpecialTokens: false) == golden.bare)
+            #expect(
+                Array(tokenizer.decode(golden.ids).unicodeScalars) == Array(golden.decoded.unicodeScalars),
+                "\(golden.text.debugDescription)")
+        }
+    }
+
+    @Test func `a word of ten thousand letters takes the queue and gives what the scan gives`() throws {
+        let tokenizer = try Tokenizer(path: Fixtures.directory().appending("gpt2.json"))
+        // Pieces that no merge crosses, because letters and digits are different words.
+        let short = String(repeating: "thequeenofthehive", count: 2)
+        let long = Array(repeating: short, count: 300).joined(separator: "1")
+        let one = tokenizer.encode(short, addSpecialTokens: false)
+        let digit = tokenizer.encode("1", addSpecialTokens: false)
+        let expected = Array(Array(repeating: one, count: 300).joined(separator: digit))
+        #expect(tokenizer.encode(long, addSpecialTokens: false) == expected)
+        let run = String(repeating: "ab", count: 5000)
+        #expect(tokenizer.decode(tokenizer.encode(run)) == run)
+    }
+
+    @Test func `canonically equal tokens stay two`() throws {
+        let composed = "\u{E9}"
+        let decomposed = "e\u{301}"
+        let json = try JSONBytes(parsing: Array("{\"\(composed)\": 1, \"\(decomposed)\": 2}".utf8), path: "x")
+        guard case .object(let members) = json else { throw CancellationError() }
+        #expect(Set(members.map(\.key)).count == 2)
+    }
+
+    @Test(arguments: [
+        #"{"model": {"type": "WordPiece", "vocab": {}}}"#,
+        #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]}}"#,
+        #"{"model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}}"#,
+        #"{"model": {"type": "BPE", "vocab": {"a": 99999999999999}, "merges": []}}"#,
+        #"{"model": {"type": "BPE", "vocab": {}, "merges": []}, "pre_tokenizer": {"type": "Metaspace"}}"#,
+        #"{"model": {"type": "BPE", "byte_fallback": true, "vocab": {}, "merges": []}}"#,
+        #"{"model": "#, "[1, 2", "\u{1}", "", #"{"a": "\ud800"}"#, String(repeating: "[", count: 100_000),
+    ])
+    func `a tokenizer that is malformed or not supported is refused`(text: String) throws {
+        let directory = try TemporaryDirectory()
+        let path = try directory.file("tokenizer.json", Array(text.utf8))
+        let error = #expect(throws: KindredError.self) { try Tokenizer(path: path) }
+        #expect(error?.code == .invalidData)
+        #expect(error?.location?.path == path.string)
+    }
+
+    @Test func `any damage to a tokenizer file is an error or a tokenizer, never a trap`() throws {
+        let directory = try TemporaryDirectory()
+        let good = try MappedFile(Fixtures.directory().appending("prefix-space.json"))
+        var generator = SeededGenerator(seed: 3)
+        for _ in 0..<60 {
+            var bytes = good.bytes(0..<good.count)
+            for _ in 0..<3 {
+                bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(
+                    in: 0...255, using: &generator)
+            }
+            let path = try directory.file("tokenizer.json", bytes)
+            if let tokenizer = try? Tokenizer(path: path) { _ = tokenizer.encode("The cat's hat 123 é") }
+        }
+    }
+}

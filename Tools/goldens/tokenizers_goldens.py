@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Makes the fixtures of KindredTokenizersTests: small tokenizers, and what `tokenizers` makes of hard strings.
+
+Usage: tokenizers_goldens.py   (needs tokenizers from PyPI; written with 0.23.3)
+"""
+
+import json
+from pathlib import Path
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+HERE = Path(__file__).parent
+FIXTURES = HERE.parent.parent / "Tests/KindredTokenizersTests/Fixtures"
+LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+STRINGS = [
+    "", " ", "  ", "a", "Hello, world!", "The cat's hat; they'll we've I'm you'd it's 'tis 'S 'LL", "it\u2019s",
+    "  leading and trailing  ", "tabs\tand\nnew\n\nlines \r\n mixed", "\n\n  x", "x   y    z", "1234567 3.14 1,000,000",
+    "éclair e\u0301clair", "Å Å Å", "naïve façade", "日本語のテキスト、です。", "한국어 문장", "עברית ועוד", "हिन्दी में लिखा",
+    "ภาษาไทย", "emoji 👩‍👩‍👧‍👦 👍🏽 🏳️‍🌈", "\u00a0nbsp\u00a0", "\u3000ideographic space", "zero\u200bwidth\u200djoiner",
+    "Ⅷ ½ ²³ ٣٤", "snake_case camelCase HTTPServer", "<s>special</s> <s> x", "<mask> in<mask>side", "…—–“”‘’",
+    "a" * 300, " " * 100 + "x", "!" * 70, "ſ 'ſ K", "\ufeffBOM", "\u0000\u0001\u007f", "don't   stop\n\n\nnow  ",
+]
+
+
+def corpus():
+    for path in sorted((HERE.parent / "sample").glob("*.wiki")):
+        yield from path.read_text("utf-8").split("\n")
+    yield from STRINGS
+
+
+def train(tokenizer, size, **options):
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=["<s>", "</s>"], show_progress=False,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), **options,
+    )
+    tokenizer.train_from_iterator(list(corpus()), trainer)
+
+
+def gpt2():
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    train(tokenizer, 900)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> $B", special_tokens=[("<s>", 0), ("</s>", 1)]
+    )
+    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True)])
+    return tokenizer
+
+
+def prefix_space():
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    train(tokenizer, 600)
+    return tokenizer
+
+
+def llama3():
+    tokenizer = Tokenizer(models.BPE(ignore_merges=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(LLAMA3), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    train(tokenizer, 800)
+    tokenizer.post_processor = processors.Sequence(
+        [
+            processors.ByteLevel(trim_offsets=False),
+            processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 0)]),
+        ]
+    )
+    return tokenizer
+
+
+def main():
+    FIXTURES.mkdir(parents=True, exist_ok=True)
+    for name, tokenizer in [("gpt2", gpt2()), ("prefix-space", prefix_space()), ("llama3", llama3())]:
+        tokenizer.save(str(FIXTURES / f"{name}.json"), pretty=False)
+        goldens = [
+            {
+                "text": text,
+                "ids": tokenizer.encode(text).ids,
+                "bare": tokenizer.encode(text, add_special_tokens=False).ids,
+                "decoded": tokenizer.decode(tokenizer.encode(text).ids),
+            }
+            for text in STRINGS
+        ]
+        (FIXTURES / f"{name}.goldens.json").write_text(json.dumps(goldens) + "\n")
+
+
+if __name__ == "__main__":
+    main()
