@@ -54,7 +54,7 @@ public struct Indexer {
     /// Indexes a dump, "-" for standard input.
     ///
     /// - Parameters:
-    ///   - shouldStop: asked often; once it says true, what is encoded is committed and the run ends.
+    ///   - shouldStop: asked often; once it says true, the run ends with the next commit.
     ///   - progress: told after each step.
     /// - Returns: what was done. A dump that ends in the middle or is malformed at some place is indexed up to there:
     ///   the error is in the report.
@@ -123,6 +123,8 @@ private struct IndexingRun {
         cutter = PassageCutter(budget: Indexer.tokensPerPassage) { encoder.tokenCount($0) }
     }
 
+    /// A batch is encoded and committed whole or not at all, also when the run is asked to stop: that keeps the batches,
+    /// and with them the index, the same however often a run was interrupted.
     mutating func index(startingAt first: DumpPage?, shouldStop: () -> Bool) throws {
         var page = first
         while let current = page {
@@ -137,7 +139,7 @@ private struct IndexingRun {
                 break
             }
         }
-        try commit(shouldStop: report.stopped ? { true } : shouldStop)
+        if !report.stopped { try commit(shouldStop: shouldStop) }
         report.seconds = (ContinuousClock.now - started) / .seconds(1)
     }
 
@@ -184,24 +186,16 @@ private struct IndexingRun {
         }
     }
 
-    /// Encodes what was gathered, writes its segment and commits both. When asked to stop on the way, commits the
-    /// articles whose passages are all encoded.
+    /// Encodes what was gathered, writes its segment and commits both.
     private mutating func commit(shouldStop: () -> Bool) throws {
         guard !articles.isEmpty else { return }
         var encoded: [Matrix] = []
-        var done = 0
-        while done < texts.count {
-            let end = min(done + Indexer.passagesPerStep, texts.count)
-            encoded.append(try encoder.encode(Array(texts[done..<end])))
-            done = end
-            report.passages += encoded.last!.rows
-            tell()
-            if done < texts.count, shouldStop() {
-                report.stopped = true
-                break
-            }
+        for start in stride(from: 0, to: texts.count, by: Indexer.passagesPerStep) {
+            let end = min(start + Indexer.passagesPerStep, texts.count)
+            encoded.append(try encoder.encode(Array(texts[start..<end])))
+            report.passages += end - start
+            tell(isStopping: shouldStop())
         }
-        report.passages -= dropArticles(beyond: done)
         var next = try catalog.nextPassageID()
         for article in articles.indices {
             for passage in articles[article].passages.indices {
@@ -210,12 +204,10 @@ private struct IndexingRun {
             }
         }
         let ids = articles.flatMap { $0.passages.map(\.id) }
-        if !articles.isEmpty {
-            let file = try segments.write(Matrix(stacking: encoded, rows: ids.count), ids: ids)
-            try catalog.commit(
-                site: SiteRecord(reader.site), articles: articles,
-                segment: file.map { ($0, encoder.fingerprint, ids.count) })
-        }
+        let file = try segments.write(Matrix(stacking: encoded, rows: ids.count), ids: ids)
+        try catalog.commit(
+            site: SiteRecord(reader.site), articles: articles,
+            segment: file.map { ($0, encoder.fingerprint, ids.count) })
         counts.articles += articles.count
         counts.passages += ids.count
         report.counts = counts
@@ -224,27 +216,14 @@ private struct IndexingRun {
         articles.removeAll(keepingCapacity: true)
         isNew.removeAll(keepingCapacity: true)
         texts.removeAll(keepingCapacity: true)
-        if !report.stopped { try segments.mergeTiers(shouldStop: shouldStop) }
+        try segments.mergeTiers(shouldStop: shouldStop)
     }
 
-    /// Gives up the articles that are not wholly among the first `done` passages; says how many encoded passages
-    /// were given up with them. They are read again by the next run.
-    private mutating func dropArticles(beyond done: Int) -> Int {
-        var kept = 0
-        var passages = 0
-        for article in articles {
-            guard passages + article.passages.count <= done else { break }
-            passages += article.passages.count
-            kept += 1
-        }
-        articles.removeSubrange(kept...)
-        return done - passages
-    }
-
-    private func tell() {
+    private func tell(isStopping: Bool) {
         progress(
             IndexingProgress(
                 counts: counts, passages: report.passages, bytesRead: reader.bytesRead,
-                totalBytes: reader.totalBytes, seconds: (ContinuousClock.now - started) / .seconds(1)))
+                totalBytes: reader.totalBytes, isStopping: isStopping,
+                seconds: (ContinuousClock.now - started) / .seconds(1)))
     }
 }

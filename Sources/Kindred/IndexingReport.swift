@@ -9,6 +9,8 @@ public struct IndexingProgress: Sendable {
     /// Bytes of the input, compressed where it is compressed, read so far and in all (nil for standard input).
     public let bytesRead: Int
     public let totalBytes: Int?
+    /// Whether the run was asked to stop and only finishes its commit.
+    public let isStopping: Bool
     public let seconds: Double
 
     public var pages: Int { counts.pages }

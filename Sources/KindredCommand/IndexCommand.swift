@@ -59,8 +59,9 @@ struct IndexCommand: ParsableCommand {
             progress: { now in
                 let fraction = now.totalBytes.map { $0 == 0 ? 1 : Double(now.bytesRead) / Double($0) }
                 progress.update(
-                    done: Double(now.passages), fraction: fraction, detail: "\(Format.count(now.pages)) pages"
-                )
+                    done: Double(now.passages), fraction: fraction,
+                    detail: "\(Format.count(now.pages)) pages"
+                        + (now.isStopping ? ", stopping after this commit" : ""))
             })
         progress.finish()
         let status = try? IndexStatus(directory)

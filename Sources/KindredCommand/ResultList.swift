@@ -43,27 +43,31 @@ struct ResultList {
         var pieces = snippet.pieces
         if snippet.isCutBefore { pieces.insert(.init(text: "… ", isMatch: false), at: 0) }
         if snippet.isCutAfter { pieces.append(.init(text: " …", isMatch: false)) }
-        for piece in pieces {
-            var text = ""
-            let words = Terminal.sanitized(piece.text).split(separator: " ", omittingEmptySubsequences: false)
-            for (index, word) in words.enumerated() {
-                let columns = Terminal.width(of: String(word))
-                // The words of a piece are joined by spaces; the pieces stand side by side.
-                let spaced = index > 0
-                if used > 0, used + columns + (spaced ? 1 : 0) > width, spaced {
-                    if !text.isEmpty {
-                        lines[lines.count - 1].append(.init(text: text, isMatch: piece.isMatch))
-                    }
-                    lines.append([])
-                    text = String(word)
-                    used = columns
-                } else {
-                    text += (spaced ? " " : "") + word
-                    used += columns + (spaced ? 1 : 0)
-                }
+        // A word may be made of several pieces ("runner" and "s"); it is measured and moved whole.
+        var word: [Snippet.Piece] = []
+        func place() {
+            guard !word.isEmpty else { return }
+            let columns = word.reduce(0) { $0 + Terminal.width(of: $1.text) }
+            if used > 0, used + 1 + columns > width {
+                lines.append([])
+                used = 0
+            } else if used > 0 {
+                lines[lines.count - 1].append(.init(text: " ", isMatch: false))
+                used += 1
             }
-            if !text.isEmpty { lines[lines.count - 1].append(.init(text: text, isMatch: piece.isMatch)) }
+            lines[lines.count - 1] += word
+            used += columns
+            word = []
         }
+        for piece in pieces {
+            let parts = Terminal.sanitized(piece.text).split(
+                separator: " ", omittingEmptySubsequences: false)
+            for (index, part) in parts.enumerated() {
+                if index > 0 { place() }
+                if !part.isEmpty { word.append(.init(text: String(part), isMatch: piece.isMatch)) }
+            }
+        }
+        place()
         return lines
     }
 }

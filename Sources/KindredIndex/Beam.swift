@@ -110,19 +110,23 @@ struct Beam {
 
     /// The candidates with their similarities by both planes, best first.
     func rescored(_ candidates: [Candidate], _ planes: CodePlanes, _ query: CodePlanes.Query) -> [Candidate] {
-        var result: [Candidate] = []
-        result.reserveCapacity(candidates.count)
+        zip(candidates, scores(of: candidates, planes, query)).map { Candidate(row: $0.row, score: $1) }
+            .sorted()
+    }
+
+    /// The similarities of the query to the candidates' rows by both planes, in order.
+    func scores(of candidates: [Candidate], _ planes: CodePlanes, _ query: CodePlanes.Query) -> [Float] {
+        var scores: [Float] = []
+        scores.reserveCapacity(candidates.count)
         var start = 0
         while start < candidates.count {
             let end = min(start + batch.capacity, candidates.count)
             batch.removeAll()
             for candidate in candidates[start..<end] { batch.append(candidate.row) }
             planes.scoreByBothPlanes(query, batch)
-            for index in 0..<batch.count {
-                result.append(Candidate(row: batch.row(index), score: batch.score(index)))
-            }
+            for index in 0..<batch.count { scores.append(batch.score(index)) }
             start = end
         }
-        return result.sorted()
+        return scores
     }
 }

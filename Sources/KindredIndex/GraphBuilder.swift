@@ -132,20 +132,23 @@ final class GraphBuilder: NavigableGraph, @unchecked Sendable {
 
     /// Keeps a candidate only where it is more similar to the node than to every one kept before it: links in many
     /// directions instead of many in one (Algorithm 4). What is left over fills the list.
-    private func prune(_ candidates: [Candidate], of node: UInt32, limit: Int, _ beam: inout Beam) -> [UInt32]
-    {
+    ///
+    /// - Parameter candidates: best first, with their similarities to the node.
+    private func prune(
+        _ candidates: [Candidate], of node: UInt32, limit: Int, _ beam: inout Beam
+    ) -> [UInt32] {
         var kept: [UInt32] = []
         var passed: [UInt32] = []
-        for candidate in candidates where candidate.row != node {
-            if kept.count == limit { break }
-            let rivals = kept.map { Candidate(row: $0, score: 0) } + [Candidate(row: node, score: 0)]
-            let scored = beam.rescored(rivals, planes, queries[Int(candidate.row)])
-            let own = scored.first { $0.row == node }!.score
-            if scored.contains(where: { $0.row != node && $0.score >= own }) {
-                passed.append(candidate.row)
-            } else {
-                kept.append(candidate.row)
+        var waiting = candidates.filter { $0.row != node }
+        while kept.count < limit, let next = waiting.first {
+            kept.append(next.row)
+            waiting.removeFirst()
+            let rivals = beam.scores(of: waiting, planes, queries[Int(next.row)])
+            var left: [Candidate] = []
+            for (candidate, score) in zip(waiting, rivals) {
+                if score < candidate.score { left.append(candidate) } else { passed.append(candidate.row) }
             }
+            waiting = left
         }
         return kept + passed.prefix(limit - kept.count)
     }
@@ -195,7 +198,8 @@ final class GraphBuilder: NavigableGraph, @unchecked Sendable {
     }
 
     /// Prunes the lists of level 0 to what the file keeps, then gives every node that cannot be reached from the entry a
-    /// link from one that can: the most similar with room, or the last link of the most similar.
+    /// link from one that can. No link is taken away for it: that could cut off another node. Every list has room for
+    /// `spareLinks`, so the node that was attached last can always take the next.
     private func connect() {
         guard count > 0 else { return }
         var beam = Beam(count: count, widestNode: max(baseWidth, 256))
@@ -205,19 +209,20 @@ final class GraphBuilder: NavigableGraph, @unchecked Sendable {
             if list.count > limit(0) { set(pruned(list, of: node, level: 0, &beam), of: node, level: 0) }
         }
         var reached = Reachability(graph: self, from: entry)
+        var last = entry
         for node in 0..<UInt32(count) where !reached.contains(node) {
-            let query = queries[Int(node)]
-            let near = beam.search(self, planes, query, from: [entry], level: 0, ef: options.efConstruction)
-            let host = near.first { reached.contains($0.row) && room(of: $0.row) } ?? near.first!
-            neighbors(of: host.row, level: 0, into: &list)
-            if list.count >= 2 * options.m { list.removeLast() }
+            let near = beam.search(
+                self, planes, queries[Int(node)], from: [entry], level: 0, ef: options.efConstruction)
+            let host = near.first { reached.contains($0.row) && hasRoom($0.row) }?.row ?? last
+            neighbors(of: host, level: 0, into: &list)
             list.append(node)
-            set(list, of: host.row, level: 0)
+            set(list, of: host, level: 0)
             reached.extend(self, from: node)
+            last = node
         }
     }
 
-    private func room(of node: UInt32) -> Bool { base[Int(node) * (baseWidth + 1)] < UInt32(2 * options.m) }
+    private func hasRoom(_ node: UInt32) -> Bool { base[Int(node) * (baseWidth + 1)] < UInt32(2 * options.m) }
 
     /// Results of a batch's nodes, set by several threads.
     private final class Results: @unchecked Sendable {

@@ -125,7 +125,9 @@ private final class Bzip2Decoder: StreamDecoder {
         }
     }
 
-    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws -> [UInt8] {
+    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws
+        -> [UInt8]
+    {
         if !isInside {
             guard !input.isEmpty else { return [] }
             // Like the bzip2 tool, what follows a whole stream and is not another one is passed over.
@@ -139,7 +141,8 @@ private final class Bzip2Decoder: StreamDecoder {
         }
         guard !(input.isEmpty && isAtEnd) else {
             throw failure(
-                "the file ends in the middle of a bzip2 stream; what came before is kept, get the file again", input.count)
+                "the file ends in the middle of a bzip2 stream; what came before is kept, get the file again",
+                input.count)
         }
         var status = BZ_OK
         var used = 0
@@ -159,7 +162,9 @@ private final class Bzip2Decoder: StreamDecoder {
         switch status {
         case BZ_OK: break
         case BZ_STREAM_END: isInside = false
-        default: throw failure("the bzip2 stream is damaged; what came before is kept, get the file again", input.count)
+        default:
+            throw failure(
+                "the bzip2 stream is damaged; what came before is kept, get the file again", input.count)
         }
         return output
     }
@@ -178,7 +183,9 @@ private final class GzipDecoder: StreamDecoder {
 
     deinit { inflateEnd(&stream) }
 
-    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws -> [UInt8] {
+    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws
+        -> [UInt8]
+    {
         if !isInside {
             guard !input.isEmpty else { return [] }
             guard input.starts(with: [0x1F]) else {
@@ -190,7 +197,8 @@ private final class GzipDecoder: StreamDecoder {
         }
         guard !(input.isEmpty && isAtEnd) else {
             throw failure(
-                "the file ends in the middle of a gzip stream; what came before is kept, get the file again", input.count)
+                "the file ends in the middle of a gzip stream; what came before is kept, get the file again",
+                input.count)
         }
         var status = Z_OK
         var used = 0
@@ -209,7 +217,9 @@ private final class GzipDecoder: StreamDecoder {
         switch status {
         case Z_OK, Z_BUF_ERROR: break
         case Z_STREAM_END: isInside = false
-        default: throw failure("the gzip stream is damaged; what came before is kept, get the file again", input.count)
+        default:
+            throw failure(
+                "the gzip stream is damaged; what came before is kept, get the file again", input.count)
         }
         return output
     }

@@ -29,23 +29,47 @@ package final class XMLEventReader {
         /// Bytes given to libxml2, without the padding.
         private(set) var count = 0
         private(set) var isAtEnd = false
+        /// The first two bytes, which tell the width of a space.
+        private var start: [UInt8] = []
 
         init(_ source: ByteSource) { self.source = source }
 
         /// libxml2 parses ahead of what it hands out, and gives up what it has parsed when the input ends too early.
         /// Spaces at the end, which are allowed there, keep the end out of the way of the last whole element.
-        private static let padding = [UInt8](repeating: 0x20, count: 1 << 14)
+        private func padding() -> [UInt8] {
+            let space: [UInt8] =
+                switch start {
+                case [0xFF, 0xFE], [0x3C, 0x00]: [0x20, 0x00]
+                case [0xFE, 0xFF], [0x00, 0x3C]: [0x00, 0x20]
+                default: [0x20]
+                }
+            return Array(repeatElement(space, count: (1 << 14) / space.count).joined())
+        }
 
         private func refill() {
             do {
                 pending = try source.read()[...]
+                if count == 0 { start = Array(pending.prefix(2)) }
                 count += pending.count
             } catch {
                 failure = error
             }
             if pending.isEmpty {
-                pending = Self.padding[...]
+                pending = padding()[...]
                 isAtEnd = true
+            }
+        }
+
+        /// A damaged bzip2 block is known by its checksum, after its bytes, up to 900 KB, were given out. Where those
+        /// are no XML, the damage is what has to be told.
+        func lookAhead() {
+            var left = 1 << 21
+            while left > 0, failure == nil, !isAtEnd {
+                do {
+                    let bytes = try source.read()
+                    if bytes.isEmpty { return }
+                    left -= bytes.count
+                } catch { failure = error }
             }
         }
 
@@ -89,6 +113,12 @@ package final class XMLEventReader {
 
     deinit { xmlFreeTextReader(reader) }
 
+    /// What is wrong with the bytes themselves, if anything is, where their XML made no sense.
+    package func sourceFailure() -> (any Error)? {
+        feed.lookAhead()
+        return feed.failure
+    }
+
     /// The next event; nil at the end of the document.
     /// - Throws: `invalidData` with byte and line of what is not XML; what the source throws.
     package func next() throws -> Event? {
@@ -99,6 +129,7 @@ package final class XMLEventReader {
         while true {
             let status = xmlTextReaderRead(reader)
             if status != 1 {
+                feed.lookAhead()
                 if let failure = feed.failure { throw failure }
                 if status == 0 { return nil }
                 throw malformed()

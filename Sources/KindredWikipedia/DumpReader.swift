@@ -58,6 +58,7 @@ package final class DumpReader {
             guard hasRoot else { throw noDump() }
             return nil
         } catch let error as KindredError where error.code == .invalidData && !hasRoot {
+            if let damage = xml.sourceFailure() { throw damage }
             // Before the root nothing tells that the file was meant to be XML at all.
             var error = error
             if !error.message.contains("MediaWiki") {

@@ -69,20 +69,22 @@ struct MarkupBrackets {
 
 /// Finds the ends of comments and of elements whose content is no markup.
 struct VerbatimScanner {
-    private static let names = ["nowiki", "math", "syntaxhighlight", "source", "score", "timeline"]
+    private static let names: Set<String> = [
+        "nowiki", "math", "syntaxhighlight", "source", "score", "timeline",
+    ]
     /// What was looked for in vain: there is none in the rest either, and looking again would take quadratic time.
     private var missing: Set<String> = []
 
     /// Past a comment or such an element, where one starts at `start`.
     mutating func end(_ text: [UInt8], _ start: Int) -> Int? {
-        if text[start...].starts(with: "<!--".utf8) { return find("-->", in: text, from: start + 4).map { $0 + 3 } }
-        for name in Self.names where Bytes.hasTag(text, at: start, named: name) {
-            guard let end = find(">", in: text, from: start), text[end - 1] != UInt8(ascii: "/"),
-                let close = find("</\(name)", in: text, from: end)
-            else { return nil }
-            return find(">", in: text, from: close).map { $0 + 1 }
+        if text[start...].starts(with: "<!--".utf8) {
+            return find("-->", in: text, from: start + 4).map { $0 + 3 }
         }
-        return nil
+        guard let name = Bytes.tagName(text, at: start + 1), Self.names.contains(name),
+            let end = find(">", in: text, from: start), text[end - 1] != UInt8(ascii: "/"),
+            let close = find("</\(name)", in: text, from: end)
+        else { return nil }
+        return find(">", in: text, from: close).map { $0 + 1 }
     }
 
     private mutating func find(_ needle: String, in text: [UInt8], from start: Int) -> Int? {
@@ -120,11 +122,14 @@ enum Bytes {
 
     static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
-    /// Whether the start tag of an element stands at `start`.
-    static func hasTag(_ text: [UInt8], at start: Int, named name: String) -> Bool {
-        let end = start + 1 + name.utf8.count
-        guard end < text.count, matches(Array(name.utf8), text, start + 1) else { return false }
-        return !isLetter(text[end])
+    /// Whether a bracket of markup may open with the byte.
+    static func opens(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") }
+
+    /// The name of an element, in lower case, that is read from `start` on; nil where no letter stands there.
+    static func tagName(_ text: [UInt8], at start: Int) -> String? {
+        var end = start
+        while end < text.count, end - start < 24, isLetter(text[end]) { end += 1 }
+        return end > start ? String(decoding: text[start..<end].map(lower), as: UTF8.self) : nil
     }
 
     static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {

@@ -8,6 +8,10 @@ struct WikitextParser {
     private var output: [UInt8] = []
     /// Elements whose closing tag was looked for in vain: there is none in the rest either.
     private var unclosed: Set<String> = []
+    /// Up to here no `]` (or `>`) was found from a place before: looking again from the next one would take quadratic
+    /// time.
+    private var linkSearched = 0
+    private var tagSearched = 0
 
     /// Deeper nesting is dropped; real articles stay below ten.
     private static let maximumDepth = 24
@@ -16,11 +20,14 @@ struct WikitextParser {
     private static let longestLink = 2000
 
     /// Elements that are left out with what they hold.
-    private static let dropped = [
+    private static let dropped: Set<String> = [
         "ref", "references", "gallery", "math", "timeline", "score", "syntaxhighlight", "source", "imagemap",
         "templatestyles", "includeonly", "mapframe", "maplink", "graph", "chem", "ce", "hiero",
-        "categorytree", "noinclude", "poem-notes",
+        "categorytree",
     ]
+
+    /// Elements that stand on lines of their own.
+    private static let blocks: Set<String> = ["p", "li", "tr", "div", "blockquote", "dd", "dt", "ul", "ol"]
 
     /// Namespaces of links that are not shown, in the languages of large Wikipedias.
     private static let hiddenNamespaces: Set<String> = [
@@ -84,22 +91,21 @@ struct WikitextParser {
             return Bytes.find("-->", in: text, from: start + 4).map { $0 + 3 } ?? range.upperBound
         }
         let isEnd = text[start + 1] == UInt8(ascii: "/")
-        guard
-            Bytes.isLetter(text[start + (isEnd ? 2 : 1) < range.upperBound ? start + (isEnd ? 2 : 1) : start])
-        else {
-            return nil
-        }
-        if Bytes.hasTag(text, at: start, named: "nowiki") { return nowiki(start, range) }
-        for name in Self.dropped where Bytes.hasTag(text, at: start, named: name) {
-            return drop(name, start, range)
-        }
+        guard let name = Bytes.tagName(text, at: start + (isEnd ? 2 : 1)) else { return nil }
+        if !isEnd, name == "nowiki" { return nowiki(start, range) }
+        if !isEnd, Self.dropped.contains(name) { return drop(name, start, range) }
         // Any other tag goes, and what it holds stays. A tag is short and in one paragraph.
         let limit = min(range.upperBound, start + Self.longestLink)
-        guard let end = (start..<limit).first(where: { text[$0] == UInt8(ascii: ">") }) else { return nil }
-        if ["br", "p", "/p", "li", "/li", "tr", "/tr", "div", "/div"].contains(where: {
-            Bytes.hasTag(text, at: start, named: $0)
-        }) {
-            output.append(Bytes.hasTag(text, at: start, named: "br") ? 0x20 : 0x0A)
+        var end = max(start, tagSearched)
+        while end < limit, text[end] != UInt8(ascii: ">") { end += 1 }
+        guard end < limit else {
+            tagSearched = max(tagSearched, end)
+            return nil
+        }
+        if name == "br" {
+            output.append(0x20)
+        } else if Self.blocks.contains(name) {
+            output.append(0x0A)
         }
         return end + 1
     }
@@ -108,7 +114,10 @@ struct WikitextParser {
     private mutating func nowiki(_ start: Int, _ range: Range<Int>) -> Int? {
         guard let open = Bytes.find(">", in: text, from: start, until: range.upperBound) else { return nil }
         if text[open - 1] == UInt8(ascii: "/") { return open + 1 }
-        guard let close = Bytes.find("</nowiki", in: text, from: open, until: range.upperBound) else {
+        guard !unclosed.contains("nowiki"),
+            let close = Bytes.find("</nowiki", in: text, from: open, until: range.upperBound)
+        else {
+            unclosed.insert("nowiki")
             return open + 1
         }
         output += text[(open + 1)..<close]
@@ -176,7 +185,8 @@ struct WikitextParser {
         var start = range.lowerBound
         var position = range.lowerBound
         while position < range.upperBound {
-            if let end = brackets.end(ofAnyAt: position), end <= range.upperBound {
+            if Bytes.opens(text[position]), let end = brackets.end(ofAnyAt: position), end <= range.upperBound
+            {
                 position = end
             } else {
                 if text[position] == UInt8(ascii: "|") {
@@ -251,15 +261,17 @@ struct WikitextParser {
                 rest.starts(with: $0.utf8)
             })
         else { return nil }
-        var end = start + 1
-        var space: Int?
         let limit = min(range.upperBound, start + Self.longestLink)
+        var end = max(start + 1, linkSearched)
         while end < limit, text[end] != UInt8(ascii: "]"), text[end] != 0x0A {
-            if space == nil, text[end] == 0x20 { space = end }
-            end = brackets.end(ofAnyAt: end).flatMap { $0 <= limit ? $0 : nil } ?? end + 1
+            let inner = Bytes.opens(text[end]) ? brackets.end(ofAnyAt: end) : nil
+            end = inner.flatMap { $0 <= limit ? $0 : nil } ?? end + 1
         }
-        guard end < limit, text[end] == UInt8(ascii: "]") else { return nil }
-        if let space { parse(space + 1..<end, depth: depth + 1) }
+        guard end < limit, text[end] == UInt8(ascii: "]") else {
+            linkSearched = max(linkSearched, end)
+            return nil
+        }
+        if let space = text[start..<end].firstIndex(of: 0x20) { parse(space + 1..<end, depth: depth + 1) }
         return end + 1
     }
 

@@ -26,6 +26,10 @@ private struct ModelDirectory {
             "{\"pooling_mode\": \"\(pooling)\", \"attention\": \"\(attention)\", \"max_length\": \(maximum)}")
     }
 
+    func encoder() throws -> TextEncoder {
+        try withExtendedLifetime(directory) { try TextEncoder(directory: path) }
+    }
+
     func write(_ file: String, _ text: String) throws {
         try Data(text.utf8).write(to: URL(fileURLWithPath: path.appending(file).string))
     }
@@ -52,7 +56,7 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
 
     @Test(arguments: models, ["causal", "bidirectional"])
     func `hidden states are those of transformers`(model: String, attention: String) throws {
-        let encoder = try TextEncoder(directory: ModelDirectory(model, attention: attention).path)
+        let encoder = try ModelDirectory(model, attention: attention).encoder()
         var largest: Float = 0
         for golden in try goldens(model) {
             let ids = try #require(golden["ids"] as? [Int]).map(Int32.init)
@@ -88,7 +92,7 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
     }
 
     @Test func `a vector does not depend on its company or on the number of threads`() throws {
-        let encoder = try TextEncoder(directory: ModelDirectory("llama").path)
+        let encoder = try ModelDirectory("llama").encoder()
         let texts = (0..<90).map { "text \($0) " + String(repeating: "and so on ", count: $0 % 7) }
         let together = try encoder.encode(texts, threads: 2)
         let single = try encoder.encode(texts, threads: 1)
@@ -100,32 +104,32 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
     }
 
     @Test func `the instruction is seen but not pooled`() throws {
-        let encoder = try TextEncoder(directory: ModelDirectory("llama", attention: "causal").path)
+        let encoder = try ModelDirectory("llama", attention: "causal").encoder()
         let plain = try encoder.encode(["The hive"]).row(0)
         let instructed = try encoder.encode(["The hive"], instruction: "Find: ").row(0)
         #expect(zip(plain, instructed).contains { abs($0 - $1) > 1e-3 })
         // Pooling at the first token sees nothing but that token in causal attention.
-        let first = try TextEncoder(directory: ModelDirectory("llama", pooling: "bos_token").path)
+        let first = try ModelDirectory("llama", pooling: "bos_token").encoder()
         #expect(
             try first.encode(["The hive"]).row(0) == first.encode(["The hive"], instruction: "Find: ").row(0))
     }
 
     @Test func `a text is cut at the maximum length`() throws {
-        let encoder = try TextEncoder(directory: ModelDirectory("llama", maximum: 8).path)
+        let encoder = try ModelDirectory("llama", maximum: 8).encoder()
         let long = String(repeating: "word ", count: 500)
         #expect(encoder.maximumTokens == 8)
         #expect(try encoder.encode([long]).row(0) == encoder.encode([long + "more"]).row(0))
     }
 
     @Test func `the fingerprint changes with everything that decides the vectors`() throws {
-        let base = try TextEncoder(directory: ModelDirectory("llama").path).fingerprint
-        #expect(base == (try TextEncoder(directory: ModelDirectory("llama").path).fingerprint))
+        let base = try ModelDirectory("llama").encoder().fingerprint
+        #expect(base == (try ModelDirectory("llama").encoder().fingerprint))
         #expect(base.count == 64)
         var others = [
-            try TextEncoder(directory: ModelDirectory("llama", pooling: "last_token").path).fingerprint,
-            try TextEncoder(directory: ModelDirectory("llama", attention: "bidirectional").path).fingerprint,
-            try TextEncoder(directory: ModelDirectory("llama", maximum: 32).path).fingerprint,
-            try TextEncoder(directory: ModelDirectory("mistral").path).fingerprint,
+            try ModelDirectory("llama", pooling: "last_token").encoder().fingerprint,
+            try ModelDirectory("llama", attention: "bidirectional").encoder().fingerprint,
+            try ModelDirectory("llama", maximum: 32).encoder().fingerprint,
+            try ModelDirectory("mistral").encoder().fingerprint,
         ]
         let changed = try ModelDirectory("llama")
         let weights = changed.path.appending("model.safetensors").string
@@ -178,7 +182,8 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
     }
 
     @Test func `an unknown pooling is refused with the list of known ones`() throws {
-        let error = try refusal(ModelDirectory("llama", pooling: "max").path)
+        let model = try ModelDirectory("llama", pooling: "max")
+        let error = try refusal(model.path)
         #expect(error.message.contains("weighted_mean"))
     }
 

@@ -49,7 +49,15 @@ private struct BuiltSegment {
             threads: threads)
     }
 
-    func open() throws -> Segment { try Segment(path: path, fingerprint: fingerprint) }
+    func open() throws -> Segment {
+        try withExtendedLifetime(directory) { try Segment(path: path, fingerprint: fingerprint) }
+    }
+
+    func bytes() throws -> [UInt8] {
+        try withExtendedLifetime(directory) {
+            try [UInt8](Data(contentsOf: URL(fileURLWithPath: path.string)))
+        }
+    }
 }
 
 @Suite struct CodeKernelTests {
@@ -124,9 +132,8 @@ private struct BuiltSegment {
 
     @Test func `the file does not depend on the number of threads`() throws {
         let data = vectors(700, dimensions: 40)
-        let one = try MappedFile(BuiltSegment(data, threads: 1).path)
-        let two = try MappedFile(BuiltSegment(data, threads: 2).path)
-        #expect(one.bytes(0..<one.count) == two.bytes(0..<two.count))
+        let one = try BuiltSegment(data, threads: 1).bytes()
+        #expect(try one == BuiltSegment(data, threads: 2).bytes())
     }
 
     @Test func `a filter gives as many as there are, of those it accepts`() throws {
@@ -204,7 +211,7 @@ private struct BuiltSegment {
         }
         #expect(other?.code == .incompatible)
 
-        var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: built.path.string)))
+        var bytes = try built.bytes()
         bytes[8] = 2
         let path = try built.directory.file("newer.hnsw", bytes)
         let newer = #expect(throws: KindredError.self) { try Segment(path: path) }
@@ -214,7 +221,7 @@ private struct BuiltSegment {
 
     @Test func `a file that was cut off anywhere is refused`() throws {
         let built = try BuiltSegment(vectors(50, dimensions: 8))
-        let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: built.path.string)))
+        let bytes = try built.bytes()
         for count in Array(0..<20) + Array(stride(from: 20, to: bytes.count, by: 777)) + [bytes.count - 1] {
             let path = try built.directory.file("cut.hnsw", Array(bytes[..<count]))
             #expect(throws: KindredError.self) { try Segment(path: path) }
@@ -224,7 +231,7 @@ private struct BuiltSegment {
     @Test func `any changed byte is found by verify, and no search traps on it`() throws {
         let data = vectors(2200, dimensions: 8)
         let built = try BuiltSegment(data)
-        let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: built.path.string)))
+        let bytes = try built.bytes()
         var generator = SeededGenerator(seed: 5)
         let places =
             Array(stride(from: 0, to: 160, by: 3))

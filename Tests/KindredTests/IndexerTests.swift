@@ -163,8 +163,9 @@ private func pages(_ count: Int, word: String = "basalt") -> [(id: Int, title: S
         #expect(newer?.message.contains("newer") == true)
     }
 
-    @Test(arguments: ["", "   ", "?!", String(repeating: "x", count: 100_000)])
-    func `a query that cannot be answered is refused with a reason`(query: String) throws {
+    @Test(arguments: [("", 1), (" ", 3), ("?!", 1), ("x", 100_000)])
+    func `a query that cannot be answered is refused with a reason`(piece: String, count: Int) throws {
+        let query = String(repeating: piece, count: count)
         _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(3))))
         let error = #expect(throws: KindredError.self) { try Searcher(directory).search(query) }
         #expect(error?.code == .invalidRequest)
