@@ -59,6 +59,13 @@ let package = Package(
 
         // Layer 5
         .target(
+            name: "KindredTraining",
+            dependencies: [
+                "KindredSystem", "KindredTensors", "KindredTokenizers", "KindredEncoder",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]
+        ),
+        .target(
             name: "Kindred",
             dependencies: [
                 "KindredSystem", "KindredTensors", "KindredWikipedia", "KindredTokenizers", "KindredIndex",

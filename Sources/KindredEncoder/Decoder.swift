@@ -41,7 +41,9 @@ final class Decoder: Sendable {
     let tensors: [StoredTensor]
 
     /// - Throws: `invalidData` where a tensor is missing or of another shape than the configuration says.
-    init(_ configuration: DecoderConfiguration, weights: SafetensorsFile, maximumTokens: Int) throws {
+    init(_ model: ModelDirectory) throws {
+        let configuration = model.shape
+        let weights = try SafetensorsFile(directory: model.base)
         self.configuration = configuration
         let hidden = configuration.hiddenSize
         var used: [StoredTensor] = []
@@ -64,18 +66,26 @@ final class Decoder: Sendable {
         embedding = try tensor("embed_tokens.weight", [configuration.vocabularySize, hidden])
         finalNorm = try stacked([("norm.weight", [hidden])])
         let (queries, keys) = (configuration.queryWidth, configuration.keyValueWidth)
-        let middle = configuration.intermediateSize
+        /// Linear layers of a block below one another, with the adapters merged in.
+        func linear(_ layer: Int, _ modules: [String]) throws -> AlignedBuffer<Float> {
+            let parts = modules.map { (Adapter.Module(layer: layer, name: $0), configuration.shape(of: $0)) }
+            let buffer = try stacked(parts.map { ($0.path + ".weight", [$1.output, $1.input]) })
+            var row = 0
+            for (module, shape) in parts {
+                let matrix = BLAS.Operand(
+                    buffer, offset: row * shape.input, rows: shape.output, columns: shape.input)
+                for adapter in model.adapters { adapter.merge(module, into: matrix) }
+                row += shape.output
+            }
+            return buffer
+        }
         blocks = try (0..<configuration.layers).map { layer in
             let prefix = "layers.\(layer)."
             let attention = prefix + "self_attn."
             let head = [configuration.headDimension]
             return DecoderBlock(
                 attentionNorm: try stacked([(prefix + "input_layernorm.weight", [hidden])]),
-                queryKeyValue: try stacked([
-                    (attention + "q_proj.weight", [queries, hidden]),
-                    (attention + "k_proj.weight", [keys, hidden]),
-                    (attention + "v_proj.weight", [keys, hidden]),
-                ]),
+                queryKeyValue: try linear(layer, ["q_proj", "k_proj", "v_proj"]),
                 queryKeyValueBias: configuration.hasAttentionBias
                     ? try stacked([
                         (attention + "q_proj.bias", [queries]), (attention + "k_proj.bias", [keys]),
@@ -85,18 +95,15 @@ final class Decoder: Sendable {
                     ? try stacked([(attention + "q_norm.weight", head)]) : nil,
                 keyNorm: configuration.normalizesHeads
                     ? try stacked([(attention + "k_norm.weight", head)]) : nil,
-                output: try stacked([(attention + "o_proj.weight", [hidden, queries])]),
+                output: try linear(layer, ["o_proj"]),
                 outputBias: configuration.hasOutputBias
                     ? try stacked([(attention + "o_proj.bias", [hidden])]) : nil,
                 feedForwardNorm: try stacked([(prefix + "post_attention_layernorm.weight", [hidden])]),
-                gateUp: try stacked([
-                    (prefix + "mlp.gate_proj.weight", [middle, hidden]),
-                    (prefix + "mlp.up_proj.weight", [middle, hidden]),
-                ]),
-                down: try stacked([(prefix + "mlp.down_proj.weight", [hidden, middle])]))
+                gateUp: try linear(layer, ["gate_proj", "up_proj"]),
+                down: try linear(layer, ["down_proj"]))
         }
         tensors = used
-        rotary = RotaryTable(configuration.rotaryFrequencies, positions: maximumTokens)
+        rotary = RotaryTable(configuration.rotaryFrequencies, positions: model.maximumTokens)
     }
 
     /// The last hidden states, after the final norm, of sequences packed one after the other: tokens × hidden.
@@ -118,26 +125,5 @@ final class Decoder: Sendable {
         let rows = LayerKernels.Rows(state, rows: tokens, columns: hidden)
         LayerKernels.rmsNorm(rows, weight: finalNorm, epsilon: configuration.normEpsilon, into: rows)
         return Matrix(rows: tokens, columns: hidden, elements: state)
-    }
-}
-
-/// Cosines and sines of every position's angles: positions × half a head.
-struct RotaryTable: Sendable {
-    let cosines: AlignedBuffer<Float>
-    let sines: AlignedBuffer<Float>
-    let half: Int
-
-    init(_ frequencies: [Double], positions: Int) {
-        half = frequencies.count
-        cosines = AlignedBuffer(repeating: 0, count: positions * half)
-        sines = AlignedBuffer(repeating: 0, count: positions * half)
-        for position in 0..<positions {
-            for (pair, frequency) in frequencies.enumerated() {
-                // The reference computes the angle in 32-bit floats; so does this.
-                let angle = Float(position) * Float(frequency)
-                cosines[position * half + pair] = Float(cos(Double(angle)))
-                sines[position * half + pair] = Float(sin(Double(angle)))
-            }
-        }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import KindredSystem
+import KindredTensors
 import SystemPackage
 
 /// The shape of a Llama-family decoder, from a Hugging Face `config.json`.
@@ -37,17 +38,27 @@ package struct DecoderConfiguration: Sendable, Hashable {
     /// Query and key heads are normalised before rotation (Qwen 3).
     package var normalizesHeads: Bool { family == .qwen3 }
     package var hasOutputBias: Bool { hasAttentionBias && family == .llama }
+    /// The head shares the embedding's matrix.
+    package let tiesEmbeddings: Bool
+
+    /// Output and input of one of a block's linear layers, by its name there ("q_proj").
+    package func shape(of module: String) -> (output: Int, input: Int) {
+        switch module {
+        case "q_proj": (queryWidth, hiddenSize)
+        case "k_proj", "v_proj": (keyValueWidth, hiddenSize)
+        case "o_proj": (hiddenSize, queryWidth)
+        case "gate_proj", "up_proj": (intermediateSize, hiddenSize)
+        case "down_proj": (hiddenSize, intermediateSize)
+        default: preconditionFailure("no linear layer \(module)")
+        }
+    }
 
     /// - Throws: `notFound`; `invalidData` naming the field that is missing, out of range or not supported.
     package init(path: FilePath) throws {
-        let file = try MappedFile(path)
+        let json = try JSONFile.object(path)
         func invalid(_ message: String) -> KindredError {
             KindredError(.invalidData, message, at: .init(path: path.string))
         }
-        guard
-            let json = try? JSONSerialization.jsonObject(with: Data(file.bytes(0..<file.count)))
-                as? [String: Any]
-        else { throw invalid("is not a JSON object; get the file again") }
         func number(_ key: String, _ range: ClosedRange<Int>, default value: Int? = nil) throws -> Int {
             guard let found = json[key], !(found is NSNull) else {
                 if let value { return value }
@@ -85,6 +96,7 @@ package struct DecoderConfiguration: Sendable, Hashable {
         guard activation == "silu" else {
             throw invalid("the activation \"\(activation.prefix(40))\" is not supported")
         }
+        tiesEmbeddings = json["tie_word_embeddings"] as? Bool ?? false
         hasAttentionBias = family == .qwen2 || (json["attention_bias"] as? Bool ?? false)
         guard json["mlp_bias"] as? Bool != true else { throw invalid("\"mlp_bias\" is not supported") }
         if let window = json["sliding_window"] as? Int, json["use_sliding_window"] as? Bool != false,

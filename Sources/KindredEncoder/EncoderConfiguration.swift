@@ -1,5 +1,6 @@
 import Foundation
 import KindredSystem
+import KindredTensors
 import SystemPackage
 
 /// How a decoder is used as an encoder, from `llm2vec_config.json` (McGill-NLP/llm2vec, llm2vec/llm2vec.py).
@@ -35,14 +36,10 @@ package struct EncoderConfiguration: Sendable, Hashable {
     /// - Throws: `invalidData` naming the field and its possible values.
     package init(path: FilePath) throws {
         guard FileManager.default.fileExists(atPath: path.string) else { return }
-        let file = try MappedFile(path)
+        let json = try JSONFile.object(path)
         func invalid(_ message: String) -> KindredError {
             KindredError(.invalidData, message, at: .init(path: path.string))
         }
-        guard
-            let json = try? JSONSerialization.jsonObject(with: Data(file.bytes(0..<file.count)))
-                as? [String: Any]
-        else { throw invalid("is not a JSON object") }
         func choice<Value: RawRepresentable & CaseIterable>(_ key: String, _ value: inout Value) throws
         where Value.RawValue == String {
             guard let found = json[key] else { return }
@@ -60,5 +57,10 @@ package struct EncoderConfiguration: Sendable, Hashable {
             }
             maximumTokens = length
         }
+    }
+
+    /// The fields of `llm2vec_config.json`.
+    package var fields: [String: Any] {
+        ["pooling_mode": pooling.rawValue, "attention": attention.rawValue, "max_length": maximumTokens]
     }
 }

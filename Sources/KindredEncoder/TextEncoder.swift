@@ -22,36 +22,25 @@ package final class TextEncoder: Sendable {
     private static let tokensPerPack = 2048
 
     /// Opens a directory in Hugging Face's layout: `config.json`, `model.safetensors` (or shards), `tokenizer.json`,
-    /// `llm2vec_config.json`.
+    /// `llm2vec_config.json`; or a PEFT adapter on such a directory.
     /// - Throws: `notFound` for a missing directory or file; `invalidData` naming the file and field or tensor.
     package init(directory: FilePath) throws {
-        var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: directory.string, isDirectory: &isDirectory),
-            isDirectory.boolValue
-        else {
-            throw KindredError(
-                .notFound,
-                "no such model directory; name one that holds config.json, model.safetensors and "
-                    + "tokenizer.json", at: .init(path: directory.string))
-        }
-        let shape = try DecoderConfiguration(path: directory.appending("config.json"))
-        let usage = try EncoderConfiguration(path: directory.appending("llm2vec_config.json"))
-        let tokenizerPath = directory.appending("tokenizer.json")
-        let tokenizer = try Tokenizer(path: tokenizerPath)
+        let model = try ModelDirectory(directory)
+        let shape = model.shape
+        let usage = model.usage
+        let tokenizer = try Tokenizer(path: model.tokenizer)
         guard tokenizer.vocabularySize <= shape.vocabularySize else {
             throw KindredError(
                 .invalidData,
                 "has ids up to \(tokenizer.vocabularySize - 1), and the model embeds \(shape.vocabularySize) tokens; "
-                    + "they do not belong together", at: .init(path: tokenizerPath.string))
+                    + "they do not belong together", at: .init(path: model.tokenizer.string))
         }
-        let maximumTokens = min(usage.maximumTokens, shape.maximumPositions)
-        let weights = try SafetensorsFile(directory: directory)
-        decoder = try Decoder(shape, weights: weights, maximumTokens: maximumTokens)
+        decoder = try Decoder(model)
         fingerprint = try Self.fingerprint(
-            tensors: decoder.tensors, tokenizer: MappedFile(tokenizerPath), shape: shape, usage: usage)
+            tensors: decoder.tensors, tokenizer: MappedFile(model.tokenizer), model: model)
         configuration = usage
         decoderConfiguration = shape
-        self.maximumTokens = maximumTokens
+        maximumTokens = model.maximumTokens
         self.tokenizer = tokenizer
     }
 
@@ -171,9 +160,9 @@ package final class TextEncoder: Sendable {
     }
 
     private static func fingerprint(
-        tensors: [StoredTensor], tokenizer: MappedFile, shape: DecoderConfiguration,
-        usage: EncoderConfiguration
+        tensors: [StoredTensor], tokenizer: MappedFile, model: ModelDirectory
     ) throws -> String {
+        let (shape, usage) = (model.shape, model.usage)
         var digest = SHA256()
         digest.update(
             data: Data(
@@ -191,6 +180,15 @@ package final class TextEncoder: Sendable {
             update(&digest, tensor.file, tensor.range)
         }
         update(&digest, tokenizer, 0..<tokenizer.count)
+        for adapter in model.adapters {
+            digest.update(data: Data("adapter \(adapter.configuration.scale)\n".utf8))
+            for (module, pair) in adapter.matrices.sorted(by: { $0.key.path < $1.key.path }) {
+                for tensor in [pair.a, pair.b] {
+                    digest.update(data: Data("\(module.path) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
+                    update(&digest, tensor.file, tensor.range)
+                }
+            }
+        }
         return digest.finalize().map { byte in
             let digits = String(byte, radix: 16)
             return digits.count == 1 ? "0" + digits : digits

@@ -4,11 +4,11 @@ import COpenBLAS
 package enum BLAS {
     /// A row-major matrix inside a buffer: `rows` × `columns`, row r at `offset + r * stride`.
     package struct Operand {
-        let buffer: AlignedBuffer<Float>
-        let offset: Int
-        let rows: Int
-        let columns: Int
-        let stride: Int
+        package let buffer: AlignedBuffer<Float>
+        package let offset: Int
+        package let rows: Int
+        package let columns: Int
+        package let stride: Int
 
         package init(
             _ buffer: AlignedBuffer<Float>, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil
@@ -34,14 +34,113 @@ package enum BLAS {
     package static func multiply(
         _ a: Operand, _ b: Operand, transposed: Bool = false, into c: Operand, adding beta: Float = 0
     ) {
-        _ = singleThreaded
         let inner = transposed ? b.columns : b.rows
         let width = transposed ? b.rows : b.columns
         precondition(a.columns == inner && c.rows == a.rows && c.columns == width, "shapes do not fit")
+        product(
+            a, CblasNoTrans, b, transposed ? CblasTrans : CblasNoTrans, inner: inner, into: c,
+            adding: beta)
+    }
+
+    /// c = aᵀ · b + beta · c: a is k × m, b is k × n, c is m × n.
+    package static func multiply(
+        transposed a: Operand, _ b: Operand, into c: Operand, adding beta: Float = 0
+    ) {
+        precondition(a.rows == b.rows && c.rows == a.columns && c.columns == b.columns, "shapes do not fit")
+        product(a, CblasTrans, b, CblasNoTrans, inner: a.rows, into: c, adding: beta)
+    }
+
+    private static func product(
+        _ a: Operand, _ aLayout: CBLAS_TRANSPOSE, _ b: Operand, _ bLayout: CBLAS_TRANSPOSE, inner: Int,
+        into c: Operand, adding beta: Float
+    ) {
+        _ = singleThreaded
         cblas_sgemm(
-            CblasRowMajor, CblasNoTrans, transposed ? CblasTrans : CblasNoTrans, blasint(a.rows),
-            blasint(width),
-            blasint(inner), 1, a.pointer, blasint(a.stride), b.pointer, blasint(b.stride), beta, c.pointer,
-            blasint(c.stride))
+            CblasRowMajor, aLayout, bLayout, blasint(c.rows), blasint(c.columns), blasint(inner), 1,
+            a.pointer, blasint(a.stride), b.pointer, blasint(b.stride), beta, c.pointer, blasint(c.stride))
+    }
+}
+
+extension BLAS.Operand {
+    /// Some of the columns.
+    package func slice(columns range: Range<Int>) -> BLAS.Operand {
+        precondition(range.lowerBound >= 0 && range.upperBound <= columns)
+        return BLAS.Operand(
+            buffer, offset: offset + range.lowerBound, rows: rows, columns: range.count, stride: stride)
+    }
+
+    /// Some of the rows.
+    package func slice(rows range: Range<Int>) -> BLAS.Operand {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows)
+        return BLAS.Operand(
+            buffer, offset: offset + range.lowerBound * stride, rows: range.count, columns: columns,
+            stride: stride)
+    }
+
+    /// The same memory as the element-wise kernels take it.
+    package var elementRows: LayerKernels.Rows {
+        LayerKernels.Rows(buffer, offset: offset, rows: rows, columns: columns, stride: stride)
+    }
+
+    package func fill(_ value: Float) {
+        for row in 0..<rows { (pointer + row * stride).update(repeating: value, count: columns) }
+    }
+
+    /// Takes the elements of a matrix of the same shape.
+    package func copy(_ x: BLAS.Operand) {
+        precondition(rows == x.rows && columns == x.columns, "shapes do not fit")
+        for row in 0..<rows { (pointer + row * stride).update(from: x.pointer + row * x.stride, count: columns) }
+    }
+
+    package func scale(by factor: Float) {
+        for row in 0..<rows {
+            let start = pointer + row * stride
+            for column in 0..<columns { start[column] *= factor }
+        }
+    }
+
+    /// Each row += the one row of `vector`.
+    package func addToRows(_ vector: BLAS.Operand) {
+        precondition(vector.rows == 1 && vector.columns == columns)
+        for row in 0..<rows {
+            let start = pointer + row * stride
+            for column in 0..<columns { start[column] += vector.pointer[column] }
+        }
+    }
+
+    /// This one row += each row of `x`.
+    package func addRows(of x: BLAS.Operand) {
+        precondition(rows == 1 && x.columns == columns)
+        for row in 0..<x.rows {
+            let start = x.pointer + row * x.stride
+            for column in 0..<columns { pointer[column] += start[column] }
+        }
+    }
+
+    /// This += xᵀ.
+    package func addTransposed(_ x: BLAS.Operand) {
+        precondition(rows == x.columns && columns == x.rows)
+        for row in 0..<rows {
+            for column in 0..<columns { pointer[row * stride + column] += x.pointer[column * x.stride + row] }
+        }
+    }
+
+    /// Copies rows of `source` here: row i from its row `indices[i]`.
+    package func gather(_ indices: [Int], from source: BLAS.Operand) {
+        precondition(indices.count == rows && source.columns == columns)
+        for (row, index) in indices.enumerated() {
+            precondition(index >= 0 && index < source.rows)
+            (pointer + row * stride).update(from: source.pointer + index * source.stride, count: columns)
+        }
+    }
+
+    /// Adds each row i of `x` to row `indices[i]` here.
+    package func scatterAdd(_ x: BLAS.Operand, to indices: [Int]) {
+        precondition(indices.count == x.rows && x.columns == columns)
+        for (row, index) in indices.enumerated() {
+            precondition(index >= 0 && index < rows)
+            let (target, source) = (pointer + index * stride, x.pointer + row * x.stride)
+            for column in 0..<columns { target[column] += source[column] }
+        }
     }
 }

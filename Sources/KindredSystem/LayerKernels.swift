@@ -35,6 +35,14 @@ package enum LayerKernels {
             epsilon)
     }
 
+    /// The same with the weight as a row of a larger buffer.
+    package static func rmsNorm(_ x: Rows, weight: BLAS.Operand, epsilon: Float, into out: Rows) {
+        precondition(out.rows == x.rows && out.columns == x.columns)
+        precondition(weight.rows == 1 && weight.columns == x.columns)
+        kindred_rms_norm(
+            out.pointer, out.stride, x.pointer, x.stride, weight.pointer, x.rows, x.columns, epsilon)
+    }
+
     /// Softmax of `scale` × each row in place; with `causal` row r sees columns 0...r and has zeros elsewhere.
     package static func softmax(_ scores: Rows, scale: Float, causal: Bool) {
         kindred_softmax(scores.pointer, scores.stride, scores.rows, scores.columns, scale, causal ? 1 : 0)

@@ -3,8 +3,10 @@
 #define KINDRED_KERNELS_H
 
 #include "kindred_crc32c.h"
+#include "kindred_bf16.h"
 #include "kindred_codes.h"
 #include "kindred_features.h"
+#include "kindred_gradients.h"
 #include "kindred_interrupts.h"
 #include "kindred_layers.h"
 

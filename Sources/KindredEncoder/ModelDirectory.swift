@@ -1,0 +1,73 @@
+import Foundation
+import KindredSystem
+import KindredTensors
+import SystemPackage
+
+/// What a model directory is made of: a base decoder, the adapters on it, and how it is used.
+///
+/// A directory is either a whole model or a PEFT adapter whose `base_model_name_or_path` names another directory, which
+/// may be an adapter in turn: SimCSE's on MNTP's on the base.
+package struct ModelDirectory: Sendable {
+    package let path: FilePath
+    /// The directory that holds `model.safetensors`.
+    package let base: FilePath
+    /// In the order in which they are merged.
+    package let adapters: [Adapter]
+    package let shape: DecoderConfiguration
+    /// From the nearest directory that has `llm2vec_config.json`.
+    package let usage: EncoderConfiguration
+
+    /// Adapters on adapters, at most.
+    private static let deepest = 16
+
+    /// - Throws: `notFound` for a missing directory or file; `invalidData` naming the file and field, or the module of an
+    ///   adapter that does not fit its base.
+    package init(_ path: FilePath) throws {
+        self.path = path
+        var chain: [FilePath] = []
+        var current = path
+        while true {
+            var isDirectory: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: current.string, isDirectory: &isDirectory),
+                isDirectory.boolValue
+            else {
+                let asked = chain.last.map { " (the base of the adapter \($0))" } ?? ""
+                throw KindredError(
+                    .notFound,
+                    "no such model directory\(asked); name one that holds config.json, model.safetensors and "
+                        + "tokenizer.json", at: .init(path: current.string))
+            }
+            chain.append(current)
+            guard Adapter.isAdapter(current),
+                !FileManager.default.fileExists(atPath: current.appending("model.safetensors").string)
+            else { break }
+            let configuration = current.appending(Adapter.configurationFile)
+            guard
+                let named = try JSONFile.object(configuration)["base_model_name_or_path"] as? String,
+                !named.isEmpty, chain.count < Self.deepest
+            else {
+                throw KindredError(
+                    .invalidData, "\"base_model_name_or_path\" names no base, or the bases go round in a circle",
+                    at: .init(path: configuration.string))
+            }
+            let next = FilePath(named)
+            // A relative name is looked for beside the adapter, then from here.
+            let beside = current.pushing(next)
+            current =
+                next.isRelative && FileManager.default.fileExists(atPath: beside.string) ? beside : next
+        }
+        base = current
+        shape = try DecoderConfiguration(path: current.appending("config.json"))
+        let shape = shape
+        adapters = try chain.dropLast().reversed().map { try Adapter(directory: $0, for: shape) }
+        let described = chain.first {
+            FileManager.default.fileExists(atPath: $0.appending("llm2vec_config.json").string)
+        }
+        usage = try EncoderConfiguration(path: (described ?? current).appending("llm2vec_config.json"))
+    }
+
+    package var tokenizer: FilePath { base.appending("tokenizer.json") }
+
+    /// Tokens of a sequence, at most.
+    package var maximumTokens: Int { min(usage.maximumTokens, shape.maximumPositions) }
+}

@@ -1,0 +1,29 @@
+import Foundation
+import KindredSystem
+
+/// Cosines and sines of every position's angles: positions × half a head.
+package struct RotaryTable: Sendable {
+    package let cosines: AlignedBuffer<Float>
+    package let sines: AlignedBuffer<Float>
+    /// For turning back.
+    package let negativeSines: AlignedBuffer<Float>
+    /// Pairs of a head.
+    package let half: Int
+
+    /// - Parameter frequencies: angle per position of each pair.
+    package init(_ frequencies: [Double], positions: Int) {
+        half = frequencies.count
+        cosines = AlignedBuffer(repeating: 0, count: positions * half)
+        sines = AlignedBuffer(repeating: 0, count: positions * half)
+        negativeSines = AlignedBuffer(repeating: 0, count: positions * half)
+        for position in 0..<positions {
+            for (pair, frequency) in frequencies.enumerated() {
+                // The reference computes the angle in 32-bit floats; so does this.
+                let angle = Float(position) * Float(frequency)
+                cosines[position * half + pair] = Float(cos(Double(angle)))
+                sines[position * half + pair] = Float(sin(Double(angle)))
+                negativeSines[position * half + pair] = -Float(sin(Double(angle)))
+            }
+        }
+    }
+}

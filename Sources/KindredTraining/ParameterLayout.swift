@@ -1,0 +1,120 @@
+import KindredEncoder
+import KindredSystem
+
+/// Named parameters that lie one after the other in one buffer; gradients and the optimizer's moments have the same
+/// layout in theirs.
+package struct ParameterLayout: Sendable {
+    package struct Entry: Sendable {
+        /// "layers.0.self_attn.q_proj.weight"
+        package let name: String
+        package let shape: [Int]
+        package let offset: Int
+        /// Whether weight decay pulls at it: matrices yes, vectors no.
+        package var decays: Bool { shape.count > 1 }
+        package var count: Int { shape.reduce(1, *) }
+        package var range: Range<Int> { offset..<offset + count }
+    }
+
+    package private(set) var entries: [Entry] = []
+    package private(set) var count = 0
+    private var places: [String: Int] = [:]
+
+    package init() {}
+
+    mutating func append(_ name: String, _ shape: [Int]) {
+        places[name] = entries.count
+        entries.append(Entry(name: name, shape: shape, offset: count))
+        count += entries[entries.count - 1].count
+    }
+
+    /// The entry called `name`, which is there.
+    package subscript(name: String) -> Entry {
+        guard let place = places[name] else { preconditionFailure("no parameter \(name)") }
+        return entries[place]
+    }
+
+    package func contains(_ name: String) -> Bool { places[name] != nil }
+
+    /// All weights of a decoder and its head. Matrices that read the same input are neighbours, so that they can be
+    /// taken for one.
+    package static func decoder(_ shape: DecoderConfiguration) -> ParameterLayout {
+        var layout = ParameterLayout()
+        let hidden = shape.hiddenSize
+        layout.append("embed_tokens.weight", [shape.vocabularySize, hidden])
+        for layer in 0..<shape.layers {
+            let prefix = "layers.\(layer)."
+            func linear(_ modules: [String], in parent: String, bias: Bool) {
+                for module in modules {
+                    let (output, input) = shape.shape(of: module)
+                    layout.append("\(prefix)\(parent).\(module).weight", [output, input])
+                }
+                for module in modules where bias {
+                    layout.append("\(prefix)\(parent).\(module).bias", [shape.shape(of: module).output])
+                }
+            }
+            layout.append(prefix + "input_layernorm.weight", [hidden])
+            linear(["q_proj", "k_proj", "v_proj"], in: "self_attn", bias: shape.hasAttentionBias)
+            if shape.normalizesHeads {
+                layout.append(prefix + "self_attn.q_norm.weight", [shape.headDimension])
+                layout.append(prefix + "self_attn.k_norm.weight", [shape.headDimension])
+            }
+            linear(["o_proj"], in: "self_attn", bias: shape.hasOutputBias)
+            layout.append(prefix + "post_attention_layernorm.weight", [hidden])
+            linear(["gate_proj", "up_proj"], in: "mlp", bias: false)
+            linear(["down_proj"], in: "mlp", bias: false)
+        }
+        layout.append("norm.weight", [hidden])
+        if !shape.tiesEmbeddings { layout.append("lm_head.weight", [shape.vocabularySize, hidden]) }
+        return layout
+    }
+
+    /// The matrices of an adapter: A (r × input) and B (output × r) of each module.
+    package static func adapter(
+        _ configuration: AdapterConfiguration, for shape: DecoderConfiguration
+    ) -> ParameterLayout {
+        var layout = ParameterLayout()
+        for module in modules(of: configuration, for: shape) {
+            let (output, input) = shape.shape(of: module.name)
+            layout.append(module.path + ".lora_A.weight", [configuration.rank, input])
+            layout.append(module.path + ".lora_B.weight", [output, configuration.rank])
+        }
+        return layout
+    }
+
+    static func modules(
+        of configuration: AdapterConfiguration, for shape: DecoderConfiguration
+    ) -> [Adapter.Module] {
+        (0..<shape.layers).flatMap { layer in
+            AdapterConfiguration.knownModules.filter(configuration.targetModules.contains).map {
+                Adapter.Module(layer: layer, name: $0)
+            }
+        }
+    }
+
+    /// A parameter in a buffer of this layout; a vector is one row.
+    func operand(_ name: String, in buffer: AlignedBuffer<Float>) -> BLAS.Operand {
+        let entry = self[name]
+        return BLAS.Operand(
+            buffer, offset: entry.offset, rows: entry.shape.count == 1 ? 1 : entry.shape[0],
+            columns: entry.shape.last!)
+    }
+
+    /// Neighbouring matrices of one width as one.
+    func stacked(_ names: [String], in buffer: AlignedBuffer<Float>) -> BLAS.Operand {
+        let parts = names.map { self[$0] }
+        for (part, next) in zip(parts, parts.dropFirst()) {
+            precondition(part.range.upperBound == next.offset && part.shape.last == next.shape.last)
+        }
+        return BLAS.Operand(
+            buffer, offset: parts[0].offset, rows: parts.reduce(0) { $0 + $1.shape[0] },
+            columns: parts[0].shape.last!)
+    }
+
+    /// Neighbouring vectors as one row.
+    func joined(_ names: [String], in buffer: AlignedBuffer<Float>) -> BLAS.Operand {
+        let parts = names.map { self[$0] }
+        for (part, next) in zip(parts, parts.dropFirst()) { precondition(part.range.upperBound == next.offset) }
+        return BLAS.Operand(
+            buffer, offset: parts[0].offset, rows: 1, columns: parts.reduce(0) { $0 + $1.count })
+    }
+}

@@ -1,0 +1,249 @@
+import Foundation
+import KindredEncoder
+import KindredSystem
+import KindredTensors
+import SystemPackage
+
+/// A decoder that can be trained: all its weights, or an adapter on frozen ones.
+package final class TrainableDecoder {
+    /// What is trained.
+    package enum Part: Sendable {
+        case adapter(AdapterConfiguration)
+        case all
+    }
+
+    package let shape: DecoderConfiguration
+    package let part: Part
+    package let causal: Bool
+    package let precision: ProductPrecision
+    /// All weights, laid out by `weightLayout`.
+    package let weights: AlignedBuffer<Float>
+    package let weightLayout: ParameterLayout
+    /// What the optimizer moves, laid out by `layout`: the adapter, or the weights themselves.
+    package let parameters: AlignedBuffer<Float>
+    package let layout: ParameterLayout
+    let trained: TrainedParameters
+    let blocks: [TrainableBlock]
+    private let finalNorm: BLAS.Operand
+    private let embedding: BLAS.Operand
+    /// Vocabulary × hidden; nil where no objective needs it.
+    let head: PreparedMatrix?
+    private let headName: String
+
+    /// - Parameters:
+    ///   - weights: the decoder's, as `DecoderWeights.load` reads them.
+    ///   - needsHead: whether tokens are predicted.
+    package init(
+        _ shape: DecoderConfiguration, weights: AlignedBuffer<Float>, part: Part, causal: Bool,
+        attentionDropout: Float = 0, precision: ProductPrecision, maximumTokens: Int, needsHead: Bool
+    ) {
+        self.shape = shape
+        self.part = part
+        self.causal = causal
+        self.precision = precision
+        self.weights = weights
+        let weightLayout = ParameterLayout.decoder(shape)
+        precondition(weights.count == weightLayout.count)
+        self.weightLayout = weightLayout
+        var configuration: AdapterConfiguration?
+        switch part {
+        case .all:
+            layout = weightLayout
+            parameters = weights
+            trained = .all(weightLayout)
+        case .adapter(let adapter):
+            configuration = adapter
+            layout = ParameterLayout.adapter(adapter, for: shape)
+            parameters = AlignedBuffer(repeating: 0, count: layout.count)
+            trained = .adapter(layout)
+        }
+        let rotary = RotaryTable(shape.rotaryFrequencies, positions: maximumTokens)
+        let (layout, parameters) = (layout, parameters)
+        blocks = (0..<shape.layers).map { layer in
+            let prefix = "layers.\(layer)."
+            func vector(_ name: String) -> BLAS.Operand { weightLayout.operand(prefix + name, in: weights) }
+            func group(_ modules: [String], part: Int, bias: Bool) -> LinearGroup {
+                let paths = modules.map { Adapter.Module(layer: layer, name: $0).path }
+                var lowRank: [LinearGroup.LowRank] = []
+                var start = 0
+                for (index, module) in modules.enumerated() {
+                    let width = shape.shape(of: module).output
+                    if configuration?.targetModules.contains(module) == true {
+                        let (a, b) = (paths[index] + ".lora_A.weight", paths[index] + ".lora_B.weight")
+                        lowRank.append(
+                            .init(
+                                a: PreparedMatrix(layout.operand(a, in: parameters), precision: precision),
+                                b: PreparedMatrix(layout.operand(b, in: parameters), precision: precision),
+                                aName: a, bName: b, columns: start..<start + width,
+                                site: TrainableBlock.site(layer: layer, part: part + index)))
+                    }
+                    start += width
+                }
+                let biases = bias ? paths.map { $0 + ".bias" } : []
+                let names = paths.map { $0 + ".weight" }
+                return LinearGroup(
+                    weight: PreparedMatrix(
+                        weightLayout.stacked(names, in: weights), precision: precision),
+                    weightNames: names, bias: bias ? weightLayout.joined(biases, in: weights) : nil,
+                    biasNames: biases, lowRank: lowRank, configuration: configuration)
+            }
+            return TrainableBlock(
+                shape: shape, layer: layer, attentionNorm: vector("input_layernorm.weight"),
+                feedForwardNorm: vector("post_attention_layernorm.weight"),
+                queryNorm: shape.normalizesHeads ? vector("self_attn.q_norm.weight") : nil,
+                keyNorm: shape.normalizesHeads ? vector("self_attn.k_norm.weight") : nil,
+                queryKeyValue: group(["q_proj", "k_proj", "v_proj"], part: 1, bias: shape.hasAttentionBias),
+                output: group(["o_proj"], part: 4, bias: shape.hasOutputBias),
+                gateUp: group(["gate_proj", "up_proj"], part: 5, bias: false),
+                down: group(["down_proj"], part: 7, bias: false), rotary: rotary, causal: causal,
+                attentionDropout: attentionDropout)
+        }
+        finalNorm = weightLayout.operand("norm.weight", in: weights)
+        embedding = weightLayout.operand("embed_tokens.weight", in: weights)
+        headName = shape.tiesEmbeddings ? "embed_tokens.weight" : "lm_head.weight"
+        head =
+            needsHead
+            ? PreparedMatrix(weightLayout.operand(headName, in: weights), precision: precision) : nil
+    }
+
+    /// Takes the parameters as the optimizer left them.
+    package func update() {
+        switch part {
+        case .adapter:
+            for part in blocks.flatMap(\.groups).flatMap(\.lowRank) {
+                part.a.update()
+                part.b.update()
+            }
+        case .all:
+            for group in blocks.flatMap(\.groups) { group.weight.update() }
+            head?.update()
+        }
+    }
+
+    func workspace(gradient: AlignedBuffer<Float>) -> Workspace {
+        Workspace(precision: precision, trained: trained, gradient: gradient)
+    }
+
+    func reserve(_ tape: PassTape, for pack: Pack) {
+        for (block, tape) in zip(blocks, tape.blocks) {
+            tape.reserve(pack, shape, keptWidths: block.groups.map(\.keptWidth))
+        }
+    }
+
+    // MARK: Passes
+
+    /// The hidden states after the final norm, tokens × hidden; what the backward pass needs is in the tape.
+    func forward(_ pack: Pack, _ tape: PassTape, _ work: Workspace) -> BLAS.Operand {
+        let hidden = shape.hiddenSize
+        tape.reserve(pack, self)
+        BLAS.Operand(tape.state(0), rows: pack.count, columns: hidden)
+            .gather(pack.tokens.map(Int.init), from: embedding)
+        for (index, block) in blocks.enumerated() {
+            block.forward(pack, tape.block(index), into: tape.state(index + 1), work)
+        }
+        let states = BLAS.Operand(tape.final, rows: pack.count, columns: hidden)
+        LayerKernels.rmsNorm(
+            BLAS.Operand(tape.state(blocks.count), rows: pack.count, columns: hidden).elementRows,
+            weight: finalNorm, epsilon: shape.normEpsilon, into: states.elementRows)
+        return states
+    }
+
+    /// Adds the gradients of the trained parameters, given that of the final hidden states.
+    func backward(_ pack: Pack, _ tape: PassTape, gradient dy: BLAS.Operand, _ work: Workspace) {
+        let hidden = shape.hiddenSize
+        let gradient = work.scratch("state gradient", rows: pack.count, columns: hidden)
+        gradient.fill(0)
+        var normGradient: BLAS.Operand?
+        if case .all(let layout) = trained {
+            normGradient = layout.operand("norm.weight", in: work.gradient)
+        }
+        GradientKernels.rmsNorm(
+            dx: gradient.elementRows, dy: dy.elementRows,
+            x: BLAS.Operand(tape.state(blocks.count), rows: pack.count, columns: hidden).elementRows,
+            weight: finalNorm, weightGradient: normGradient, epsilon: shape.normEpsilon)
+        for (index, block) in blocks.enumerated().reversed() {
+            if tape.recomputes {
+                let unused = work.scratch("recomputed state", rows: pack.count, columns: hidden)
+                block.forward(pack, tape.block(index), into: unused.buffer, work)
+            }
+            var needsInput = index > 0
+            if case .all = trained { needsInput = true }
+            block.backward(pack, tape.block(index), gradient, needsInput: needsInput, work)
+        }
+        if case .all(let layout) = trained {
+            layout.operand("embed_tokens.weight", in: work.gradient)
+                .scatterAdd(gradient, to: pack.tokens.map(Int.init))
+        }
+    }
+
+    /// The cross entropy of tokens predicted from hidden states (Devlin et al. 2019 for the masked, with the state
+    /// before the token, BehnamGhader et al. 2024, §2.2).
+    ///
+    /// - Parameters:
+    ///   - rows: which rows of `states` predict.
+    ///   - targets: the token that each of them should predict.
+    ///   - scale: what the sum of the losses is multiplied by in the gradient.
+    ///   - gradient: that of the states is added there, unless nil.
+    /// - Returns: the sum of the losses.
+    func predictionLoss(
+        _ states: BLAS.Operand, rows: [Int], targets: [Int32], scale: Float, gradient: BLAS.Operand?,
+        _ work: Workspace
+    ) -> Double {
+        guard let head else { preconditionFailure("the decoder was made without its head") }
+        var loss = 0.0
+        // Logits are wide: a part of the rows at a time bounds their memory.
+        let piece = 128
+        for start in stride(from: 0, to: rows.count, by: piece) {
+            let chosen = Array(rows[start..<min(start + piece, rows.count)])
+            let x = work.scratch("predicting states", rows: chosen.count, columns: shape.hiddenSize)
+            x.gather(chosen, from: states)
+            let logits = work.scratch("logits", rows: chosen.count, columns: shape.vocabularySize)
+            work.products.multiply(x, head, into: logits)
+            loss += GradientKernels.crossEntropy(
+                logits.elementRows, targets: Array(targets[start..<start + chosen.count]), scale: scale)
+            guard let gradient else { continue }
+            let dx = work.scratch("predicting gradient", rows: chosen.count, columns: shape.hiddenSize)
+            work.products.multiplyGradient(logits, head, into: dx)
+            gradient.scatterAdd(dx, to: chosen)
+            if case .all(let layout) = trained {
+                work.products.multiply(
+                    transposed: logits, x, into: layout.operand(headName, in: work.gradient), adding: true)
+            }
+        }
+        return loss
+    }
+}
+
+/// What a forward pass keeps: a tape for each block, or, where memory is short, each block's input only; the rest is then
+/// computed again in the backward pass (Chen et al. 2016).
+final class PassTape {
+    let recomputes: Bool
+    let blocks: [BlockTape]
+    private var states: [AlignedBuffer<Float>] = []
+    private(set) var final = AlignedBuffer<Float>(repeating: 0, count: 0)
+
+    init(layers: Int, recomputes: Bool) {
+        self.recomputes = recomputes
+        blocks = (0..<(recomputes ? 1 : layers)).map { _ in BlockTape() }
+        states = (0...layers).map { _ in AlignedBuffer<Float>(repeating: 0, count: 0) }
+    }
+
+    func reserve(_ pack: Pack, _ decoder: TrainableDecoder) {
+        decoder.reserve(self, for: pack)
+        let count = pack.count * decoder.shape.hiddenSize
+        if final.count < count {
+            final = AlignedBuffer(repeating: 0, count: count)
+            states = states.map { _ in AlignedBuffer(repeating: 0, count: count) }
+        }
+    }
+
+    /// The input of block `index`; after the last block its output.
+    func state(_ index: Int) -> AlignedBuffer<Float> { states[index] }
+
+    /// The tape of block `index`, with its input.
+    func block(_ index: Int) -> BlockTape {
+        let tape = blocks[recomputes ? 0 : index]
+        tape.state = states[index]
+        return tape
+    }
+}
