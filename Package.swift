@@ -102,6 +102,12 @@ let package = Package(
         .testTarget(
             name: "KindredEncoderTests", dependencies: ["KindredEncoder", "KindredTestSupport"],
             resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "KindredTrainingTests",
+            dependencies: [
+                "KindredTraining", "KindredEncoder", "KindredTensors", "CKindredKernels", "KindredTestSupport",
+            ],
+            resources: [.copy("Fixtures")]),
         .testTarget(name: "KindredTests", dependencies: ["Kindred", "KindredTestSupport"]),
         .testTarget(
             name: "KindredCommandTests", dependencies: ["Kindred", "KindredCommand", "KindredTestSupport"]),

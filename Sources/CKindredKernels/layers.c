@@ -54,10 +54,11 @@ BODY void softmax_body(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_
     }
 }
 
-BODY void silu_multiply_body(float *gate, const float *up, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns) {
+BODY void silu_multiply_body(float *gate, ptrdiff_t stride, const float *up, ptrdiff_t up_stride, ptrdiff_t rows,
+                             ptrdiff_t columns) {
     for (ptrdiff_t row = 0; row < rows; row++) {
         float *restrict g = gate + row * stride;
-        const float *restrict u = up + row * stride;
+        const float *restrict u = up + row * up_stride;
         for (ptrdiff_t column = 0; column < columns; column++)
             g[column] = g[column] / (1.0f + exponential(-g[column])) * u[column];
     }
@@ -89,9 +90,9 @@ BODY void rotate_body(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t head
                                         float scale, int causal) {                                                   \
         softmax_body(scores, stride, rows, columns, scale, causal);                                                  \
     }                                                                                                                \
-    TARGET void kindred_silu_multiply##SUFFIX(float *gate, const float *up, ptrdiff_t stride, ptrdiff_t rows,         \
-                                              ptrdiff_t columns) {                                                   \
-        silu_multiply_body(gate, up, stride, rows, columns);                                                         \
+    TARGET void kindred_silu_multiply##SUFFIX(float *gate, ptrdiff_t stride, const float *up, ptrdiff_t up_stride,       \
+                                              ptrdiff_t rows, ptrdiff_t columns) {                                                   \
+        silu_multiply_body(gate, stride, up, up_stride, rows, columns);                                                         \
     }                                                                                                                \
     TARGET void kindred_rotate##SUFFIX(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t half,   \
                                        const float *cosines, const float *sines) {                                   \
@@ -122,8 +123,9 @@ void kindred_softmax(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t 
     DISPATCH(kindred_softmax, (scores, stride, rows, columns, scale, causal))
 }
 
-void kindred_silu_multiply(float *gate, const float *up, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns) {
-    DISPATCH(kindred_silu_multiply, (gate, up, stride, rows, columns))
+void kindred_silu_multiply(float *gate, ptrdiff_t stride, const float *up, ptrdiff_t up_stride, ptrdiff_t rows,
+                           ptrdiff_t columns) {
+    DISPATCH(kindred_silu_multiply, (gate, stride, up, up_stride, rows, columns))
 }
 
 void kindred_rotate(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t half, const float *cosines,

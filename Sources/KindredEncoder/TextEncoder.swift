@@ -44,6 +44,13 @@ package final class TextEncoder: Sendable {
         self.tokenizer = tokenizer
     }
 
+    /// A text as the decoder sees it.
+    package func input(for text: String, instruction: String = "") -> EncoderInput {
+        EncoderInput(
+            text, instruction: instruction, tokenizer: tokenizer, usage: configuration, shape: decoderConfiguration,
+            maximumTokens: maximumTokens)
+    }
+
     /// Tokens of `text`, without those that the template adds.
     package func tokenCount(_ text: String) -> Int { tokenizer.encode(text, addSpecialTokens: false).count }
 
@@ -56,7 +63,7 @@ package final class TextEncoder: Sendable {
     package func encode(
         _ texts: [String], instruction: String = "", threads: Int = Processor.count
     ) throws -> Matrix {
-        let sequences = texts.map { Sequence(text: $0, instruction: instruction, self) }
+        let sequences = texts.map { input(for: $0, instruction: instruction) }
         let packs = Self.packs(sequences)
         let vectors = Matrix(rows: texts.count, columns: dimensions)
         Processor.parallel(packs.count, threads: threads) { pack in
@@ -94,34 +101,8 @@ package final class TextEncoder: Sendable {
         return sequences.map { decoder.hiddenStates([$0], causal: configuration.attention == .causal) }
     }
 
-    /// A text as tokens, and which of them are pooled.
-    private struct Sequence {
-        let tokens: [Int32]
-        let pooled: Range<Int>
-
-        init(text: String, instruction: String, _ encoder: TextEncoder) {
-            let body = encoder.tokenizer.encode(instruction + text, addSpecialTokens: false)
-            let own =
-                instruction.isEmpty
-                ? body.count : min(encoder.tokenizer.encode(text, addSpecialTokens: false).count, body.count)
-            let (prefix, suffix) = encoder.tokenizer.template
-            // Like the reference, the token to be pooled is put at the end, and the text is cut to leave room for it.
-            let end =
-                encoder.configuration.pooling == .endOfSequence ? encoder.decoderConfiguration.endToken : nil
-            let room = max(1, encoder.maximumTokens - (end == nil ? 0 : 1))
-            var tokens = Array((prefix + body + suffix).prefix(room))
-            if let end, tokens.last != end { tokens.append(end) }
-            // A template without special tokens and an empty text leave nothing; a defined vector is better than none.
-            if tokens.isEmpty { tokens = [0] }
-            let stop = min(prefix.count + body.count, tokens.count)
-            let start = min(prefix.count + body.count - own, stop)
-            self.tokens = tokens
-            pooled = start < stop ? start..<stop : 0..<tokens.count
-        }
-    }
-
     /// Indices of sequences in packs of at most `tokensPerPack` tokens (or one sequence), those of like length together.
-    private static func packs(_ sequences: [Sequence]) -> [[Int]] {
+    private static func packs(_ sequences: [EncoderInput]) -> [[Int]] {
         let order = sequences.indices.sorted {
             (sequences[$0].tokens.count, $0) > (sequences[$1].tokens.count, $1)
         }
@@ -140,17 +121,11 @@ package final class TextEncoder: Sendable {
     }
 
     /// Pools the rows of a sequence that starts at `start`, and scales the result to length 1.
-    private func pool(_ states: Matrix, from start: Int, _ sequence: Sequence, into vectors: Matrix, row: Int)
+    private func pool(_ states: Matrix, from start: Int, _ sequence: EncoderInput, into vectors: Matrix, row: Int)
     {
-        let positions: Range<Int>
-        switch configuration.pooling {
-        case .mean, .weightedMean: positions = sequence.pooled
-        case .endOfSequence, .last: positions = sequence.tokens.count - 1..<sequence.tokens.count
-        case .beginOfSequence: positions = 0..<1
-        }
+        let (positions, weights) = sequence.pooling(configuration.pooling)
         var sum = [Float](repeating: 0, count: dimensions)
-        for (index, position) in positions.enumerated() {
-            let weight = configuration.pooling == .weightedMean ? Float(index + 1) : 1
+        for (position, weight) in zip(positions, weights) {
             let base = (start + position) * dimensions
             for column in 0..<dimensions { sum[column] += weight * states.elements[base + column] }
         }

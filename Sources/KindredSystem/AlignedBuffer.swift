@@ -49,6 +49,14 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         }
     }
 
+    package func fill(_ value: Element) { base.update(repeating: value, count: count) }
+
+    /// Takes the elements of a buffer of the same size.
+    package func copy(_ source: AlignedBuffer<Element>) {
+        precondition(source.count == count)
+        base.update(from: source.base, count: count)
+    }
+
     /// The elements of `range` as an array.
     package func array(_ range: Range<Int>? = nil) -> [Element] {
         let range = range ?? 0..<count

@@ -50,8 +50,9 @@ package enum LayerKernels {
 
     /// gate ← silu(gate) · up, element by element.
     package static func siluMultiply(gate: Rows, up: Rows) {
-        precondition(gate.rows == up.rows && gate.columns == up.columns && gate.stride == up.stride)
-        kindred_silu_multiply(gate.pointer, up.pointer, gate.stride, gate.rows, gate.columns)
+        precondition(gate.rows == up.rows && gate.columns == up.columns)
+        kindred_silu_multiply(
+            gate.pointer, gate.stride, up.pointer, up.stride, gate.rows, gate.columns)
     }
 
     /// Rotary positions on heads of `headDimension` elements; `cosines` and `sines` have a row of half as many for

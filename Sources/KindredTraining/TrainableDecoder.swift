@@ -247,3 +247,46 @@ final class PassTape {
         return tape
     }
 }
+
+// MARK: The adapter's values
+
+extension TrainableDecoder {
+    /// Takes the matrices of an adapter of the same shape.
+    package func load(_ adapter: Adapter) {
+        for (module, pair) in adapter.matrices {
+            pair.a.load(into: parameters, from: layout[module.path + ".lora_A.weight"].offset)
+            pair.b.load(into: parameters, from: layout[module.path + ".lora_B.weight"].offset)
+        }
+        update()
+    }
+
+    /// Gives the adapter its first values (peft, `reset_lora_parameters`).
+    package func initialize(seed: UInt64) {
+        guard case .adapter(let configuration) = part else { return }
+        for (index, entry) in layout.entries.enumerated() {
+            var random = TrainingRandom(seed: seed, .initialization, index)
+            let isA = entry.name.hasSuffix("lora_A.weight")
+            let bound = 1 / Double(entry.shape[1]).squareRoot()
+            for place in entry.range {
+                switch configuration.initialization {
+                case .gaussian: parameters[place] = isA ? Float(random.normal() / Double(configuration.rank)) : 0
+                case .kaiming: parameters[place] = isA ? Float(bound * (2 * random.uniform() - 1)) : 0
+                case .random: parameters[place] = Float(bound * (2 * random.uniform() - 1))
+                }
+            }
+        }
+        update()
+    }
+
+    /// Writes the adapter as a PEFT directory.
+    package func writeAdapter(base: String, to directory: FilePath) throws {
+        guard case .adapter(let configuration) = part else { return }
+        let modules = ParameterLayout.modules(of: configuration, for: shape)
+        try Adapter.write(
+            configuration, base: base,
+            matrices: modules.map { module in
+                let (a, b) = (layout[module.path + ".lora_A.weight"], layout[module.path + ".lora_B.weight"])
+                return (module, (a.offset, a.shape), (b.offset, b.shape))
+            }, values: parameters, to: directory)
+    }
+}

@@ -130,7 +130,7 @@ package struct PassageCutter {
 }
 
 /// Finds where sentences end.
-enum SentenceCutter {
+package enum SentenceCutter {
     private static let abbreviations: Set<String> = [
         "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "no", "vol", "fig", "ca", "c", "e.g",
         "i.e", "cf",
@@ -143,7 +143,7 @@ enum SentenceCutter {
     ]
 
     /// The sentences of a paragraph: ranges that together are all of it but the spaces between.
-    static func sentences(_ text: [UInt8], _ paragraph: Range<Int>) -> [Range<Int>] {
+    package static func sentences(_ text: [UInt8], _ paragraph: Range<Int>) -> [Range<Int>] {
         var result: [Range<Int>] = []
         var start = paragraph.lowerBound
         var position = paragraph.lowerBound

@@ -73,7 +73,7 @@ import Testing
     }
 
     private typealias Silu =
-        @convention(c) (UnsafeMutablePointer<Float>?, UnsafePointer<Float>?, Int, Int, Int) -> Void
+        @convention(c) (UnsafeMutablePointer<Float>?, Int, UnsafePointer<Float>?, Int, Int, Int) -> Void
 
     @Test(arguments: [1, 7, 16, 19, 64, 131])
     func `every variant of the gate agrees with the definition`(columns: Int) {
@@ -85,7 +85,7 @@ import Testing
         if hasAVX512 { variants.append(kindred_silu_multiply_avx512) }
         for variant in variants {
             var out = gate
-            variant(&out, up, columns, 1, columns)
+            variant(&out, columns, up, columns, 1, columns)
             #expect(close(out, expected))
         }
     }

@@ -18,8 +18,8 @@
     void kindred_softmax##SUFFIX(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale,     \
                                  int causal);                                                                        \
     /* gate[r] = gate[r] * sigmoid(gate[r]) * up[r] (SwiGLU, Shazeer 2020); in place. */                              \
-    void kindred_silu_multiply##SUFFIX(float *gate, const float *up, ptrdiff_t stride, ptrdiff_t rows,                \
-                                       ptrdiff_t columns);                                                           \
+    void kindred_silu_multiply##SUFFIX(float *gate, ptrdiff_t stride, const float *up, ptrdiff_t up_stride,           \
+                                       ptrdiff_t rows, ptrdiff_t columns);                                                           \
     /* Rotates each pair (x[i], x[i + half]) of a head by its position's angle (Su et al. 2021), in the order of     \
        Hugging Face's Llama. cosines and sines: rows x half. Row r has `heads` heads of 2 * half elements. */         \
     void kindred_rotate##SUFFIX(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t half,          \

@@ -1,0 +1,93 @@
+import KindredEncoder
+import KindredSystem
+import KindredTensors
+
+/// Queries, the passage that answers each, and passages that answer none: the loss is the cross entropy of each query's
+/// cosines to all passages of the batch, times a scale, with its own passage as the target (in-batch negatives; Gao, Yao
+/// and Chen 2021 for SimCSE, where query and passage are one sentence seen with two dropouts; Karpukhin et al. 2020 for
+/// pairs).
+package struct ContrastiveBatch: Sendable {
+    package let queries: [EncoderInput]
+    /// One for each query.
+    package let positives: [EncoderInput]
+    /// Hard negatives of all queries.
+    package let negatives: [EncoderInput]
+    /// Cosines are multiplied by this: the inverse of the temperature.
+    package let scale: Float
+
+    package init(
+        queries: [EncoderInput], positives: [EncoderInput], negatives: [EncoderInput] = [], scale: Float = 20
+    ) {
+        precondition(queries.count == positives.count && !queries.isEmpty)
+        self.queries = queries
+        self.positives = positives
+        self.negatives = negatives
+        self.scale = scale
+    }
+
+    var inputs: [EncoderInput] { queries + positives + negatives }
+
+    /// The mean loss, and its gradient with respect to the pooled vectors, which are not of length 1: a row for each of
+    /// `inputs`.
+    func loss(_ vectors: Matrix) -> (loss: Double, gradient: Matrix) {
+        let columns = vectors.columns
+        let units = Matrix(rows: vectors.rows, columns: columns)
+        var lengths = [Float](repeating: 0, count: vectors.rows)
+        for row in 0..<vectors.rows {
+            var square: Float = 0
+            for column in 0..<columns { square += vectors[row, column] * vectors[row, column] }
+            // torch.nn.functional.normalize divides by at least this.
+            lengths[row] = max(square.squareRoot(), 1e-12)
+            for column in 0..<columns { units[row, column] = vectors[row, column] / lengths[row] }
+        }
+        let count = queries.count
+        let all = BLAS.Operand(units.elements, rows: units.rows, columns: columns)
+        let (q, d) = (all.slice(rows: 0..<count), all.slice(rows: count..<units.rows))
+        let scores = Matrix(rows: count, columns: d.rows)
+        let s = BLAS.Operand(scores.elements, rows: count, columns: d.rows)
+        BLAS.multiply(q, d, transposed: true, into: s)
+        s.scale(by: scale)
+        let sum = GradientKernels.crossEntropy(
+            s.elementRows, targets: (0..<count).map(Int32.init), scale: scale / Float(count))
+        let gradient = Matrix(rows: vectors.rows, columns: columns)
+        let g = BLAS.Operand(gradient.elements, rows: vectors.rows, columns: columns)
+        BLAS.multiply(s, d, into: g.slice(rows: 0..<count))
+        BLAS.multiply(transposed: s, q, into: g.slice(rows: count..<vectors.rows))
+        // Through the division by the length.
+        for row in 0..<vectors.rows {
+            var along: Float = 0
+            for column in 0..<columns { along += gradient[row, column] * units[row, column] }
+            for column in 0..<columns {
+                gradient[row, column] = (gradient[row, column] - along * units[row, column]) / lengths[row]
+            }
+        }
+        return (sum / Double(count), gradient)
+    }
+}
+
+extension EncoderInput {
+    /// The pooled vector of this input's rows, which begin at `start`.
+    func pool(
+        _ states: BLAS.Operand, from start: Int, _ mode: EncoderConfiguration.Pooling, into vectors: Matrix, row: Int
+    ) {
+        let (positions, weights) = pooling(mode)
+        let own = states.slice(rows: start + positions.lowerBound..<start + positions.upperBound)
+        BLAS.multiply(
+            BLAS.Operand(AlignedBuffer(weights), rows: 1, columns: weights.count), own,
+            into: BLAS.Operand(
+                vectors.elements, offset: row * vectors.columns, rows: 1, columns: vectors.columns))
+    }
+
+    /// Adds the gradient of the pooled vector to that of the states.
+    func poolGradient(
+        _ gradient: Matrix, row: Int, _ mode: EncoderConfiguration.Pooling, into states: BLAS.Operand, from start: Int
+    ) {
+        let (positions, weights) = pooling(mode)
+        let own = states.slice(rows: start + positions.lowerBound..<start + positions.upperBound)
+        BLAS.multiply(
+            BLAS.Operand(AlignedBuffer(weights), rows: weights.count, columns: 1),
+            BLAS.Operand(
+                gradient.elements, offset: row * gradient.columns, rows: 1, columns: gradient.columns),
+            into: own, adding: 1)
+    }
+}
