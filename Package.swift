@@ -61,7 +61,7 @@ let package = Package(
         .target(
             name: "KindredTraining",
             dependencies: [
-                "KindredSystem", "KindredTensors", "KindredTokenizers", "KindredEncoder",
+                "KindredSystem", "KindredTensors", "KindredWikipedia", "KindredTokenizers", "KindredEncoder",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]
         ),

@@ -45,6 +45,8 @@ package struct StoredTensor: Sendable {
 package struct SafetensorsFile: Sendable {
     package let tensors: [String: StoredTensor]
     package let path: FilePath
+    /// Text that was kept with the tensors; none for shards.
+    package let metadata: [String: String]
 
     private static let maximumHeader = 100_000_000
 
@@ -76,6 +78,7 @@ package struct SafetensorsFile: Sendable {
             }
             tensors = all
             path = index
+            metadata = [:]
         } else {
             self = try SafetensorsFile(path: single)
         }
@@ -100,6 +103,7 @@ package struct SafetensorsFile: Sendable {
         guard
             let header = try? JSONSerialization.jsonObject(with: Data(file.bytes(8..<data))) as? [String: Any]
         else { throw invalid("the safetensors header is not JSON", byte: 8) }
+        metadata = header["__metadata__"] as? [String: String] ?? [:]
         var tensors: [String: StoredTensor] = [:]
         for (name, value) in header where name != "__metadata__" {
             guard let entry = value as? [String: Any], let dtype = entry["dtype"] as? String,

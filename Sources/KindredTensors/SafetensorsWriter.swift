@@ -23,14 +23,17 @@ package enum SafetensorsWriter {
 
     /// Writes the file whole or not at all; tensors lie in the order of their names.
     ///
-    /// - Parameter precision: float16 is not written.
+    /// - Parameters:
+    ///   - precision: float16 is not written.
+    ///   - metadata: text that is kept with the tensors.
     /// - Throws: `cannotCreate`, `inputOutput`.
     package static func write(
-        _ tensors: [Tensor], as precision: LayerKernels.Precision = .f32, to path: FilePath
+        _ tensors: [Tensor], as precision: LayerKernels.Precision = .f32, metadata: [String: String] = [:],
+        to path: FilePath
     ) throws {
         precondition(precision != .f16)
         let sorted = tensors.sorted { $0.name < $1.name }
-        var header: [String: Any] = ["__metadata__": ["format": "pt"]]
+        var header: [String: Any] = ["__metadata__": metadata.merging(["format": "pt"]) { $1 }]
         var next = 0
         for tensor in sorted {
             let end = next + tensor.count * precision.bytes

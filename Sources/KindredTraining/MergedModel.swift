@@ -1,0 +1,42 @@
+import Foundation
+import KindredEncoder
+import KindredSystem
+import KindredTensors
+import SystemPackage
+
+/// Writes whole models: a base with its adapters merged in, or weights that were trained.
+package enum MergedModel {
+    /// Files of a base that a merged model takes over as they are.
+    private static let copied = [
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
+    ]
+
+    /// Writes a model directory in Hugging Face's layout. The weights come last: a directory without them is no model.
+    ///
+    /// - Throws: `invalidRequest` where the directory holds a model already; `cannotCreate`, `inputOutput`.
+    package static func write(
+        _ weights: AlignedBuffer<Float>, of model: ModelDirectory, usage: EncoderConfiguration,
+        as precision: LayerKernels.Precision, to directory: FilePath
+    ) throws {
+        let target = directory.appending("model.safetensors")
+        do {
+            try FileManager.default.createDirectory(
+                atPath: directory.string, withIntermediateDirectories: true)
+            for name in copied {
+                guard let data = FileManager.default.contents(atPath: model.base.appending(name).string) else { continue }
+                try AtomicFile.replace(directory.appending(name), with: [UInt8](data))
+            }
+        } catch let error as CocoaError {
+            throw KindredError(
+                .cannotCreate, "cannot make the model's directory; check the path, its owner and free space",
+                at: .init(path: directory.string), cause: error)
+        }
+        var configuration = try JSONFile.object(model.base.appending("config.json"))
+        let name = precision == .bf16 ? "bfloat16" : "float32"
+        configuration["dtype"] = name
+        if configuration["torch_dtype"] != nil { configuration["torch_dtype"] = name }
+        try JSONFile.write(configuration, to: directory.appending("config.json"))
+        try JSONFile.write(usage.fields, to: directory.appending("llm2vec_config.json"))
+        try DecoderWeights.write(weights, of: model.shape, as: precision, to: target)
+    }
+}

@@ -1,0 +1,247 @@
+import Crypto
+import Foundation
+import KindredEncoder
+import KindredSystem
+import KindredTensors
+import SystemPackage
+
+/// How far a run is.
+package struct TrainingProgress: Sendable {
+    package let entry: TrainingRun.Entry
+    package let steps: Int
+    /// Seconds that the rest will take.
+    package let secondsLeft: Double
+}
+
+/// What a run did.
+package struct TrainingReport: Sendable {
+    package var steps = 0
+    package var stopped = false
+    package var resumedFrom: Int?
+    package var firstLoss: Double?
+    package var lastLoss: Double?
+    package var validationLoss: Double?
+    package var tokens = 0
+    package var seconds = 0.0
+    /// Where the result lies.
+    package var result: FilePath?
+}
+
+/// Trains a decoder by steps that are logged, checkpointed and may be resumed to the bit.
+package final class Trainer {
+    private let model: ModelDirectory
+    private let options: TrainingOptions
+    private let examples: TrainingExamples
+    private let run: TrainingRun
+    private let decoder: TrainableDecoder
+    private let engine: GradientEngine
+    private let optimizer: AdamW
+    private let masking: Masking?
+    private let sources: [String]
+    /// Numbers of the examples that are trained on, and of those held back.
+    private let training: [Int]
+    private let heldBack: [Int]
+
+    /// - Throws: `invalidRequest` for options that make no sense; `invalidData` for weights that do not fit.
+    package init(
+        _ model: ModelDirectory, examples: TrainingExamples, options: TrainingOptions, maskToken: Int32?,
+        sources: [String], run: TrainingRun, threads: Int = Processor.count
+    ) throws {
+        try options.check()
+        self.model = model
+        self.options = options
+        self.examples = examples
+        self.run = run
+        self.sources = sources
+        let count = examples.count
+        // A fiftieth of the examples at most: small sets are for training.
+        let held = min(options.validation, count / 50)
+        var random = TrainingRandom(seed: options.seed, .holdout)
+        let chosen = Array((0..<count).shuffled(using: &random).prefix(held)).sorted()
+        heldBack = chosen
+        let isHeld = Set(chosen)
+        training = (0..<count).filter { !isHeld.contains($0) }
+        let predicts = options.objective == .mntp || options.objective == .causal
+        if let maskToken, options.objective == .mntp {
+            masking = Masking(
+                share: options.maskShare, masksAll: options.masksAll, maskToken: maskToken,
+                vocabularySize: model.shape.vocabularySize)
+        } else {
+            masking = nil
+        }
+        decoder = TrainableDecoder(
+            model.shape, weights: try DecoderWeights.load(model),
+            part: options.full ? .all : .adapter(options.adapter),
+            causal: options.objective == .causal || options.attention == "causal",
+            attentionDropout: options.attentionDropout, precision: options.precision,
+            maximumTokens: min(options.length, model.shape.maximumPositions), needsHead: predicts)
+        decoder.initialize(seed: options.seed)
+        var engineOptions = GradientEngine.Options()
+        engineOptions.savesMemory = options.savesMemory
+        engineOptions.seed = options.seed
+        engineOptions.threads = threads
+        engine = GradientEngine(decoder, engineOptions)
+        var optimizerOptions = AdamW.Options()
+        optimizerOptions.weightDecay = options.weightDecay
+        optimizerOptions.maximumNorm = options.clip > 0 ? options.clip : nil
+        optimizer = AdamW(optimizerOptions, layout: decoder.layout)
+    }
+
+    private var pooling: EncoderConfiguration.Pooling { .init(rawValue: options.pooling) ?? .mean }
+
+    /// Trains to the last step, or until `shouldStop` says true: then a checkpoint is written.
+    ///
+    /// - Parameter resume: go on from the last checkpoint, if there is one.
+    /// - Throws: `invalidRequest` where the run cannot be begun or resumed; `invalidData` for a loss that is no number,
+    ///   with the step and an example; `inputOutput`. The last checkpoint stays.
+    package func train(
+        resume: Bool, shouldStop: () -> Bool = { false }, progress: (TrainingProgress) -> Void = { _ in }
+    ) throws -> TrainingReport {
+        try run.begin(settings(), resume: resume)
+        var report = TrainingReport()
+        var step = 0
+        if resume, let done = try run.restore(decoder.parameters, optimizer) {
+            step = done
+            report.resumedFrom = done
+            decoder.update()
+        }
+        try run.truncateLog(after: step)
+        let schedule = LearningRateSchedule(
+            kind: options.schedule, peak: options.learningRate, warmup: options.warmup, steps: options.steps)
+        var order = ExampleOrder(count: training.count, seed: options.seed)
+        var sum = AlignedBuffer<Float>(repeating: 0, count: options.accumulate > 1 ? decoder.layout.count : 0)
+        let first = step
+        let started = ContinuousClock.now
+        while step < options.steps, !shouldStop() {
+            var loss = 0.0
+            var tokens = 0
+            for part in 0..<options.accumulate {
+                let position = (step * options.accumulate + part) * options.batch
+                let chosen = (0..<options.batch).map { training[order.example(at: position + $0)] }
+                let (value, count) = compute(chosen, step: step * options.accumulate + part + 1, position: position)
+                guard value.isFinite else { throw notANumber(step: step + 1, chosen) }
+                loss += value / Double(options.accumulate)
+                tokens += count
+                if options.accumulate > 1 {
+                    if part == 0 { sum.fill(0) }
+                    GradientKernels.add(engine.gradient, scale: 1 / Float(options.accumulate), to: sum)
+                }
+            }
+            let gradient = options.accumulate > 1 ? sum : engine.gradient
+            let rate = schedule.rate(at: step)
+            let norm = GradientKernels.squareSum(gradient).squareRoot()
+            guard norm.isFinite else { throw notANumber(step: step + 1, []) }
+            _ = optimizer.step(decoder.parameters, gradient: gradient, learningRate: Float(rate), step: step + 1)
+            decoder.update()
+            step += 1
+            report.tokens += tokens
+            let seconds = (ContinuousClock.now - started) / .seconds(1)
+            var entry = TrainingRun.Entry(
+                step: step, loss: loss, learningRate: rate, gradientNorm: norm,
+                tokensPerSecond: Double(report.tokens) / max(seconds, 1e-9), seconds: seconds)
+            if step % options.validateEvery == 0 || step == options.steps {
+                entry.validationLoss = validate()
+                report.validationLoss = entry.validationLoss
+            }
+            try run.append(entry)
+            if step % options.checkpointEvery == 0, step < options.steps { try save(step) }
+            report.firstLoss = report.firstLoss ?? loss
+            report.lastLoss = loss
+            progress(
+                TrainingProgress(
+                    entry: entry, steps: options.steps,
+                    secondsLeft: seconds / Double(step - first) * Double(options.steps - step)))
+        }
+        report.steps = step
+        report.stopped = step < options.steps
+        report.seconds = (ContinuousClock.now - started) / .seconds(1)
+        try save(step)
+        if !report.stopped { report.result = try writeResult() }
+        try AtomicFile.replace(run.curve, with: Array(LossCurve(run.entries()).svg.utf8))
+        sum = AlignedBuffer(repeating: 0, count: 0)
+        return report
+    }
+
+    private func save(_ step: Int) throws {
+        try run.save(step: step, parameters: decoder.parameters, optimizer: optimizer)
+    }
+
+    /// The loss of a batch, and the tokens of text in it.
+    ///
+    /// - Parameter step: what dropout depends on; nil for validation.
+    private func compute(_ chosen: [Int], step: Int?, position: Int) -> (loss: Double, tokens: Int) {
+        switch examples {
+        case .blocks:
+            let batch = chosen.enumerated().map { offset, example in
+                let block = examples.block(example)
+                guard let masking else { return PredictionExample(causal: block) }
+                var random =
+                    step == nil
+                    ? TrainingRandom(seed: options.seed, .masking, -1 - example)
+                    : TrainingRandom(seed: options.seed, .masking, position + offset)
+                return masking.apply(to: block, &random)
+            }
+            return (engine.predict(batch, step: step), batch.reduce(0) { $0 + $1.tokens.count })
+        case .sentences(let all):
+            let sentences = chosen.map { all[$0] }
+            let batch = ContrastiveBatch(queries: sentences, positives: sentences, scale: options.scale)
+            return contrast(batch, step: step)
+        case .pairs(let all):
+            let pairs = chosen.map { all[$0] }
+            let batch = ContrastiveBatch(
+                queries: pairs.map(\.query), positives: pairs.map(\.positive),
+                negatives: pairs.flatMap(\.negatives), scale: options.scale)
+            return contrast(batch, step: step)
+        }
+    }
+
+    private func contrast(_ batch: ContrastiveBatch, step: Int?) -> (loss: Double, tokens: Int) {
+        (engine.contrast(batch, pooling: pooling, step: step), batch.inputs.reduce(0) { $0 + $1.tokens.count })
+    }
+
+    /// The loss on the examples that are held back, without dropout; nil where there are none.
+    private func validate() -> Double? {
+        guard heldBack.count >= 2 else { return nil }
+        var sum = 0.0
+        for start in stride(from: 0, to: heldBack.count, by: options.batch) {
+            let part = Array(heldBack[start..<min(start + options.batch, heldBack.count)])
+            sum += compute(part, step: nil, position: start).loss * Double(part.count)
+        }
+        return sum / Double(heldBack.count)
+    }
+
+    private func settings() throws -> TrainingRun.Settings {
+        var digest = SHA256()
+        for entry in decoder.weightLayout.entries { digest.update(data: decoder.weights.bytes(entry.range)) }
+        return TrainingRun.Settings(
+            options: options, model: model.path.string,
+            modelFingerprint: digest.finalize().map { String(format: "%02x", $0) }.joined(),
+            dataFingerprint: examples.fingerprint, examples: examples.count, data: sources)
+    }
+
+    private func notANumber(step: Int, _ chosen: [Int]) -> KindredError {
+        let named = chosen.isEmpty ? "" : ", examples \(chosen.prefix(8).map(String.init).joined(separator: ", "))"
+        return KindredError(
+            .invalidData,
+            "the loss is no number at step \(step)\(named); the last checkpoint is kept. Lower the learning rate or look "
+                + "at these examples", at: .init(path: run.path.string))
+    }
+
+    // MARK: Result
+
+    private func writeResult() throws -> FilePath {
+        var usage = model.usage
+        usage.attention = .init(rawValue: options.attention) ?? .bidirectional
+        if options.objective == .causal { usage.attention = .causal }
+        usage.pooling = pooling
+        guard options.full else {
+            let base = URL(fileURLWithPath: model.path.string).standardizedFileURL.path
+            try decoder.writeAdapter(base: base, to: run.adapter)
+            try JSONFile.write(usage.fields, to: run.adapter.appending("llm2vec_config.json"))
+            return run.adapter
+        }
+        try MergedModel.write(
+            decoder.weights, of: model, usage: usage, as: .f32, to: run.model)
+        return run.model
+    }
+}
