@@ -80,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "KindredCommand",
             dependencies: [
-                "Kindred", "KindredSystem",
+                "Kindred", "KindredTraining", "KindredEncoder", "KindredTensors", "KindredSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -23,14 +23,19 @@ final class Progress {
     ///   - done: units so far.
     ///   - fraction: of the whole, 0 to 1; nil where the end is not known.
     func update(done: Double, fraction: Double?, detail: String) {
+        let seconds = (ContinuousClock.now - started) / .seconds(1)
+        update(
+            Self.line(unit: unit, done: done, fraction: fraction, detail: detail, seconds: seconds))
+    }
+
+    /// - Parameter text: how far the command is, in its own words.
+    func update(_ text: @autoclosure () -> String) {
         guard !quiet else { return }
         let now = ContinuousClock.now
         let interval: Duration = isLive ? .milliseconds(100) : .seconds(10)
         guard now - (lastShown ?? (isLive ? started - interval : started)) >= interval else { return }
         lastShown = now
-        let seconds = (now - started) / .seconds(1)
-        let text = Self.line(
-            label, unit: unit, done: done, fraction: fraction, detail: detail, seconds: seconds)
+        let text = "\(label): \(text())"
         if isLive {
             // Cut to the width, so that the line never wraps and can be drawn over.
             FileHandle.standardError.write(
@@ -47,9 +52,9 @@ final class Progress {
         isShowing = false
     }
 
-    /// "Indexing enwiki: 41 %, 206 pages, 3,120 passages, 81.2 passages/s, 1 min 02 s left"
+    /// "41 %, 206 pages, 3,120 passages, 81.2 passages/s, 1 min 02 s left"
     static func line(
-        _ label: String, unit: String, done: Double, fraction: Double?, detail: String, seconds: Double
+        unit: String, done: Double, fraction: Double?, detail: String, seconds: Double
     ) -> String {
         var parts: [String] = []
         if let fraction { parts.append("\(Int(min(max(fraction, 0), 1) * 100)) %") }
@@ -58,6 +63,6 @@ final class Progress {
         if let fraction, fraction > 0.01, fraction < 1 {
             parts.append("\(Format.duration(seconds / fraction * (1 - fraction))) left")
         }
-        return "\(label): \(parts.joined(separator: ", "))"
+        return parts.joined(separator: ", ")
     }
 }

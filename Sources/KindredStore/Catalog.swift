@@ -160,6 +160,14 @@ package final class Catalog: Sendable {
         }
     }
 
+    /// The smallest article id above `id`; nil where there is none.
+    package func nextArticle(after id: Int64) throws -> Int64? {
+        try read { database in
+            try Int64.fetchOne(
+                database, sql: "SELECT id FROM article WHERE id > ? ORDER BY id LIMIT 1", arguments: [id])
+        }
+    }
+
     /// What changes with every commit that changes the answers of a search.
     package struct Generation: Hashable, Sendable {
         let lastSegment: Int
