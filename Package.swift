@@ -105,7 +105,8 @@ let package = Package(
         .testTarget(
             name: "KindredTrainingTests",
             dependencies: [
-                "KindredTraining", "KindredEncoder", "KindredTensors", "CKindredKernels", "KindredTestSupport",
+                "KindredTraining", "KindredEncoder", "KindredTensors", "CKindredKernels",
+                "KindredTestSupport",
             ],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "KindredTests", dependencies: ["Kindred", "KindredTestSupport"]),

@@ -1,5 +1,6 @@
 import Foundation
 import KindredEncoder
+import KindredStore
 import KindredSystem
 import SystemPackage
 
@@ -15,6 +16,29 @@ package struct EncoderReference: Codable, Hashable, Sendable {
     /// Hex SHA-256 of what decides the model's vectors.
     package var fingerprint: String
     package var dimensions: Int
+    /// The encoder that a reindex is going over to. It answers from the moment when the catalogue's live segments are
+    /// its own: the switch is the catalogue's transaction, not this file.
+    package var next: Next?
+
+    package struct Next: Codable, Hashable, Sendable {
+        package var model: String
+        package var fingerprint: String
+        package var dimensions: Int
+    }
+
+    /// The reference of an index as it is now. This file is read before the catalogue, so that whichever state the
+    /// catalogue is in, this file has its encoder.
+    package static func current(of directory: IndexDirectory, _ catalog: Catalog) throws -> EncoderReference {
+        var reference = try EncoderReference(reading: directory.encoder)
+        let live = try catalog.segmentsAndDeletions().segments.first?.fingerprint
+        if let next = reference.next, live == next.fingerprint {
+            reference.model = next.model
+            reference.fingerprint = next.fingerprint
+            reference.dimensions = next.dimensions
+            reference.next = nil
+        }
+        return reference
+    }
 
     package init(model: String, encoder: TextEncoder) {
         format = Self.currentFormat

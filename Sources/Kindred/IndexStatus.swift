@@ -15,6 +15,9 @@ public struct IndexStatus: Sendable {
     public let segments: Int
     /// Passages whose vectors await the next merge.
     public let deletedPassages: Int
+    /// Passages that an unfinished reindex has encoded anew, and the model it goes over to; nil where there is none.
+    public let reindexedPassages: Int?
+    public let nextModel: String?
     public let catalogBytes: Int
     public let segmentBytes: Int
     public let otherBytes: Int
@@ -26,8 +29,8 @@ public struct IndexStatus: Sendable {
 
     /// - Throws: `notFound`, `invalidData`, `incompatible`.
     public init(_ directory: IndexDirectory) throws {
-        let reference = try EncoderReference(reading: directory.encoder)
         let catalog = try Catalog(path: directory.catalog, access: .read)
+        let reference = try EncoderReference.current(of: directory, catalog)
         let counts = try catalog.counts()
         name = directory.name
         model = reference.model
@@ -39,6 +42,9 @@ public struct IndexStatus: Sendable {
         compressedTextBytes = counts.compressedTextBytes
         textBytes = counts.textBytes
         segments = try catalog.segmentsAndDeletions().segments.count
+        let staged = try catalog.segmentsAndDeletions(staged: true).segments
+        reindexedPassages = staged.isEmpty ? nil : staged.reduce(0) { $0 + $1.count }
+        nextModel = staged.isEmpty ? nil : reference.next?.model
         let bytes = directory.bytesOnDisk()
         catalogBytes = bytes.catalog
         segmentBytes = bytes.segments

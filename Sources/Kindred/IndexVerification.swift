@@ -24,8 +24,8 @@ public struct IndexVerification: Sendable {
         let lock = try directory.lockForWriting()
         defer { withExtendedLifetime(lock) {} }
         name = directory.name
-        let reference = try EncoderReference(reading: directory.encoder)
         let catalog = try Catalog(path: directory.catalog, access: .read)
+        let reference = try EncoderReference.current(of: directory, catalog)
         var problems = try catalog.problems()
         let (records, _) = try catalog.segmentsAndDeletions()
         var seen: Set<Int64> = []
@@ -46,7 +46,15 @@ public struct IndexVerification: Sendable {
         if missing > 0 { problems.append("segments: \(missing) passages have no vector") }
         let unknown = seen.subtracting(passages).subtracting(deletions).count
         if unknown > 0 { problems.append("segments: \(unknown) vectors have no passage") }
-        let live = Set(records.map(\.file))
+        let (staged, _) = try catalog.segmentsAndDeletions(staged: true)
+        for record in staged {
+            do {
+                try Segment(path: directory.segments.appending(record.file)).verify()
+            } catch let error as KindredError {
+                problems.append(error.description)
+            }
+        }
+        let live = Set((records + staged).map(\.file))
         let files = (try? FileManager.default.contentsOfDirectory(atPath: directory.segments.string)) ?? []
         strayFiles = files.filter { !live.contains($0) }.sorted()
         articles = try catalog.counts().articles

@@ -35,7 +35,8 @@ public struct Indexer {
             encoder = try TextEncoder(directory: EncoderReference.directory(of: self.model))
             return
         }
-        let reference = try EncoderReference(reading: directory.encoder)
+        let reference = try EncoderReference.current(
+            of: directory, Catalog(path: directory.catalog, access: .create))
         self.model = reference.model
         if let named {
             encoder = try TextEncoder(directory: FilePath(named))

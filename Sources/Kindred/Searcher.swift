@@ -49,15 +49,15 @@ public final class Searcher: @unchecked Sendable {
 
     public let directory: IndexDirectory
     private let catalog: Catalog
-    private let reference: EncoderReference
 
     // Opened on first use and renewed when a writer has committed; guarded by `lock`.
     private let lock = NSLock()
-    private var encoder: TextEncoder?
     private var snapshot: Snapshot?
 
+    /// The index as of one commit: segments, and the encoder that made their vectors.
     private struct Snapshot {
         let generation: Catalog.Generation
+        let encoder: TextEncoder
         let segments: [Segment]
         let deletions: Set<Int64>
     }
@@ -65,16 +65,13 @@ public final class Searcher: @unchecked Sendable {
     /// - Throws: `notFound`, `invalidData`, `incompatible`.
     public init(_ directory: IndexDirectory) throws {
         self.directory = directory
-        reference = try EncoderReference(reading: directory.encoder)
         catalog = try Catalog(path: directory.catalog, access: .read)
+        _ = try EncoderReference(reading: directory.encoder)
     }
 
     /// Loads the encoder and maps the segments now, so that the first query does not pay for it.
     /// - Throws: `incompatible` where the model is not the one that wrote the index.
-    public func prepare() throws {
-        _ = try preparedEncoder()
-        _ = try currentSnapshot()
-    }
+    public func prepare() throws { _ = try currentSnapshot() }
 
     /// The `limit` best passages for `query`.
     ///
@@ -138,8 +135,8 @@ public final class Searcher: @unchecked Sendable {
 
     private func semantic(_ query: String, limit: Int, efSearch: Int?) throws -> [(id: Int64, score: Double)]
     {
-        let vector = try preparedEncoder().encode([query], threads: 1).row(0)
         let snapshot = try currentSnapshot()
+        let vector = try snapshot.encoder.encode([query], threads: 1).row(0)
         let deletions = snapshot.deletions
         let accepts: ((Int64) -> Bool)? = deletions.isEmpty ? nil : { !deletions.contains($0) }
         let efSearch = max(efSearch ?? Segment.defaultEfSearch, limit)
@@ -163,17 +160,8 @@ public final class Searcher: @unchecked Sendable {
         return scores.map { (id: $0.key, score: $0.value) }.sorted { ($1.score, $0.id) < ($0.score, $1.id) }
     }
 
-    private func preparedEncoder() throws -> TextEncoder {
-        try lock.withLock {
-            if let encoder { return encoder }
-            let opened = try reference.open(index: directory.name)
-            encoder = opened
-            return opened
-        }
-    }
-
-    /// The live segments, mapped. A writer may merge and remove files between the look at the catalogue and the
-    /// mapping; then the catalogue has moved on, and a second look finds the new ones.
+    /// The live segments, mapped. A writer may merge and remove files, or go over to another encoder, between the look at
+    /// the catalogue and the mapping; then the catalogue has moved on, and a second look finds the new ones.
     private func currentSnapshot() throws -> Snapshot {
         try lock.withLock {
             var attempts = 0
@@ -184,7 +172,10 @@ public final class Searcher: @unchecked Sendable {
                     let opened = try open(generation)
                     snapshot = opened
                     return opened
-                } catch let error as KindredError where error.code == .notFound && attempts < 5 {
+                } catch let error as KindredError
+                    where [.notFound, .incompatible].contains(error.code) && attempts < 5
+                {
+                    guard try catalog.generation() != generation else { throw error }
                     attempts += 1
                 }
             }
@@ -192,6 +183,7 @@ public final class Searcher: @unchecked Sendable {
     }
 
     private func open(_ generation: Catalog.Generation) throws -> Snapshot {
+        let reference = try EncoderReference.current(of: directory, catalog)
         let (records, deletions) = try catalog.segmentsAndDeletions()
         let known = Dictionary(
             (snapshot?.segments ?? []).map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
@@ -200,6 +192,10 @@ public final class Searcher: @unchecked Sendable {
             let path = directory.segments.appending(record.file)
             return try known[path] ?? Segment(path: path, fingerprint: fingerprint)
         }
-        return Snapshot(generation: generation, segments: segments, deletions: deletions)
+        var encoder = snapshot?.encoder
+        if encoder?.fingerprint != reference.fingerprint {
+            encoder = try reference.open(index: directory.name)
+        }
+        return Snapshot(generation: generation, encoder: encoder!, segments: segments, deletions: deletions)
     }
 }

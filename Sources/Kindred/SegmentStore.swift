@@ -39,7 +39,9 @@ struct SegmentStore {
 
     /// Removes what a killed run left: files that the catalogue does not name.
     func sweep() throws {
-        let live = try Set(catalog.segmentsAndDeletions().segments.map(\.file))
+        let live = try Set(
+            (catalog.segmentsAndDeletions().segments + catalog.segmentsAndDeletions(staged: true).segments)
+                .map(\.file))
         let files = (try? FileManager.default.contentsOfDirectory(atPath: directory.segments.string)) ?? []
         for file in files where !live.contains(file) {
             try? FileManager.default.removeItem(atPath: directory.segments.appending(file).string)
@@ -60,15 +62,17 @@ struct SegmentStore {
     ///
     /// Which segments are merged depends on their sizes alone, so that an index is the same however often the run
     /// that made it was killed.
-    func mergeTiers(shouldStop: () -> Bool) throws {
+    ///
+    /// - Parameter staged: merge what a reindex has staged, instead of what is live.
+    func mergeTiers(staged: Bool = false, shouldStop: () -> Bool) throws {
         while !shouldStop() {
-            let (live, deletions) = try catalog.segmentsAndDeletions()
-            let tiers = Dictionary(grouping: live) { Self.tier($0.count) }
+            let (records, deletions) = try catalog.segmentsAndDeletions(staged: staged)
+            let tiers = Dictionary(grouping: records) { Self.tier($0.count) }
             let full = tiers.filter { $0.value.count >= Self.segmentsPerMerge }.min { $0.key < $1.key }
             guard let full else { return }
             let chosen = Array(full.value.prefix(Self.segmentsPerMerge))
             guard chosen.reduce(0, { $0 + $1.count }) <= Self.maximumMergedVectors else { return }
-            try merge(chosen, deletions: deletions)
+            try merge(chosen, deletions: deletions, staged: staged)
         }
     }
 
@@ -83,7 +87,7 @@ struct SegmentStore {
         return tier
     }
 
-    private func merge(_ records: [SegmentRecord], deletions: Set<Int64>) throws {
+    private func merge(_ records: [SegmentRecord], deletions: Set<Int64>, staged: Bool) throws {
         let segments = try records.map { record in
             try Segment(path: directory.segments.appending(record.file), fingerprint: fingerprintBytes)
         }
@@ -96,10 +100,30 @@ struct SegmentStore {
                 segments, dropping: { deletions.contains($0) }, to: directory.segments.appending(file))
             merged = (file, fingerprint, live)
         }
-        try catalog.replace(records, by: merged, forgetting: held)
+        // A deletion that a live segment and a staged one hold is forgotten by the one that is merged last: at the switch.
+        let others = try staged ? [] : heldByStaged(held)
+        let forgotten = staged ? [] : held.filter { !others.contains($0) }
+        try catalog.replace(records, by: merged, forgetting: forgotten, staged: staged)
         for record in records {
             try? FileManager.default.removeItem(atPath: directory.segments.appending(record.file).string)
         }
+    }
+
+    /// The largest passage id in the staged segments, which hold every passage up to it; 0 where there are none.
+    func lastStagedPassage() throws -> Int64 {
+        try catalog.segmentsAndDeletions(staged: true).segments.map { record in
+            try Segment(path: directory.segments.appending(record.file), fingerprint: fingerprintBytes).ids
+                .max() ?? 0
+        }.max() ?? 0
+    }
+
+    /// Which of the ids a staged segment holds.
+    func heldByStaged(_ ids: some Sequence<Int64>) throws -> Set<Int64> {
+        let staged = try catalog.segmentsAndDeletions(staged: true).segments
+        guard !staged.isEmpty else { return [] }
+        let held = try Set(
+            staged.flatMap { try Segment(path: directory.segments.appending($0.file)).ids })
+        return held.intersection(ids)
     }
 
     private func nextFile() throws -> String {

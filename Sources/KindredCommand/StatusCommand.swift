@@ -37,6 +37,11 @@ struct StatusCommand: ParsableCommand {
         CommandOutput.line(
             "  encoder    \(Terminal.sanitized(status.model)), \(status.dimensions) dimensions, "
                 + "fingerprint \(status.fingerprint)")
+        if let done = status.reindexedPassages {
+            CommandOutput.line(
+                "  reindex    \(Format.count(done)) of \(Format.count(status.passages)) passages are encoded by "
+                    + "\(Terminal.sanitized(status.nextModel ?? "another encoder"))")
+        }
         CommandOutput.line(
             "  on disk    \(Format.bytes(status.totalBytes)): catalogue \(Format.bytes(status.catalogBytes)) "
                 + "(texts \(Format.bytes(status.compressedTextBytes)), \(Format.bytes(status.textBytes)) plain), "
@@ -54,6 +59,7 @@ private struct StatusOutput: Encodable {
         }
         let name: String
         let articles, passages, segments, deletedPassages: Int
+        let reindexedPassages: Int?
         let encoder: Encoder
         let bytes: Bytes
 
@@ -63,6 +69,7 @@ private struct StatusOutput: Encodable {
             passages = status.passages
             segments = status.segments
             deletedPassages = status.deletedPassages
+            reindexedPassages = status.reindexedPassages
             encoder = Encoder(
                 model: status.model, fingerprint: status.fingerprint, dimensions: status.dimensions)
             bytes = Bytes(

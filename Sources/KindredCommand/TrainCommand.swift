@@ -42,7 +42,8 @@ struct TrainCommand: ParsableCommand {
 
     struct Contrast: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "simcse", abstract: "Sentences against each other, each seen twice with other dropout.")
+            commandName: "simcse",
+            abstract: "Sentences against each other, each seen twice with other dropout.")
         @OptionGroup var text: TextArguments
         @OptionGroup var contrast: ContrastArguments
         @OptionGroup var adapter: AdapterArguments
@@ -158,7 +159,8 @@ struct AdapterArguments: ParsableArguments {
     @Option(help: "Rank of the adapter's matrices.") var rank: Int?
     @Option(help: "The adapter is scaled by alpha / rank.") var alpha: Double?
     @Option(help: "Dropout before the adapter.") var dropout: Float?
-    @Option(help: "Modules to change, separated by commas (default: all linear layers of a block).") var targets: String?
+    @Option(help: "Modules to change, separated by commas (default: all linear layers of a block).")
+    var targets: String?
     @Option(help: "First values of the adapter: true (peft's default), gaussian or false.")
     var initialization: AdapterConfiguration.Initialization?
 
@@ -176,7 +178,8 @@ struct RunArguments: ParsableArguments {
     enum Memory: String, CaseIterable, ExpressibleByArgument { case normal, low }
 
     @Option(
-        help: ArgumentHelp("The model to train: a model directory or an adapter (default: the embedded one).",
+        help: ArgumentHelp(
+            "The model to train: a model directory or an adapter (default: the embedded one).",
             valueName: "directory"))
     var model: String?
     @Option(help: ArgumentHelp("Where the run is kept.", valueName: "directory")) var out: String
@@ -191,8 +194,10 @@ struct RunArguments: ParsableArguments {
     @Option(help: "Weight decay.") var decay: Float?
     @Option(help: "Scale gradients down to this norm; 0: never.") var clip: Float?
     @Option var seed: UInt64?
-    @Option(help: "fp32 or bf16 (default: bf16 where the processor multiplies it).") var precision: ProductPrecision?
-    @Option(help: "low: compute again what would have to be kept; about a third slower.") var memory = Memory.normal
+    @Option(help: "fp32 or bf16 (default: bf16 where the processor multiplies it).") var precision:
+        ProductPrecision?
+    @Option(help: "low: compute again what would have to be kept; about a third slower.") var memory = Memory
+        .normal
     @Option(help: "Pooling of the encoder: mean, weighted_mean, eos_token, last_token, bos_token.")
     var pooling: EncoderConfiguration.Pooling?
     @Option(help: "bidirectional or causal.") var attention: EncoderConfiguration.Attention?
@@ -249,7 +254,8 @@ struct RunArguments: ParsableArguments {
             if wantsSentences {
                 collector.takeSentences(
                     text.linesAreSentences
-                        ? document.split(separator: "\n").map(String.init) : TrainingText.sentences(of: document))
+                        ? document.split(separator: "\n").map(String.init)
+                        : TrainingText.sentences(of: document))
             } else {
                 collector.takeBlocks(document)
             }
@@ -289,7 +295,8 @@ struct RunArguments: ParsableArguments {
             }
         }
         guard pairs.count >= 2 else {
-            throw KindredError(.invalidData, "there are \(pairs.count) pairs; contrast needs two", at: .init(path: files[0]))
+            throw KindredError(
+                .invalidData, "there are \(pairs.count) pairs; contrast needs two", at: .init(path: files[0]))
         }
         try train(options, model: model, examples: .pairs(pairs), maskToken: nil, sources: files)
     }
@@ -321,7 +328,8 @@ struct RunArguments: ParsableArguments {
             merged = run.model
         }
         if json {
-            try CommandOutput.json(TrainingOutput(report, options: options, examples: examples.count, merged: merged))
+            try CommandOutput.json(
+                TrainingOutput(report, options: options, examples: examples.count, merged: merged))
         } else {
             print(report, run: run, merged: merged)
         }
@@ -333,7 +341,8 @@ struct RunArguments: ParsableArguments {
         if let first = report.firstLoss, let last = report.lastLoss {
             let validation = report.validationLoss.map { ", validation \(Format.decimals($0, 4))" } ?? ""
             CommandOutput.line(
-                "  loss       \(Format.decimals(first, 4)) at first, \(Format.decimals(last, 4)) at last\(validation)")
+                "  loss       \(Format.decimals(first, 4)) at first, \(Format.decimals(last, 4)) at last\(validation)"
+            )
         }
         let rate = report.seconds > 0 ? Double(report.tokens) / report.seconds : 0
         CommandOutput.line(
@@ -343,7 +352,8 @@ struct RunArguments: ParsableArguments {
         if let result = report.result { CommandOutput.line("  result     \(result)") }
         if let merged { CommandOutput.line("  merged     \(merged)") }
         if report.stopped {
-            CommandOutput.line("Stopped after step \(report.steps). The same command with --resume goes on from there.")
+            CommandOutput.line(
+                "Stopped after step \(report.steps). The same command with --resume goes on from there.")
         }
     }
 }

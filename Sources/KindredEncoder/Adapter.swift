@@ -173,7 +173,8 @@ package struct Adapter: Sendable {
                     return tensor
                 }
                 matrices[module] = (
-                    try matrix("A", [configuration.rank, input]), try matrix("B", [output, configuration.rank])
+                    try matrix("A", [configuration.rank, input]),
+                    try matrix("B", [output, configuration.rank])
                 )
             }
         }

@@ -47,7 +47,8 @@ package struct ModelDirectory: Sendable {
                 !named.isEmpty, chain.count < Self.deepest
             else {
                 throw KindredError(
-                    .invalidData, "\"base_model_name_or_path\" names no base, or the bases go round in a circle",
+                    .invalidData,
+                    "\"base_model_name_or_path\" names no base, or the bases go round in a circle",
                     at: .init(path: configuration.string))
             }
             let next = FilePath(named)

@@ -47,7 +47,8 @@ package final class TextEncoder: Sendable {
     /// A text as the decoder sees it.
     package func input(for text: String, instruction: String = "") -> EncoderInput {
         EncoderInput(
-            text, instruction: instruction, tokenizer: tokenizer, usage: configuration, shape: decoderConfiguration,
+            text, instruction: instruction, tokenizer: tokenizer, usage: configuration,
+            shape: decoderConfiguration,
             maximumTokens: maximumTokens)
     }
 
@@ -121,8 +122,9 @@ package final class TextEncoder: Sendable {
     }
 
     /// Pools the rows of a sequence that starts at `start`, and scales the result to length 1.
-    private func pool(_ states: Matrix, from start: Int, _ sequence: EncoderInput, into vectors: Matrix, row: Int)
-    {
+    private func pool(
+        _ states: Matrix, from start: Int, _ sequence: EncoderInput, into vectors: Matrix, row: Int
+    ) {
         let (positions, weights) = sequence.pooling(configuration.pooling)
         var sum = [Float](repeating: 0, count: dimensions)
         for (position, weight) in zip(positions, weights) {
@@ -159,7 +161,8 @@ package final class TextEncoder: Sendable {
             digest.update(data: Data("adapter \(adapter.configuration.scale)\n".utf8))
             for (module, pair) in adapter.matrices.sorted(by: { $0.key.path < $1.key.path }) {
                 for tensor in [pair.a, pair.b] {
-                    digest.update(data: Data("\(module.path) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
+                    digest.update(
+                        data: Data("\(module.path) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
                     update(&digest, tensor.file, tensor.range)
                 }
             }

@@ -70,11 +70,16 @@ package final class Catalog: Sendable {
         }
     }
 
-    /// The live segments and the deleted passages that they still hold, as of one moment.
-    package func segmentsAndDeletions() throws -> (segments: [SegmentRecord], deletions: Set<Int64>) {
+    /// The live segments, or those that a reindex has staged, and the deleted passages that they may still hold, as of
+    /// one moment.
+    package func segmentsAndDeletions(
+        staged: Bool = false
+    ) throws -> (segments: [SegmentRecord], deletions: Set<Int64>) {
         try read { database in
             let segments = try Row.fetchAll(
-                database, sql: "SELECT id, file, fingerprint, count FROM segment ORDER BY id"
+                database,
+                sql: "SELECT id, file, fingerprint, count FROM segment WHERE staged = ? ORDER BY id",
+                arguments: [staged]
             ).map { SegmentRecord(id: $0[0], file: $0[1], fingerprint: $0[2], count: $0[3]) }
             return (segments, try Set(Int64.fetchAll(database, sql: "SELECT passage_id FROM deletion")))
         }
@@ -170,8 +175,7 @@ package final class Catalog: Sendable {
 
     /// What changes with every commit that changes the answers of a search.
     package struct Generation: Hashable, Sendable {
-        let lastSegment: Int
-        let segments: Int
+        let segments: String
         let deletions: Int
     }
 
@@ -180,10 +184,10 @@ package final class Catalog: Sendable {
             let row = try Row.fetchOne(
                 database,
                 sql: """
-                    SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'segment'), 0),
-                        (SELECT count(*) FROM segment), (SELECT count(*) FROM deletion)
+                    SELECT coalesce((SELECT group_concat(id) FROM segment WHERE staged = 0), ''),
+                        (SELECT count(*) FROM deletion)
                     """)!
-            return Generation(lastSegment: row[0], segments: row[1], deletions: row[2])
+            return Generation(segments: row[0], deletions: row[1])
         }
     }
 
@@ -226,10 +230,12 @@ package final class Catalog: Sendable {
     /// Puts a merged segment in the place of others, in one transaction, and forgets the deletions that the merge
     /// left out.
     ///
-    /// - Parameter merged: nil where no live vector was left.
+    /// - Parameters:
+    ///   - merged: nil where no live vector was left.
+    ///   - staged: whether they are all staged.
     package func replace(
         _ old: [SegmentRecord], by merged: (file: String, fingerprint: String, count: Int)?,
-        forgetting deletions: [Int64]
+        forgetting deletions: [Int64], staged: Bool
     ) throws {
         try write { database in
             for segment in old {
@@ -237,12 +243,49 @@ package final class Catalog: Sendable {
             }
             if let merged {
                 try database.execute(
-                    sql: "INSERT INTO segment (file, fingerprint, count) VALUES (?, ?, ?)",
-                    arguments: [merged.file, merged.fingerprint, merged.count])
+                    sql: "INSERT INTO segment (file, fingerprint, count, staged) VALUES (?, ?, ?, ?)",
+                    arguments: [merged.file, merged.fingerprint, merged.count, staged])
             }
             for id in deletions {
                 try database.execute(sql: "DELETE FROM deletion WHERE passage_id = ?", arguments: [id])
             }
+        }
+    }
+
+    /// Records a segment that a reindex made; no search sees it before `makeStagedLive`.
+    package func stage(file: String, fingerprint: String, count: Int) throws {
+        try write { database in
+            try database.execute(
+                sql: "INSERT INTO segment (file, fingerprint, count, staged) VALUES (?, ?, ?, 1)",
+                arguments: [file, fingerprint, count])
+        }
+    }
+
+    /// Forgets every staged segment.
+    package func dropStaged() throws {
+        try write { try $0.execute(sql: "DELETE FROM segment WHERE staged = 1") }
+    }
+
+    /// Puts the staged segments in the place of the live ones, in one transaction.
+    ///
+    /// - Parameter deletions: deleted passages that the staged segments hold; all others are forgotten.
+    package func makeStagedLive(keeping deletions: Set<Int64>) throws {
+        try write { database in
+            try database.execute(sql: "DELETE FROM segment WHERE staged = 0")
+            try database.execute(sql: "UPDATE segment SET staged = 0")
+            try database.execute(sql: "DELETE FROM deletion")
+            for id in deletions.sorted() {
+                try database.execute(sql: "INSERT INTO deletion (passage_id) VALUES (?)", arguments: [id])
+            }
+        }
+    }
+
+    /// Ids of passages above `id`, the smallest first.
+    package func passageIDs(after id: Int64, limit: Int) throws -> [Int64] {
+        try read { database in
+            try Int64.fetchAll(
+                database, sql: "SELECT id FROM passage WHERE id > ? ORDER BY id LIMIT ?",
+                arguments: [id, limit])
         }
     }
 

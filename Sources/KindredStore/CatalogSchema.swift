@@ -8,7 +8,7 @@ import GRDB
 /// | `article` | an article: id in its wiki, title, URL, revision, digest of its source, LZ4 text with size and CRC-32C |
 /// | `passage` | a range of an article's text (UTF-8 bytes) and the headings above it |
 /// | `passage_text` | FTS5 over title, headings and body of each passage; contentless, the text is in `article` |
-/// | `segment` | a file of vectors under `segments/`: encoder fingerprint, number of vectors |
+/// | `segment` | a file of vectors under `segments/`: encoder fingerprint, number of vectors, whether it is staged by a reindex or live |
 /// | `deletion` | a passage that is gone while a segment still holds its vector |
 /// | `source` | a dump that was read: identity, counts, whether to its end |
 enum CatalogSchema {
@@ -53,7 +53,8 @@ enum CatalogSchema {
                     id INTEGER PRIMARY KEY AUTOINCREMENT,
                     file TEXT NOT NULL UNIQUE,
                     fingerprint TEXT NOT NULL,
-                    count INTEGER NOT NULL
+                    count INTEGER NOT NULL,
+                    staged INTEGER NOT NULL DEFAULT 0
                 ) STRICT;
                 CREATE TABLE deletion (passage_id INTEGER PRIMARY KEY) STRICT;
                 CREATE TABLE source (

@@ -89,7 +89,9 @@ extension BLAS.Operand {
     /// Takes the elements of a matrix of the same shape.
     package func copy(_ x: BLAS.Operand) {
         precondition(rows == x.rows && columns == x.columns, "shapes do not fit")
-        for row in 0..<rows { (pointer + row * stride).update(from: x.pointer + row * x.stride, count: columns) }
+        for row in 0..<rows {
+            (pointer + row * stride).update(from: x.pointer + row * x.stride, count: columns)
+        }
     }
 
     package func scale(by factor: Float) {

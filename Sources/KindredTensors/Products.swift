@@ -39,7 +39,8 @@ package final class Products {
     package init(_ precision: ProductPrecision) { self.precision = precision }
 
     /// y = x · wᵀ, or y += x · wᵀ: a linear layer.
-    package func multiply(_ x: BLAS.Operand, _ w: PreparedMatrix, into y: BLAS.Operand, adding: Bool = false) {
+    package func multiply(_ x: BLAS.Operand, _ w: PreparedMatrix, into y: BLAS.Operand, adding: Bool = false)
+    {
         if let packed = w.forward {
             left.take(x)
             BrainFloat.multiply(left, packed, into: y, adding: adding)

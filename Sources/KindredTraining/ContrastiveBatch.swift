@@ -68,7 +68,8 @@ package struct ContrastiveBatch: Sendable {
 extension EncoderInput {
     /// The pooled vector of this input's rows, which begin at `start`.
     func pool(
-        _ states: BLAS.Operand, from start: Int, _ mode: EncoderConfiguration.Pooling, into vectors: Matrix, row: Int
+        _ states: BLAS.Operand, from start: Int, _ mode: EncoderConfiguration.Pooling, into vectors: Matrix,
+        row: Int
     ) {
         let (positions, weights) = pooling(mode)
         let own = states.slice(rows: start + positions.lowerBound..<start + positions.upperBound)
@@ -80,7 +81,8 @@ extension EncoderInput {
 
     /// Adds the gradient of the pooled vector to that of the states.
     func poolGradient(
-        _ gradient: Matrix, row: Int, _ mode: EncoderConfiguration.Pooling, into states: BLAS.Operand, from start: Int
+        _ gradient: Matrix, row: Int, _ mode: EncoderConfiguration.Pooling, into states: BLAS.Operand,
+        from start: Int
     ) {
         let (positions, weights) = pooling(mode)
         let own = states.slice(rows: start + positions.lowerBound..<start + positions.upperBound)

@@ -83,7 +83,9 @@ package final class GradientEngine {
     ///
     /// With `savesMemory` a first pass computes the vectors alone, and a second one keeps what the backward pass needs,
     /// a pack at a time: the batch may be larger than memory (Gao et al. 2021, gradient caching).
-    package func contrast(_ batch: ContrastiveBatch, pooling: EncoderConfiguration.Pooling, step: Int?) -> Double {
+    package func contrast(_ batch: ContrastiveBatch, pooling: EncoderConfiguration.Pooling, step: Int?)
+        -> Double
+    {
         let inputs = batch.inputs
         let packs = Self.packs(inputs.map(\.tokens))
         let hidden = decoder.shape.hiddenSize
@@ -158,7 +160,8 @@ package final class GradientEngine {
         let count = min(maximumLanes, packs.count)
         if clears || lanes.count < count { reset(lanes: count) }
         let job = Job(
-            packs: packs, count: count, step: step, decoder: decoder, lanes: lanes, pool: pool, options: options,
+            packs: packs, count: count, step: step, decoder: decoder, lanes: lanes, pool: pool,
+            options: options,
             body: body)
         Processor.parallel(count, threads: options.threads) { job.run(lane: $0) }
         guard step != nil else { return }

@@ -63,7 +63,9 @@ final class LinearGroup {
         BLAS.Operand(kept, offset: index * rank, rows: rows, columns: rank, stride: keptWidth)
     }
 
-    func forward(_ x: BLAS.Operand, into y: BLAS.Operand, adding: Bool, kept: AlignedBuffer<Float>, _ work: Workspace) {
+    func forward(
+        _ x: BLAS.Operand, into y: BLAS.Operand, adding: Bool, kept: AlignedBuffer<Float>, _ work: Workspace
+    ) {
         work.products.multiply(x, weight, into: y, adding: adding)
         if let bias { y.addToRows(bias) }
         for (index, part) in lowRank.enumerated() {
@@ -78,7 +80,8 @@ final class LinearGroup {
     private func dropped(_ x: BLAS.Operand, _ part: LowRank, _ work: Workspace) -> BLAS.Operand {
         guard dropout > 0, work.isTraining else { return x }
         let out = work.scratchInput(rows: x.rows, columns: x.columns)
-        GradientKernels.dropout(x.elementRows, choice(part, work), firstRow: work.firstRow, into: out.elementRows)
+        GradientKernels.dropout(
+            x.elementRows, choice(part, work), firstRow: work.firstRow, into: out.elementRows)
         return out
     }
 
@@ -100,7 +103,8 @@ final class LinearGroup {
             let scratch = work.scratchInput(rows: dx.rows, columns: dx.columns)
             work.products.multiplyGradient(du, part.a, into: scratch)
             GradientKernels.dropout(
-                scratch.elementRows, choice(part, work), firstRow: work.firstRow, into: dx.elementRows, adding: true)
+                scratch.elementRows, choice(part, work), firstRow: work.firstRow, into: dx.elementRows,
+                adding: true)
         }
     }
 
@@ -120,9 +124,11 @@ final class LinearGroup {
                 let u = self.part(index, of: kept, rows: x.rows)
                 let du = self.part(index, of: work.lowRankGradient, rows: x.rows)
                 work.products.accumulateThin(
-                    transposed: dy.slice(columns: part.columns), u, into: layout.operand(part.bName, in: work.gradient))
+                    transposed: dy.slice(columns: part.columns), u,
+                    into: layout.operand(part.bName, in: work.gradient))
                 work.products.multiply(
-                    transposed: du, dropped(x, part, work), into: layout.operand(part.aName, in: work.gradient),
+                    transposed: du, dropped(x, part, work),
+                    into: layout.operand(part.aName, in: work.gradient),
                     adding: true)
             }
         }

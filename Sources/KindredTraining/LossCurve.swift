@@ -20,7 +20,8 @@ struct LossCurve {
         func x(_ step: Int) -> Double { margin + Double(step) / Double(max(1, last)) * (width - 2 * margin) }
         func y(_ loss: Double) -> Double { height - margin - (loss - low) / span * (height - 2 * margin) }
         func path(_ points: [(Int, Double)], _ style: String) -> String {
-            let places = points.map { "\(Self.short(x($0)))\u{2C}\(Self.short(y($1)))" }.joined(separator: " ")
+            let places = points.map { "\(Self.short(x($0)))\u{2C}\(Self.short(y($1)))" }.joined(
+                separator: " ")
             return "<polyline points=\"\(places)\" fill=\"none\" \(style)/>"
         }
         for tick in 0...4 {
@@ -28,7 +29,8 @@ struct LossCurve {
             lines.append(
                 "<line x1=\"\(margin)\" x2=\"\(width - margin)\" y1=\"\(Self.short(y(loss)))\" "
                     + "y2=\"\(Self.short(y(loss)))\" stroke=\"#ddd\"/>")
-            lines.append("<text x=\"4\" y=\"\(Self.short(y(loss) + 4))\">\(Self.short(loss, places: 3))</text>")
+            lines.append(
+                "<text x=\"4\" y=\"\(Self.short(y(loss) + 4))\">\(Self.short(loss, places: 3))</text>")
         }
         var mean = entries[0].loss
         let smooth = entries.map { entry -> (Int, Double) in

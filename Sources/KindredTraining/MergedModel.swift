@@ -23,7 +23,8 @@ package enum MergedModel {
             try FileManager.default.createDirectory(
                 atPath: directory.string, withIntermediateDirectories: true)
             for name in copied {
-                guard let data = FileManager.default.contents(atPath: model.base.appending(name).string) else { continue }
+                guard let data = FileManager.default.contents(atPath: model.base.appending(name).string)
+                else { continue }
                 try AtomicFile.replace(directory.appending(name), with: [UInt8](data))
             }
         } catch let error as CocoaError {

@@ -32,7 +32,8 @@ package enum PairsFile {
 
     private static func json(_ line: String) -> Line? {
         guard let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
-            let query = object["query"] as? String, let positive = object["positive"] as? String, !query.isEmpty,
+            let query = object["query"] as? String, let positive = object["positive"] as? String,
+            !query.isEmpty,
             !positive.isEmpty
         else { return nil }
         var negatives: [String] = []
@@ -43,7 +44,8 @@ package enum PairsFile {
             negatives = [one]
         }
         return Line(
-            query: query, positive: positive, negatives: negatives, instruction: object["instruction"] as? String)
+            query: query, positive: positive, negatives: negatives,
+            instruction: object["instruction"] as? String)
     }
 
     private static func separated(_ line: String) -> Line? {

@@ -113,7 +113,9 @@ package struct ParameterLayout: Sendable {
     /// Neighbouring vectors as one row.
     func joined(_ names: [String], in buffer: AlignedBuffer<Float>) -> BLAS.Operand {
         let parts = names.map { self[$0] }
-        for (part, next) in zip(parts, parts.dropFirst()) { precondition(part.range.upperBound == next.offset) }
+        for (part, next) in zip(parts, parts.dropFirst()) {
+            precondition(part.range.upperBound == next.offset)
+        }
         return BLAS.Operand(
             buffer, offset: parts[0].offset, rows: 1, columns: parts.reduce(0) { $0 + $1.count })
     }

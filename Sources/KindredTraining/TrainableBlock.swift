@@ -137,7 +137,8 @@ final class TrainableBlock {
             for head in 0..<shape.attentionHeads {
                 if head % group == 0 {
                     work.products.prepare(
-                        self.head(head / group, of: x, offset: shape.queryWidth), transposed: true, in: work.keys)
+                        self.head(head / group, of: x, offset: shape.queryWidth), transposed: true,
+                        in: work.keys)
                     work.products.prepare(
                         self.head(head / group, of: x, offset: shape.queryWidth + shape.keyValueWidth),
                         in: work.values)
@@ -155,7 +156,8 @@ final class TrainableBlock {
     }
 
     /// Attention weights after dropout, in scratch memory.
-    private func dropped(_ weights: BLAS.Operand, head: Int, firstRow: Int, _ work: Workspace) -> BLAS.Operand {
+    private func dropped(_ weights: BLAS.Operand, head: Int, firstRow: Int, _ work: Workspace) -> BLAS.Operand
+    {
         guard attentionDropout > 0, work.isTraining else { return weights }
         let out = work.scratch("dropped weights", rows: weights.rows, columns: weights.columns)
         GradientKernels.dropout(
@@ -221,7 +223,8 @@ final class TrainableBlock {
             qkvGradient, x: rows(tape.attentionInput, pack, shape.hiddenSize), kept: tape.kept[0], work)
         guard needsInput else { return }
         normGradient(
-            normed, x: rows(tape.state, pack, shape.hiddenSize), attentionNorm, name: "input_layernorm.weight",
+            normed, x: rows(tape.state, pack, shape.hiddenSize), attentionNorm,
+            name: "input_layernorm.weight",
             into: gradient, work)
     }
 
@@ -242,7 +245,8 @@ final class TrainableBlock {
                     self.head(shared, of: x, offset: valueStart), transposed: true, in: work.values)
             }
             let weights = BLAS.Operand(
-                tape.probabilities, offset: weightsStart + head * length * length, rows: length, columns: length)
+                tape.probabilities, offset: weightsStart + head * length * length, rows: length,
+                columns: length)
             let dyHead = self.head(head, of: dy)
             work.products.multiply(
                 transposed: dropped(weights, head: head, firstRow: firstRow, work), dyHead,

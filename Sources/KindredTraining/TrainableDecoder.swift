@@ -269,7 +269,8 @@ extension TrainableDecoder {
             let bound = 1 / Double(entry.shape[1]).squareRoot()
             for place in entry.range {
                 switch configuration.initialization {
-                case .gaussian: parameters[place] = isA ? Float(random.normal() / Double(configuration.rank)) : 0
+                case .gaussian:
+                    parameters[place] = isA ? Float(random.normal() / Double(configuration.rank)) : 0
                 case .kaiming: parameters[place] = isA ? Float(bound * (2 * random.uniform() - 1)) : 0
                 case .random: parameters[place] = Float(bound * (2 * random.uniform() - 1))
                 }

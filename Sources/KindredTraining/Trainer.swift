@@ -118,7 +118,8 @@ package final class Trainer {
             for part in 0..<options.accumulate {
                 let position = (step * options.accumulate + part) * options.batch
                 let chosen = (0..<options.batch).map { training[order.example(at: position + $0)] }
-                let (value, count) = compute(chosen, step: step * options.accumulate + part + 1, position: position)
+                let (value, count) = compute(
+                    chosen, step: step * options.accumulate + part + 1, position: position)
                 guard value.isFinite else { throw notANumber(step: step + 1, chosen) }
                 loss += value / Double(options.accumulate)
                 tokens += count
@@ -131,7 +132,8 @@ package final class Trainer {
             let rate = schedule.rate(at: step)
             let norm = GradientKernels.squareSum(gradient).squareRoot()
             guard norm.isFinite else { throw notANumber(step: step + 1, []) }
-            _ = optimizer.step(decoder.parameters, gradient: gradient, learningRate: Float(rate), step: step + 1)
+            _ = optimizer.step(
+                decoder.parameters, gradient: gradient, learningRate: Float(rate), step: step + 1)
             decoder.update()
             step += 1
             report.tokens += tokens
@@ -196,7 +198,10 @@ package final class Trainer {
     }
 
     private func contrast(_ batch: ContrastiveBatch, step: Int?) -> (loss: Double, tokens: Int) {
-        (engine.contrast(batch, pooling: pooling, step: step), batch.inputs.reduce(0) { $0 + $1.tokens.count })
+        (
+            engine.contrast(batch, pooling: pooling, step: step),
+            batch.inputs.reduce(0) { $0 + $1.tokens.count }
+        )
     }
 
     /// The loss on the examples that are held back, without dropout; nil where there are none.
@@ -220,7 +225,8 @@ package final class Trainer {
     }
 
     private func notANumber(step: Int, _ chosen: [Int]) -> KindredError {
-        let named = chosen.isEmpty ? "" : ", examples \(chosen.prefix(8).map(String.init).joined(separator: ", "))"
+        let named =
+            chosen.isEmpty ? "" : ", examples \(chosen.prefix(8).map(String.init).joined(separator: ", "))"
         return KindredError(
             .invalidData,
             "the loss is no number at step \(step)\(named); the last checkpoint is kept. Lower the learning rate or look "

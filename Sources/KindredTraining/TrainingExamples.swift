@@ -45,7 +45,9 @@ package enum TrainingExamples: Sendable {
             var bytes: [UInt8] = []
             bytes.reserveCapacity(4 * tokens.count + 8)
             for number in [Int32(truncatingIfNeeded: tokens.count)] + tokens {
-                for shift in stride(from: 0, to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: number >> shift)) }
+                for shift in stride(from: 0, to: 32, by: 8) {
+                    bytes.append(UInt8(truncatingIfNeeded: number >> shift))
+                }
             }
             digest.update(data: bytes)
         }
@@ -100,7 +102,8 @@ package struct ExampleCollector {
         let ids = tokenizer.encode(text, addSpecialTokens: false)
         guard ids.count == 1 else {
             throw KindredError(
-                .invalidRequest, "\"\(text)\" is \(ids.count) tokens of this model; name one that is a single token")
+                .invalidRequest,
+                "\"\(text)\" is \(ids.count) tokens of this model; name one that is a single token")
         }
         return ids[0]
     }
@@ -133,7 +136,8 @@ package struct ExampleCollector {
         guard tokens.count >= length else {
             throw KindredError(
                 .invalidData,
-                "the text has \(tokens.count) tokens, and one block has \(length); give more text or a shorter --length")
+                "the text has \(tokens.count) tokens, and one block has \(length); give more text or a shorter --length"
+            )
         }
         return .blocks(tokens: tokens, length: length)
     }
@@ -141,7 +145,8 @@ package struct ExampleCollector {
     /// - Throws: `invalidData` where there are fewer than two sentences.
     package func sentenceExamples() throws -> TrainingExamples {
         guard sentences.count >= 2 else {
-            throw KindredError(.invalidData, "the text has \(sentences.count) usable sentences; contrast needs two")
+            throw KindredError(
+                .invalidData, "the text has \(sentences.count) usable sentences; contrast needs two")
         }
         return .sentences(sentences)
     }

@@ -71,20 +71,25 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
         func require(_ holds: Bool, _ message: String) throws {
             if !holds { throw KindredError(.invalidRequest, message) }
         }
-        try require(steps > 0 && batch > 0 && accumulate > 0, "steps, batch and accumulate must be at least 1")
+        try require(
+            steps > 0 && batch > 0 && accumulate > 0, "steps, batch and accumulate must be at least 1")
         try require(length > 1, "a block or text needs at least 2 tokens")
         try require(learningRate > 0 && learningRate.isFinite, "the learning rate must be above 0")
         try require(warmup >= 0 && warmup <= steps, "the warm-up must lie between 0 and the steps")
-        try require((0..<1).contains(dropout) && (0..<1).contains(attentionDropout), "dropout must lie in 0..<1")
+        try require(
+            (0..<1).contains(dropout) && (0..<1).contains(attentionDropout), "dropout must lie in 0..<1")
         try require(maskShare > 0 && maskShare <= 1, "the share of masked tokens must lie in 0...1, above 0")
         try require(rank > 0 && rank <= 4096 && alpha.isFinite, "the rank must lie in 1...4096")
         try require(weightDecay >= 0 && clip >= 0, "decay and clip must not be negative")
-        try require(checkpointEvery > 0 && validateEvery > 0, "checkpoints and validations need at least a step between")
+        try require(
+            checkpointEvery > 0 && validateEvery > 0,
+            "checkpoints and validations need at least a step between")
         try require(!targets.isEmpty, "an adapter needs a module to change")
         for target in targets where !AdapterConfiguration.knownModules.contains(target) {
             try require(
                 false,
-                "no module \"\(target)\"; there are \(AdapterConfiguration.knownModules.joined(separator: ", "))")
+                "no module \"\(target)\"; there are \(AdapterConfiguration.knownModules.joined(separator: ", "))"
+            )
         }
         if objective == .simcse || objective == .pairs {
             try require(batch > 1, "contrast needs at least 2 examples in a batch")

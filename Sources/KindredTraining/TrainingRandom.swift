@@ -6,7 +6,10 @@ struct TrainingRandom: RandomNumberGenerator {
     private var state: UInt64
 
     /// What numbers are drawn for.
-    enum Purpose: UInt64 { case order = 1, masking, initialization, holdout }
+    enum Purpose: UInt64 {
+        case order = 1
+        case masking, initialization, holdout
+    }
 
     init(seed: UInt64, _ purpose: Purpose, _ place: Int...) {
         state = seed

@@ -58,17 +58,20 @@ package struct TrainingRun {
     func begin(_ new: Settings, resume: Bool) throws {
         guard exists else {
             do {
-                try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
+                try FileManager.default.createDirectory(
+                    atPath: path.string, withIntermediateDirectories: true)
             } catch {
                 throw KindredError(
-                    .cannotCreate, "cannot make the run's directory; check the path, its owner and free space",
+                    .cannotCreate,
+                    "cannot make the run's directory; check the path, its owner and free space",
                     at: .init(path: path.string), cause: error)
             }
             return try write(new)
         }
         guard resume else {
             throw KindredError(
-                .invalidRequest, "holds a run already; go on with it with --resume, or name another directory",
+                .invalidRequest,
+                "holds a run already; go on with it with --resume, or name another directory",
                 at: .init(path: path.string))
         }
         let differences = try Self.differences(from: old(), to: new)
@@ -118,7 +121,9 @@ package struct TrainingRun {
     func truncateLog(after step: Int) throws {
         guard let data = FileManager.default.contents(atPath: log.string) else { return }
         let lines = data.split(separator: 0x0A).filter {
-            ((try? JSONSerialization.jsonObject(with: $0) as? [String: Any])?["step"] as? Int).map { $0 <= step }
+            ((try? JSONSerialization.jsonObject(with: $0) as? [String: Any])?["step"] as? Int).map {
+                $0 <= step
+            }
                 ?? false
         }
         try AtomicFile.replace(log, with: lines.flatMap { Array($0) + [0x0A] })
@@ -168,7 +173,8 @@ package struct TrainingRun {
         let file = try SafetensorsFile(path: checkpoint)
         guard let step = file.metadata["step"].flatMap(Int.init), step >= 0 else {
             throw KindredError(
-                .invalidData, "does not say its step; remove it to begin anew", at: .init(path: checkpoint.string))
+                .invalidData, "does not say its step; remove it to begin anew",
+                at: .init(path: checkpoint.string))
         }
         for (name, buffer) in [("parameters", parameters), ("m", optimizer.m), ("v", optimizer.v)] {
             try file.tensor(name, shape: [buffer.count]).load(into: buffer, from: 0)

@@ -70,7 +70,8 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
         #expect(state.deletions == [1, 2] && state.segments.count == 2)
         #expect(try catalog.problems().isEmpty)
         try catalog.replace(
-            state.segments, by: (file: "000003.hnsw", fingerprint: "f", count: 4), forgetting: [1, 2])
+            state.segments, by: (file: "000003.hnsw", fingerprint: "f", count: 4), forgetting: [1, 2],
+            staged: false)
         let after = try catalog.segmentsAndDeletions()
         #expect(after.segments.map(\.file) == ["000003.hnsw"] && after.deletions.isEmpty)
         #expect(try catalog.nextSegmentNumber() == 4)

@@ -30,7 +30,9 @@ struct TrainingGoldens {
         return try #require(value as? Double)
     }
 
-    func decoder(_ part: TrainableDecoder.Part, precision: ProductPrecision = .float32) throws -> TrainableDecoder {
+    func decoder(_ part: TrainableDecoder.Part, precision: ProductPrecision = .float32) throws
+        -> TrainableDecoder
+    {
         TrainableDecoder(
             model.shape, weights: try DecoderWeights.load(model), part: part, causal: !bidirectional,
             precision: precision, maximumTokens: 64, needsHead: true)
@@ -61,7 +63,8 @@ struct TrainingGoldens {
             }
         }
         return ContrastiveBatch(
-            queries: try inputs("queries"), positives: try inputs("positives"), negatives: try inputs("negatives"))
+            queries: try inputs("queries"), positives: try inputs("positives"),
+            negatives: try inputs("negatives"))
     }
 
     /// The largest relative error over all parameters: |found − expected| / |expected|, by norms.
@@ -126,7 +129,9 @@ struct TrainingGoldens {
     }
 
     @Test(arguments: models)
-    func `twenty steps of masked next token prediction have the losses of transformers and peft`(name: String) throws {
+    func `twenty steps of masked next token prediction have the losses of transformers and peft`(name: String)
+        throws
+    {
         try compare(name, "mntp") { engine, batch, step in
             engine.predict(try TrainingGoldens.examples(batch), step: step)
         }

@@ -1,0 +1,118 @@
+import Foundation
+import KindredEncoder
+import KindredStore
+import KindredSystem
+import KindredWikipedia
+import SystemPackage
+
+/// How far a reindex is.
+public struct ReindexProgress: Sendable {
+    /// Passages encoded by the new encoder, those of interrupted runs included, and passages in all.
+    public let passages: Int
+    public let total: Int
+    /// Passages encoded in this run.
+    public let encoded: Int
+}
+
+/// What a reindex did.
+public struct ReindexReport: Sendable {
+    public package(set) var passages = 0
+    /// Passages that an interrupted run had encoded.
+    public package(set) var resumed = 0
+    public package(set) var seconds = 0.0
+    public package(set) var stopped = false
+    /// Whether the index was the encoder's already.
+    public package(set) var nothingToDo = false
+    public package(set) var fingerprint = ""
+}
+
+/// Encodes an index's stored texts with another encoder, and goes over to it.
+///
+/// New vectors are staged in segments that no search sees; searches go on with the old ones. The switch is one
+/// transaction of the catalogue. A run that was killed or stopped goes on after the last staged passage.
+public struct Reindexer {
+    /// Passages that are encoded and staged at a time.
+    static let passagesPerCommit = 1024
+
+    private let directory: IndexDirectory
+    private let model: String
+    private let encoder: TextEncoder
+
+    /// - Parameter model: a model directory, or "embedded".
+    /// - Throws: `notFound`, `invalidData`.
+    public init(_ directory: IndexDirectory, model: String) throws {
+        self.directory = directory
+        self.model =
+            model == EncoderReference.embeddedModel
+            ? model : URL(fileURLWithPath: model).standardizedFileURL.path
+        encoder = try TextEncoder(directory: EncoderReference.directory(of: self.model))
+    }
+
+    /// - Parameter shouldStop: asked often; once it says true, the run ends with the next commit.
+    /// - Throws: `busy` where another process writes; `inputOutput`. Nothing is lost.
+    public func reindex(
+        shouldStop: () -> Bool = { false }, progress: (ReindexProgress) -> Void = { _ in }
+    ) throws -> ReindexReport {
+        let lock = try directory.lockForWriting()
+        defer { withExtendedLifetime(lock) {} }
+        let catalog = try Catalog(path: directory.catalog, access: .write)
+        let started = ContinuousClock.now
+        var report = ReindexReport()
+        report.fingerprint = encoder.fingerprint
+        let current = try EncoderReference.current(of: directory, catalog)
+        let segments = try SegmentStore(directory, catalog: catalog, encoder: encoder)
+        guard current.fingerprint != encoder.fingerprint else {
+            // Also the end of a run that was killed between the switch and here.
+            try EncoderReference(model: current.model, encoder: encoder).write(to: directory.encoder)
+            try catalog.dropStaged()
+            try segments.sweep()
+            report.nothingToDo = true
+            return report
+        }
+        try announce(current, catalog)
+        try segments.sweep()
+
+        let total = try catalog.counts().passages
+        let staged = try catalog.segmentsAndDeletions(staged: true).segments
+        report.resumed = staged.reduce(0) { $0 + $1.count }
+        var last = try segments.lastStagedPassage()
+        while !shouldStop() {
+            let ids = try catalog.passageIDs(after: last, limit: Self.passagesPerCommit)
+            guard let end = ids.last else {
+                try catalog.makeStagedLive(
+                    keeping: segments.heldByStaged(catalog.segmentsAndDeletions().deletions))
+                try EncoderReference(model: model, encoder: encoder).write(to: directory.encoder)
+                try segments.sweep()
+                report.seconds = (ContinuousClock.now - started) / .seconds(1)
+                return report
+            }
+            let passages = try catalog.passages(ids)
+            let texts = ids.compactMap { passages[$0] }.map {
+                Passage.encodedText(title: $0.title, sectionPath: $0.sectionPath, body: $0.text)
+            }
+            let vectors = try encoder.encode(texts)
+            if let file = try segments.write(vectors, ids: ids) {
+                try catalog.stage(file: file, fingerprint: encoder.fingerprint, count: ids.count)
+            }
+            try segments.mergeTiers(staged: true, shouldStop: shouldStop)
+            last = end
+            report.passages += ids.count
+            progress(
+                ReindexProgress(
+                    passages: report.resumed + report.passages, total: total, encoded: report.passages))
+        }
+        report.stopped = true
+        report.seconds = (ContinuousClock.now - started) / .seconds(1)
+        return report
+    }
+
+    /// Writes down which encoder the index goes over to. What an interrupted reindex to a third one staged is dropped.
+    private func announce(_ current: EncoderReference, _ catalog: Catalog) throws {
+        let staged = try catalog.segmentsAndDeletions(staged: true).segments
+        if staged.contains(where: { $0.fingerprint != encoder.fingerprint }) { try catalog.dropStaged() }
+        var reference = current
+        reference.next = .init(
+            model: model, fingerprint: encoder.fingerprint, dimensions: encoder.dimensions)
+        try reference.write(to: directory.encoder)
+    }
+}

@@ -1,0 +1,109 @@
+import ArgumentParser
+import Foundation
+import Kindred
+import KindredEncoder
+import KindredSystem
+import KindredTraining
+import SystemPackage
+
+struct ModelCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "model", abstract: "Look at a model, or merge adapters into one.",
+        subcommands: [Info.self, Merge.self])
+
+    struct Info: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say what a model directory or an adapter is made of.")
+
+        @Argument(help: ArgumentHelp("The directory (default: the embedded model).", valueName: "directory"))
+        var model: String?
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func run() throws {
+            let directory = try ModelDirectory(model.map { FilePath($0) } ?? Resources.embeddedModel())
+            let encoder = try TextEncoder(directory: directory.path)
+            let output = ModelOutput(directory, fingerprint: encoder.fingerprint)
+            if json { return try CommandOutput.json(output) }
+            CommandOutput.line("  family      \(output.family)")
+            CommandOutput.line(
+                "  shape       \(output.hidden) hidden, \(output.layers) layers, \(output.attentionHeads)/"
+                    + "\(output.keyValueHeads) heads of \(output.headDimension), \(output.intermediate) in the MLP, "
+                    + "\(Format.count(output.vocabulary)) tokens")
+            CommandOutput.line("  parameters  \(Format.count(output.parameters))")
+            CommandOutput.line(
+                "  encodes     \(output.attention), \(output.pooling) pooling, up to \(output.maximumTokens) tokens"
+            )
+            CommandOutput.line("  base        \(Terminal.sanitized(output.base))")
+            for adapter in output.adapters {
+                CommandOutput.line(
+                    "  adapter     \(Terminal.sanitized(adapter.directory)): rank \(adapter.rank), alpha "
+                        + "\(Format.decimals(adapter.alpha, 1)), \(adapter.modules.joined(separator: " "))")
+            }
+            CommandOutput.line("  fingerprint \(output.fingerprint)")
+        }
+    }
+
+    struct Merge: ParsableCommand {
+        enum Kind: String, ExpressibleByArgument, CaseIterable { case fp32, bf16 }
+
+        static let configuration = CommandConfiguration(
+            abstract: "Write a whole model: the base with its adapters merged in.",
+            discussion: "transformers and Kindred read the result without peft.")
+
+        @Argument(help: ArgumentHelp("An adapter, or a model directory.", valueName: "directory"))
+        var model: String
+        @Option(help: ArgumentHelp("Where to write it; must not be there.", valueName: "directory")) var out:
+            String
+        @Option(help: "fp32 or bf16.") var precision = Kind.fp32
+
+        func run() throws {
+            let directory = try ModelDirectory(FilePath(model))
+            guard !FileManager.default.fileExists(atPath: out) else {
+                throw KindredError(
+                    .cannotCreate, "is there already; name another directory", at: .init(path: out))
+            }
+            try MergedModel.write(
+                DecoderWeights.load(directory), of: directory, usage: directory.usage,
+                as: precision == .bf16 ? .bf16 : .f32, to: FilePath(out))
+            CommandOutput.line("  merged     \(Terminal.sanitized(out))")
+        }
+    }
+}
+
+/// What `kindred model info --json` prints.
+private struct ModelOutput: Encodable {
+    struct Adapter: Encodable {
+        let directory: String
+        let rank: Int
+        let alpha: Double
+        let modules: [String]
+    }
+
+    let directory, base, family, attention, pooling, fingerprint: String
+    let hidden, layers, attentionHeads, keyValueHeads, headDimension, intermediate, vocabulary: Int
+    let parameters, maximumTokens: Int
+    let adapters: [Adapter]
+
+    init(_ model: ModelDirectory, fingerprint: String) {
+        directory = model.path.string
+        base = model.base.string
+        family = model.shape.family.rawValue
+        attention = model.usage.attention.rawValue
+        pooling = model.usage.pooling.rawValue
+        self.fingerprint = fingerprint
+        hidden = model.shape.hiddenSize
+        layers = model.shape.layers
+        attentionHeads = model.shape.attentionHeads
+        keyValueHeads = model.shape.keyValueHeads
+        headDimension = model.shape.headDimension
+        intermediate = model.shape.intermediateSize
+        vocabulary = model.shape.vocabularySize
+        parameters = ParameterLayout.decoder(model.shape).count
+        maximumTokens = model.maximumTokens
+        adapters = model.adapters.map {
+            Adapter(
+                directory: $0.directory.string, rank: $0.configuration.rank, alpha: $0.configuration.alpha,
+                modules: $0.configuration.targetModules)
+        }
+    }
+}

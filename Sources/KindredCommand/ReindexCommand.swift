@@ -1,0 +1,74 @@
+import ArgumentParser
+import Foundation
+import Kindred
+import KindredSystem
+
+struct ReindexCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reindex",
+        abstract: "Go over to another encoder: encode an index's stored texts anew.",
+        discussion: """
+            Searches go on with the old encoder until the last passage is encoded; then the index goes over to the new
+            one in one step. After Ctrl-C or a crash the same command goes on where it was.
+            """)
+
+    @Argument(help: ArgumentHelp("The index's name (default: the only one there is).", valueName: "name"))
+    var name: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "A model directory or an adapter, or 'embedded' for the encoder that ships with Kindred.",
+            valueName: "directory"))
+    var encoder: String
+
+    @Flag(name: .long, help: "Print the report as JSON.")
+    var json = false
+
+    @Flag(name: [.short, .long], help: "Show no progress.")
+    var quiet = false
+
+    @OptionGroup var indexes: IndexOptions
+
+    func run() throws {
+        let directory = try IndexDirectory.find(name, in: indexes.root)
+        let reindexer = try Reindexer(directory, model: encoder)
+        let progress = Progress(label: "Reindexing \(directory.name)", unit: "passages", quiet: quiet)
+        let report = try reindexer.reindex(
+            shouldStop: { Interrupts.requested },
+            progress: { now in
+                progress.update(
+                    done: Double(now.encoded), fraction: Double(now.passages) / Double(max(1, now.total)),
+                    detail: "\(Format.count(now.passages)) of \(Format.count(now.total))")
+            })
+        progress.finish()
+        let rate = report.seconds > 0 ? Double(report.passages) / report.seconds : 0
+        if json {
+            try CommandOutput.json(
+                ReindexOutput(
+                    index: directory.name, fingerprint: report.fingerprint, passagesEncoded: report.passages,
+                    passagesResumed: report.resumed, seconds: report.seconds, passagesPerSecond: rate,
+                    nothingToDo: report.nothingToDo, stopped: report.stopped))
+        } else if report.nothingToDo {
+            CommandOutput.line("\(directory.name): nothing to do; the index is this encoder's already")
+        } else {
+            let resumed = report.resumed > 0 ? ", \(Format.count(report.resumed)) from before" : ""
+            CommandOutput.line(
+                "  passages   \(Format.count(report.passages)) encoded in \(Format.duration(report.seconds)) "
+                    + "(\(Format.rate(rate, unit: "passages")))\(resumed)")
+            CommandOutput.line(
+                report.stopped
+                    ? "Stopped; the old encoder still answers. The same command goes on from here."
+                    : "  encoder    \(report.fingerprint)")
+        }
+        if report.stopped { throw ExitCode(130) }
+    }
+}
+
+/// The report of `kindred reindex --json`.
+private struct ReindexOutput: Encodable {
+    let index, fingerprint: String
+    let passagesEncoded, passagesResumed: Int
+    let seconds, passagesPerSecond: Double
+    let nothingToDo, stopped: Bool
+}

@@ -1,0 +1,304 @@
+import Crypto
+import Foundation
+import KindredEncoder
+import KindredSystem
+import KindredTensors
+import KindredTestSupport
+import SystemPackage
+import Testing
+
+@testable import KindredTraining
+
+/// A run on the tiny decoder of KindredEncoderTests.
+private struct TinyRun {
+    let directory: TemporaryDirectory
+    let model: ModelDirectory
+    let examples: TrainingExamples
+
+    init(_ name: String = "llama", sentences: Bool = false) throws {
+        directory = try TemporaryDirectory()
+        let fixtures = try TrainingGoldens(name).model.path
+        let copy = directory.path.appending("base")
+        try FileManager.default.copyItem(atPath: fixtures.string, toPath: copy.string)
+        try FileManager.default.copyItem(
+            atPath: fixtures.removingLastComponent().appending("tokenizer.json").string,
+            toPath: copy.appending("tokenizer.json").string)
+        model = try ModelDirectory(copy)
+        var generator = SeededGenerator(seed: 4)
+        if sentences {
+            examples = .sentences(
+                (0..<120).map { _ in
+                    let count = Int.random(in: 4...12, using: &generator)
+                    return EncoderInput(
+                        tokens: (0..<count).map { _ in Int32.random(in: 2..<800, using: &generator) },
+                        ownTokens: 1..<count)
+                })
+        } else {
+            // Few different tokens, so that there is something to learn.
+            examples = .blocks(
+                tokens: (0..<1600).map {
+                    Int32(2 + ($0 * $0) % 23 + Int.random(in: 0...1, using: &generator))
+                },
+                length: 16)
+        }
+    }
+
+    var options: TrainingOptions {
+        var options = TrainingOptions(objective: .mntp)
+        if case .sentences = examples {
+            options = TrainingOptions(objective: .simcse)
+            options.attentionDropout = 0.3
+        }
+        (options.steps, options.batch, options.length, options.rank) = (12, 6, 16, 4)
+        (options.learningRate, options.warmup) = (5e-3, 2)
+        (options.checkpointEvery, options.validateEvery, options.validation) = (3, 4, 2)
+        options.maskToken = "x"
+        return options
+    }
+
+    @discardableResult
+    func train(
+        _ name: String, _ options: TrainingOptions? = nil, resume: Bool = false, threads: Int = 2,
+        stopAfter: Int? = nil
+    ) throws -> TrainingReport {
+        let trainer = try Trainer(
+            model, examples: examples, options: options ?? self.options, maskToken: 9, sources: [],
+            run: run(name), threads: threads)
+        var steps = 0
+        return try trainer.train(
+            resume: resume, shouldStop: { stopAfter.map { steps >= $0 } ?? false },
+            progress: { _ in steps += 1 })
+    }
+
+    func run(_ name: String) -> TrainingRun { TrainingRun(directory.path.appending(name)) }
+
+    func adapterBytes(_ name: String) throws -> [UInt8] {
+        try [UInt8](
+            Data(
+                contentsOf: URL(
+                    fileURLWithPath: run(name).adapter.appending("adapter_model.safetensors").string)))
+    }
+}
+
+@Suite struct TrainerTests {
+    @Test(arguments: [false, true])
+    func `an interrupted and resumed run ends with the bytes of an uninterrupted one`(sentences: Bool) throws
+    {
+        let tiny = try TinyRun(sentences: sentences)
+        let whole = try tiny.train("whole")
+        #expect(whole.steps == 12 && !whole.stopped)
+        // Stopped between checkpoints, and again; as after a crash, the log is longer than the checkpoint.
+        #expect(try tiny.train("parts", stopAfter: 5).stopped)
+        #expect(try tiny.train("parts", resume: true, stopAfter: 2).steps == 7)
+        #expect(try tiny.train("parts", resume: true).resumedFrom == 7)
+        #expect(try tiny.adapterBytes("parts") == tiny.adapterBytes("whole"))
+        let log = tiny.run("parts").entries()
+        #expect(log.map(\.step) == Array(1...12))
+        #expect(log.map(\.loss) == tiny.run("whole").entries().map(\.loss))
+        #expect(log[3].validationLoss != nil && log[4].validationLoss == nil)
+    }
+
+    @Test(arguments: [false, true])
+    func `the number of threads does not change a bit`(sentences: Bool) throws {
+        let tiny = try TinyRun(sentences: sentences)
+        try tiny.train("one", threads: 1)
+        try tiny.train("two", threads: 2)
+        #expect(try tiny.adapterBytes("one") == tiny.adapterBytes("two"))
+    }
+
+    @Test func `saving memory changes nothing but the memory`() throws {
+        for sentences in [false, true] {
+            let tiny = try TinyRun(sentences: sentences)
+            var low = tiny.options
+            low.savesMemory = true
+            try tiny.train("normal")
+            try tiny.train("low", low)
+            let (a, b) = (tiny.run("normal").entries(), tiny.run("low").entries())
+            #expect(zip(a, b).allSatisfy { abs($0.loss - $1.loss) < 1e-5 })
+        }
+    }
+
+    @Test func `masked next token prediction learns, with an adapter and with all weights`() throws {
+        let tiny = try TinyRun()
+        for full in [false, true] {
+            var options = tiny.options
+            options.steps = 100
+            options.full = full
+            try tiny.train("full \(full)", options)
+            let losses = tiny.run("full \(full)").entries().map(\.loss)
+            let (first, last) = (losses.prefix(10).reduce(0, +) / 10, losses.suffix(10).reduce(0, +) / 10)
+            #expect(last < first - 0.5)
+        }
+    }
+
+    @Test func `accumulated batches are averaged`() throws {
+        let tiny = try TinyRun()
+        var twice = tiny.options
+        (twice.batch, twice.accumulate, twice.dropout) = (3, 2, 0)
+        var once = tiny.options
+        once.dropout = 0
+        // Every block predicts a like number of tokens, so the mean of means is near the mean.
+        let (a, b) = (try tiny.train("twice", twice), try tiny.train("once", once))
+        #expect(abs(a.firstLoss! - b.firstLoss!) < 0.3)
+        #expect(a.tokens == b.tokens)
+    }
+
+    @Test func `what is trained encodes as the merged model and as base with adapter`() throws {
+        let tiny = try TinyRun()
+        let report = try tiny.train("run")
+        let adapter = try #require(report.result)
+        #expect(try ModelDirectory(adapter).usage.attention == .bidirectional)
+        let stacked = try TextEncoder(directory: adapter)
+        let trained = try ModelDirectory(adapter)
+        let merged = tiny.directory.path.appending("merged")
+        try MergedModel.write(
+            DecoderWeights.load(trained), of: trained, usage: trained.usage, as: .f32, to: merged)
+        let whole = try TextEncoder(directory: merged)
+        #expect(stacked.fingerprint != whole.fingerprint)
+        let base = try TextEncoder(directory: tiny.model.path)
+        let texts = ["The queen of the hive", "x"]
+        let (a, b, c) = (try stacked.encode(texts), try whole.encode(texts), try base.encode(texts))
+        for row in 0..<2 {
+            #expect(zip(a.row(row), b.row(row)).allSatisfy { abs($0 - $1) < 1e-5 })
+            #expect(zip(a.row(row), c.row(row)).contains { abs($0 - $1) > 1e-3 })
+        }
+    }
+
+    @Test func `a second stage is an adapter on the first`() throws {
+        let tiny = try TinyRun()
+        let first = try #require(tiny.train("first").result)
+        let trainer = try Trainer(
+            ModelDirectory(first), examples: tiny.examples, options: tiny.options, maskToken: 9, sources: [],
+            run: tiny.run("second"))
+        let second = try #require(trainer.train(resume: false).result)
+        let model = try ModelDirectory(second)
+        #expect(model.adapters.map(\.directory.lastComponent?.string) == ["adapter", "adapter"])
+        #expect(model.adapters.count == 2 && model.base == tiny.model.path)
+    }
+}
+
+@Suite struct TrainingErrorTests {
+    @Test func `a run is neither overwritten nor resumed with other settings`() throws {
+        let tiny = try TinyRun()
+        try tiny.train("run", stopAfter: 2)
+        let again = #expect(throws: KindredError.self) { try tiny.train("run") }
+        #expect(again?.message.contains("--resume") == true)
+        var other = tiny.options
+        (other.learningRate, other.seed) = (1e-3, 7)
+        let differs = #expect(throws: KindredError.self) { try tiny.train("run", other, resume: true) }
+        #expect(differs?.message.contains("learning_rate was 0.005 and is 0.001") == true, "\(differs!)")
+        #expect(differs?.message.contains("seed was 1 and is 7") == true)
+        #expect(try tiny.train("run", resume: true).steps == 12)
+    }
+
+    @Test func `a loss that is no number stops the run and keeps the last checkpoint`() throws {
+        let tiny = try TinyRun()
+        var wild = tiny.options
+        (wild.learningRate, wild.clip, wild.warmup) = (1e30, 0, 0)
+        wild.schedule = .constant
+        wild.checkpointEvery = 1
+        let error = #expect(throws: KindredError.self) { try tiny.train("run", wild) }
+        #expect(error?.code == .invalidData && error?.message.contains("no number at step") == true)
+        #expect(FileManager.default.fileExists(atPath: tiny.run("run").checkpoint.string))
+    }
+
+    @Test func `an adapter of another base is refused by module`() throws {
+        let goldens = try TrainingGoldens("llama")
+        let other = try TrainingGoldens("qwen3").model.shape
+        let error = #expect(throws: KindredError.self) {
+            try Adapter(directory: goldens.directory.appending("adapter"), for: other)
+        }
+        #expect(error?.message.contains("layers.0.self_attn.q_proj") == true, "\(error!)")
+    }
+
+    @Test func `a damaged checkpoint is told`() throws {
+        let tiny = try TinyRun()
+        try tiny.train("run", stopAfter: 2)
+        let path = tiny.run("run").checkpoint.string
+        let data = try Data(contentsOf: URL(fileURLWithPath: path))
+        try data.prefix(data.count - 9).write(to: URL(fileURLWithPath: path))
+        #expect(
+            #expect(throws: KindredError.self) { try tiny.train("run", resume: true) }?.code == .invalidData)
+    }
+
+    @Test func `options that make no sense are refused`() throws {
+        for change: (inout TrainingOptions) -> Void in [
+            { $0.steps = 0 }, { $0.batch = 0 }, { $0.learningRate = -1 }, { $0.dropout = 1 },
+            { $0.targets = ["x_proj"] },
+            { $0.warmup = 100 }, { $0.maskShare = 0 },
+        ] {
+            let tiny = try TinyRun()
+            var options = tiny.options
+            change(&options)
+            let error = #expect(throws: KindredError.self) { try tiny.train("run", options) }
+            #expect(error?.code == .invalidRequest)
+        }
+    }
+}
+
+@Suite struct TrainingTextTests {
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    private func documents(_ text: [UInt8]) throws -> [String] {
+        let path = try directory.file("text", text)
+        var found: [String] = []
+        try TrainingText.forEachDocument(in: path.string) {
+            found.append($0)
+            return true
+        }
+        return found
+    }
+
+    @Test func `plain text is cut at empty lines, and marked documents at their marks`() throws {
+        #expect(try documents(Array("a\nb\n\n\nc".utf8)) == ["a\nb", "c"])
+        let marked =
+            "<doc id=\"1\" url=\"\" title=\"T\">\nT\n\none\ntwo\n</doc>\n<doc id=\"2\">\nthree\n</doc>\n"
+        #expect(try documents(Array(marked.utf8)) == ["T\none\ntwo", "three"])
+        #expect(try documents([]).isEmpty)
+    }
+
+    @Test func `a dump is read as its articles`() throws {
+        let page =
+            "<page><title>T</title><ns>0</ns><id>1</id><revision><id>1</id><text>'''Bold''' text.</text></revision></page>"
+        let dump = "<mediawiki><siteinfo></siteinfo>\(page)</mediawiki>"
+        #expect(try documents(Array(dump.utf8)) == ["Bold text."])
+    }
+
+    @Test func `bytes that are no UTF-8 are told with line and byte`() throws {
+        let error = #expect(throws: KindredError.self) {
+            try documents(Array("one\ntwo\n".utf8) + [0xFF, 0x0A])
+        }
+        #expect(error?.location?.line == 3 && error?.location?.byte == 8)
+    }
+
+    @Test func `pairs are JSON lines or tab-separated`() throws {
+        let text = "{\"query\": \"q\", \"positive\": \"p\", \"negatives\": [\"n\"]}\nq2\tp2\tn2\tn3\n\n"
+        let path = try directory.file("pairs", Array(text.utf8)).string
+        var lines: [PairsFile.Line] = []
+        try PairsFile.forEachLine(in: path) { lines.append($0) }
+        #expect(lines.map(\.query) == ["q", "q2"] && lines.map(\.negatives) == [["n"], ["n2", "n3"]])
+        for wrong in ["{\"query\": 1}", "only one", "{", "\t\t"] {
+            let path = try directory.file("wrong", Array("q\tp\n\(wrong)x\n".utf8)).string
+            let error = #expect(throws: KindredError.self) { try PairsFile.forEachLine(in: path) { _ in } }
+            #expect(error?.location?.line == 2)
+        }
+    }
+
+    @Test func `masking follows its shares and its seed`() {
+        let masking = Masking(share: 0.2, masksAll: false, maskToken: 0, vocabularySize: 50)
+        var random = TrainingRandom(seed: 1, .masking, 5)
+        let block = (0..<20_000).map { Int32(100 + $0 % 7) }
+        let example = masking.apply(to: block, &random)
+        let share = Double(example.positions.count) / 20_000
+        #expect(abs(share - 0.2) < 0.01 && !example.positions.contains(0))
+        #expect(example.targets == example.positions.map { block[$0] })
+        let masked = example.positions.count { example.tokens[$0] == 0 }
+        let kept = example.positions.count { example.tokens[$0] == block[$0] }
+        #expect(abs(Double(masked) / Double(example.positions.count) - 0.8) < 0.03)
+        #expect(abs(Double(kept) / Double(example.positions.count) - 0.1) < 0.02)
+        var same = TrainingRandom(seed: 1, .masking, 5)
+        #expect(masking.apply(to: block, &same).positions == example.positions)
+    }
+}
