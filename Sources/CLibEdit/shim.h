@@ -2,13 +2,13 @@
 #include <histedit.h>
 #include <stdio.h>
 
-static inline EditLine *kindred_edit_start(const char *program, History *history, const char *(*prompt)(EditLine *)) {
+static inline EditLine *kindred_edit_start(const char *program, History *list, const char *(*prompt)(EditLine *)) {
     EditLine *line = el_init(program, stdin, stdout, stderr);
     if (!line) return NULL;
     el_set(line, EL_PROMPT, prompt);
     el_set(line, EL_EDITOR, "emacs");
     el_set(line, EL_SIGNAL, 0);
-    el_set(line, EL_HIST, history, history);
+    el_set(line, EL_HIST, history, list);
     return line;
 }
 

@@ -11,7 +11,7 @@ package struct IndexTexts {
     }
 
     /// Calls `body` with each article's title and text, in the order of their ids, until it returns false.
-    package func forEach(_ body: (String, String) throws -> Bool) throws {
+    package func read(_ body: (String, String) throws -> Bool) throws {
         var last: Int64 = 0
         while let id = try catalog.nextArticle(after: last) {
             let article = try catalog.article(id)

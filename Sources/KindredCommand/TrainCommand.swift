@@ -266,7 +266,7 @@ struct RunArguments: ParsableArguments {
         }
         if let name = text.fromIndex {
             let index = try IndexDirectory.find(name, in: text.indexes.root)
-            try IndexTexts(index).forEach { _, document in take(document) }
+            try IndexTexts(index).read { _, document in take(document) }
         }
         if Interrupts.requested { throw ExitCode(130) }
         let maskToken = options.objective == .mntp ? try collector.token(options.maskToken) : nil

@@ -12,13 +12,19 @@ private struct Run {
     let output: String
     let error: String
 
-    init(_ arguments: [String], input: String? = nil, indexes: FilePath) throws {
+    /// - Parameter onTerminal: run on a pseudo-terminal, by util-linux's script; `error` is then part of `output`.
+    init(_ arguments: [String], input: String? = nil, indexes: FilePath, onTerminal: Bool = false) throws {
         let process = Process()
         // The command is built beside the tests.
         let tests = try #require(CommandLine.arguments.first { $0.hasSuffix(".xctest") })
         process.executableURL = URL(fileURLWithPath: tests).deletingLastPathComponent()
             .appendingPathComponent("kindred")
         process.arguments = arguments
+        if onTerminal {
+            let command = ([process.executableURL!.path] + arguments).joined(separator: " ")
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/script")
+            process.arguments = ["-qec", command, "/dev/null"]
+        }
         process.environment = ProcessInfo.processInfo.environment.merging(
             ["KINDRED_INDEXES": indexes.string, "KINDRED_HISTORY": "", "NO_COLOR": "1"]) { $1 }
         let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
@@ -92,6 +98,15 @@ private struct Run {
         try Data(bytes).write(to: URL(fileURLWithPath: file.string))
         let damaged = try run("verify")
         #expect(damaged.code == 65 && damaged.output.contains(".hnsw, byte"))
+    }
+
+    @Test func `a line of the history comes back on a terminal`() throws {
+        #expect(try run("index", "--sample", "--quiet").code == 0)
+        // Up, up: the line before the last, which is then run again.
+        let input = ":k 1\n:mode keyword\n\u{1B}[A\u{1B}[A\n:k\n:quit\n"
+        let repl = try Run(["repl"], input: input, indexes: indexes, onTerminal: true)
+        #expect(repl.code == 0, "\(repl.output)")
+        #expect(repl.output.components(separatedBy: ":k 1").count >= 3, "\(repl.output)")
     }
 
     @Test func `bad input gives one line and the right exit code`() throws {
