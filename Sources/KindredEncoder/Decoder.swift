@@ -2,28 +2,28 @@ import Foundation
 import KindredSystem
 import KindredTensors
 
-/// The weights of one block, in 32-bit floats. Matrices are output × input, as `torch.nn.Linear` has them; those that
+/// The weights of one block. Matrices are output × input, as `torch.nn.Linear` has them; those that
 /// read the same input are one matrix, so that they are one product.
 struct DecoderBlock: Sendable {
     /// hidden
     let attentionNorm: AlignedBuffer<Float>
     /// (query width + 2 · key/value width) × hidden: queries, keys, values
-    let queryKeyValue: AlignedBuffer<Float>
+    let queryKeyValue: LinearWeights
     /// query width + 2 · key/value width; nil without biases
     let queryKeyValueBias: AlignedBuffer<Float>?
     /// head dimension each; nil where heads are not normalised
     let queryNorm: AlignedBuffer<Float>?
     let keyNorm: AlignedBuffer<Float>?
     /// hidden × query width
-    let output: AlignedBuffer<Float>
+    let output: LinearWeights
     /// hidden; nil without bias
     let outputBias: AlignedBuffer<Float>?
     /// hidden
     let feedForwardNorm: AlignedBuffer<Float>
     /// (2 · intermediate) × hidden: gate, up
-    let gateUp: AlignedBuffer<Float>
+    let gateUp: LinearWeights
     /// hidden × intermediate
-    let down: AlignedBuffer<Float>
+    let down: LinearWeights
 }
 
 /// A Llama-family decoder without its head (Touvron et al. 2023, §2.2; Jiang et al. 2023 for grouped key/value heads):
@@ -37,19 +37,24 @@ final class Decoder: Sendable {
     private let blocks: [DecoderBlock]
     private let finalNorm: AlignedBuffer<Float>
     private let rotary: RotaryTable
+    package let precision: EncodingPrecision
     /// Every tensor that is used, for the fingerprint.
     let tensors: [StoredTensor]
 
+    /// - Parameter precision: of the linear layers; nil: 8 bits where the weights are stored so, else 32.
     /// - Throws: `invalidData` where a tensor is missing or of another shape than the configuration says.
-    init(_ model: ModelDirectory) throws {
+    init(_ model: ModelDirectory, precision: EncodingPrecision? = nil) throws {
         let configuration = model.shape
         let weights = try SafetensorsFile(directory: model.base)
+        let precision = precision ?? (weights.isQuantized ? .int8 : .float32)
+        self.precision = precision
         self.configuration = configuration
         let hidden = configuration.hiddenSize
         var used: [StoredTensor] = []
         func tensor(_ name: String, _ shape: [Int]) throws -> StoredTensor {
             let tensor = try weights.tensor(name, shape: shape)
             used.append(tensor)
+            if let scales = tensor.rowScales { used.append(scales.tensor) }
             return tensor
         }
         /// The tensors below one another as floats; nil for none.
@@ -67,7 +72,7 @@ final class Decoder: Sendable {
         finalNorm = try stacked([("norm.weight", [hidden])])
         let (queries, keys) = (configuration.queryWidth, configuration.keyValueWidth)
         /// Linear layers of a block below one another, with the adapters merged in.
-        func linear(_ layer: Int, _ modules: [String]) throws -> AlignedBuffer<Float> {
+        func linear(_ layer: Int, _ modules: [String]) throws -> LinearWeights {
             let parts = modules.map { (Adapter.Module(layer: layer, name: $0), configuration.shape(of: $0)) }
             let buffer = try stacked(parts.map { ($0.path + ".weight", [$1.output, $1.input]) })
             var row = 0
@@ -77,7 +82,8 @@ final class Decoder: Sendable {
                 for adapter in model.adapters { adapter.merge(module, into: matrix) }
                 row += shape.output
             }
-            return buffer
+            return LinearWeights(
+                Matrix(rows: row, columns: buffer.count / row, elements: buffer), precision: precision)
         }
         blocks = try (0..<configuration.layers).map { layer in
             let prefix = "layers.\(layer)."

@@ -19,6 +19,7 @@ struct DecoderPass {
     private let gateUp: AlignedBuffer<Float>
     /// longest × longest
     private let scores: AlignedBuffer<Float>
+    private let scratch = LinearWeights.Scratch()
 
     init(_ configuration: DecoderConfiguration, sequences lengths: [Int], rotary: RotaryTable, causal: Bool) {
         self.configuration = configuration
@@ -47,23 +48,20 @@ struct DecoderPass {
             stateRows, weight: block.attentionNorm, epsilon: configuration.normEpsilon, into: normedRows)
         attend(block, input: input)
         let attendedInput = BLAS.Operand(attended, rows: tokens, columns: configuration.queryWidth)
-        BLAS.multiply(
-            attendedInput, BLAS.Operand(block.output, rows: hidden, columns: configuration.queryWidth),
-            transposed: true, into: x, adding: 1)
+        block.output.multiply(attendedInput, into: x, adding: true, scratch)
         if let bias = block.outputBias { add(bias, to: state, width: hidden) }
 
         LayerKernels.rmsNorm(
             stateRows, weight: block.feedForwardNorm, epsilon: configuration.normEpsilon, into: normedRows)
         let middle = configuration.intermediateSize
-        BLAS.multiply(
-            input, BLAS.Operand(block.gateUp, rows: 2 * middle, columns: hidden), transposed: true,
-            into: BLAS.Operand(gateUp, rows: tokens, columns: 2 * middle))
+        block.gateUp.multiply(
+            input, into: BLAS.Operand(gateUp, rows: tokens, columns: 2 * middle), scratch)
         LayerKernels.siluMultiply(
             gate: LayerKernels.Rows(gateUp, rows: tokens, columns: middle, stride: 2 * middle),
             up: LayerKernels.Rows(gateUp, offset: middle, rows: tokens, columns: middle, stride: 2 * middle))
-        BLAS.multiply(
-            BLAS.Operand(gateUp, rows: tokens, columns: middle, stride: 2 * middle),
-            BLAS.Operand(block.down, rows: hidden, columns: middle), transposed: true, into: x, adding: 1)
+        block.down.multiply(
+            BLAS.Operand(gateUp, rows: tokens, columns: middle, stride: 2 * middle), into: x, adding: true,
+            scratch)
     }
 
     /// attended ← softmax(rotate(q) · rotate(k)ᵀ / √d) · v for each sequence and head.
@@ -71,9 +69,8 @@ struct DecoderPass {
         let (queries, keys) = (configuration.queryWidth, configuration.keyValueWidth)
         let width = queries + 2 * keys
         let dimension = configuration.headDimension
-        BLAS.multiply(
-            input, BLAS.Operand(block.queryKeyValue, rows: width, columns: configuration.hiddenSize),
-            transposed: true, into: BLAS.Operand(queryKeyValue, rows: tokens, columns: width))
+        block.queryKeyValue.multiply(
+            input, into: BLAS.Operand(queryKeyValue, rows: tokens, columns: width), scratch)
         if let bias = block.queryKeyValueBias { add(bias, to: queryKeyValue, width: width) }
         if let queryNorm = block.queryNorm, let keyNorm = block.keyNorm {
             normalizeHeads(queryNorm, offset: 0, heads: configuration.attentionHeads, width: width)

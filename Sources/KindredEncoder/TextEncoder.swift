@@ -13,7 +13,9 @@ package final class TextEncoder: Sendable {
     package var dimensions: Int { decoderConfiguration.hiddenSize }
     /// Tokens of a text that are encoded, at most; more are cut off.
     package let maximumTokens: Int
-    /// Hex SHA-256 of what decides the vectors: weights, tokenizer, shape, pooling, attention, length.
+    /// How linear layers are computed.
+    package var precision: EncodingPrecision { decoder.precision }
+    /// Hex SHA-256 of what decides the vectors: weights, precision, tokenizer, shape, pooling, attention, length.
     package let fingerprint: String
 
     private let tokenizer: Tokenizer
@@ -23,9 +25,14 @@ package final class TextEncoder: Sendable {
 
     /// Opens a directory in Hugging Face's layout: `config.json`, `model.safetensors` (or shards), `tokenizer.json`,
     /// `llm2vec_config.json`; or a PEFT adapter on such a directory.
+    /// - Parameter precision: of the linear layers; nil: 8 bits where the weights are stored so, else 32.
     /// - Throws: `notFound` for a missing directory or file; `invalidData` naming the file and field or tensor.
-    package init(directory: FilePath) throws {
-        let model = try ModelDirectory(directory)
+    package convenience init(directory: FilePath, precision: EncodingPrecision? = nil) throws {
+        try self.init(ModelDirectory(directory), precision: precision)
+    }
+
+    /// - Throws: `invalidData` naming the file and field or tensor.
+    package init(_ model: ModelDirectory, precision: EncodingPrecision? = nil) throws {
         let shape = model.shape
         let usage = model.usage
         let tokenizer = try Tokenizer(path: model.tokenizer)
@@ -35,9 +42,10 @@ package final class TextEncoder: Sendable {
                 "has ids up to \(tokenizer.vocabularySize - 1), and the model embeds \(shape.vocabularySize) tokens; "
                     + "they do not belong together", at: .init(path: model.tokenizer.string))
         }
-        decoder = try Decoder(model)
+        decoder = try Decoder(model, precision: precision)
         fingerprint = try Self.fingerprint(
-            tensors: decoder.tensors, tokenizer: MappedFile(model.tokenizer), model: model)
+            tensors: decoder.tensors, precision: decoder.precision, tokenizer: MappedFile(model.tokenizer),
+            model: model)
         configuration = usage
         decoderConfiguration = shape
         maximumTokens = model.maximumTokens
@@ -137,7 +145,7 @@ package final class TextEncoder: Sendable {
     }
 
     private static func fingerprint(
-        tensors: [StoredTensor], tokenizer: MappedFile, model: ModelDirectory
+        tensors: [StoredTensor], precision: EncodingPrecision, tokenizer: MappedFile, model: ModelDirectory
     ) throws -> String {
         let (shape, usage) = (model.shape, model.usage)
         var digest = SHA256()
@@ -151,6 +159,8 @@ package final class TextEncoder: Sendable {
                 \(usage.pooling.rawValue) \(usage.attention.rawValue) \(min(usage.maximumTokens, shape.maximumPositions)) unit
 
                 """.utf8))
+        // What was before there was a choice keeps its fingerprint.
+        if precision != .float32 { digest.update(data: Data("\(precision.rawValue)\n".utf8)) }
         for tensor in tensors.sorted(by: { $0.name < $1.name }) {
             let name = tensor.name.hasPrefix("model.") ? String(tensor.name.dropFirst(6)) : tensor.name
             digest.update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))

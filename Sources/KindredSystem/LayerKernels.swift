@@ -73,8 +73,16 @@ package enum LayerKernels {
         case f32 = "F32"
         case f16 = "F16"
         case bf16 = "BF16"
+        /// With a scale for each row, in a tensor beside it.
+        case i8 = "I8"
 
-        package var bytes: Int { self == .f32 ? 4 : 2 }
+        package var bytes: Int {
+            switch self {
+            case .f32: 4
+            case .f16, .bf16: 2
+            case .i8: 1
+            }
+        }
     }
 
     /// Numbers of a mapped file as floats, from byte `offset` of the file on, into `out` from element `start` on.
@@ -90,6 +98,9 @@ package enum LayerKernels {
         case .f32: UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: count * 4)
         case .f16: kindred_f16_to_f32(target, source.assumingMemoryBound(to: UInt16.self), count)
         case .bf16: kindred_bf16_to_f32(target, source.assumingMemoryBound(to: UInt16.self), count)
+        case .i8:
+            let bytes = source.assumingMemoryBound(to: Int8.self)
+            for index in 0..<count { target[index] = Float(bytes[index]) }
         }
     }
 }

@@ -10,6 +10,18 @@ package struct StoredTensor: Sendable {
     /// Bytes of the file.
     package let range: Range<Int>
     package let file: MappedFile
+    /// What the rows are multiplied by, where the numbers have 8 bits.
+    package fileprivate(set) var rowScales: RowScales?
+
+    package final class RowScales: Sendable {
+        package let tensor: StoredTensor
+        fileprivate let values: AlignedBuffer<Float>
+
+        fileprivate init(_ tensor: StoredTensor) {
+            self.tensor = tensor
+            values = tensor.floats()
+        }
+    }
 
     package var count: Int { range.count / precision.bytes }
 
@@ -23,6 +35,8 @@ package struct StoredTensor: Sendable {
     /// All numbers as floats into part of a buffer.
     package func load(into buffer: AlignedBuffer<Float>, from start: Int) {
         LayerKernels.load(file, at: range.lowerBound, count: count, as: precision, into: buffer, from: start)
+        guard let rowScales else { return }
+        for row in 0..<shape[0] { scale(row, by: rowScales, in: buffer, at: start + row * shape[1]) }
     }
 
     /// Row `row` of a matrix as floats into part of a buffer.
@@ -30,6 +44,11 @@ package struct StoredTensor: Sendable {
         precondition(shape.count == 2 && row >= 0 && row < shape[0])
         let offset = range.lowerBound + row * shape[1] * precision.bytes
         LayerKernels.load(file, at: offset, count: shape[1], as: precision, into: buffer, from: start)
+        if let rowScales { scale(row, by: rowScales, in: buffer, at: start) }
+    }
+
+    private func scale(_ row: Int, by scales: RowScales, in buffer: AlignedBuffer<Float>, at start: Int) {
+        BLAS.Operand(buffer, offset: start, rows: 1, columns: shape[1]).scale(by: scales.values[row])
     }
 }
 
@@ -122,7 +141,7 @@ package struct SafetensorsFile: Sendable {
             }
             tensors[name] = StoredTensor(
                 name: name, precision: precision, shape: shape, range: data + offsets[0]..<data + offsets[1],
-                file: file)
+                file: file, rowScales: nil)
         }
         self.tensors = tensors
     }
@@ -138,12 +157,18 @@ package struct SafetensorsFile: Sendable {
         return product
     }
 
+    /// Whether there are weights of 8 bits.
+    package var isQuantized: Bool { tensors.values.contains { $0.precision == .i8 } }
+
     /// The tensor called `name`, with or without the "model." that a model with a head puts before it.
+    ///
+    /// Numbers of 8 bits have the scales of their rows in a tensor called `name` + "_scale", rows × 1
+    /// (vllm-project/compressed-tensors, "int-quantized" with the strategy "channel").
     /// - Throws: `invalidData` where it is missing or of another shape.
     package func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
-        guard let tensor = tensors["model." + name] ?? tensors[name] else {
+        guard var tensor = tensors["model." + name] ?? tensors[name] else {
             throw KindredError(
-                .invalidData, "has no tensor \"\(name)\" in F32, F16 or BF16; config.json asks for it",
+                .invalidData, "has no tensor \"\(name)\" in F32, F16, BF16 or I8; config.json asks for it",
                 at: .init(path: path.string))
         }
         guard tensor.shape == shape else {
@@ -152,6 +177,16 @@ package struct SafetensorsFile: Sendable {
                 "the tensor \"\(name)\" has the shape \(tensor.shape), and config.json asks for \(shape)",
                 at: .init(path: path.string))
         }
+        guard tensor.precision == .i8 else { return tensor }
+        guard shape.count == 2, let scales = tensors[tensor.name + "_scale"], scales.precision != .i8,
+            scales.count == shape[0]
+        else {
+            throw KindredError(
+                .invalidData,
+                "the tensor \"\(name)\" has 8 bits and no \"\(tensor.name)_scale\" with a number for each row",
+                at: .init(path: path.string))
+        }
+        tensor.rowScales = StoredTensor.RowScales(scales)
         return tensor
     }
 }

@@ -21,10 +21,21 @@ package enum SafetensorsWriter {
         var count: Int { shape.reduce(1, *) }
     }
 
+    /// Bytes that are written, under a name.
+    private struct Entry {
+        let name: String
+        let dtype: LayerKernels.Precision
+        let shape: [Int]
+        let write: (AtomicFile) throws -> Void
+
+        var bytes: Int { shape.reduce(1, *) * dtype.bytes }
+    }
+
     /// Writes the file whole or not at all; tensors lie in the order of their names.
     ///
     /// - Parameters:
-    ///   - precision: float16 is not written.
+    ///   - precision: float16 is not written. With 8 bits, matrices are quantized for each row, whose scales are a tensor
+    ///     named after theirs with "_scale", rows × 1; everything else has 32 bits.
     ///   - metadata: text that is kept with the tensors.
     /// - Throws: `cannotCreate`, `inputOutput`.
     package static func write(
@@ -32,15 +43,15 @@ package enum SafetensorsWriter {
         to path: FilePath
     ) throws {
         precondition(precision != .f16)
-        let sorted = tensors.sorted { $0.name < $1.name }
+        let entries = tensors.flatMap { Self.stored($0, as: precision) }.sorted { $0.name < $1.name }
         var header: [String: Any] = ["__metadata__": metadata.merging(["format": "pt"]) { $1 }]
         var next = 0
-        for tensor in sorted {
-            let end = next + tensor.count * precision.bytes
-            header[tensor.name] = [
-                "dtype": precision.rawValue, "shape": tensor.shape, "data_offsets": [next, end],
+        for entry in entries {
+            header[entry.name] = [
+                "dtype": entry.dtype.rawValue, "shape": entry.shape,
+                "data_offsets": [next, next + entry.bytes],
             ]
-            next = end
+            next += entry.bytes
         }
         var json = Array(
             try JSONSerialization.data(
@@ -51,7 +62,31 @@ package enum SafetensorsWriter {
         let size = UInt64(json.count)
         try file.write((0..<8).map { UInt8(truncatingIfNeeded: size >> (8 * $0)) })
         try file.write(json)
-        for tensor in sorted {
+        for entry in entries { try entry.write(file) }
+        try file.commit()
+    }
+
+    private static func stored(_ tensor: Tensor, as precision: LayerKernels.Precision) -> [Entry] {
+        guard precision == .i8 else { return [floats(tensor, as: precision)] }
+        guard tensor.shape.count == 2 else { return [floats(tensor, as: .f32)] }
+        let quantized = AlignedBuffer<Int8>(repeating: 0, count: tensor.count)
+        let scales = AlignedBuffer<Float>(repeating: 0, count: tensor.shape[0])
+        Int8Products.quantize(
+            BLAS.Operand(
+                tensor.buffer, offset: tensor.offset, rows: tensor.shape[0], columns: tensor.shape[1]),
+            into: quantized, scales: scales)
+        return [
+            Entry(name: tensor.name, dtype: .i8, shape: tensor.shape) {
+                try $0.write(quantized.bytes(0..<quantized.count))
+            },
+            Entry(name: tensor.name + "_scale", dtype: .f32, shape: [scales.count, 1]) {
+                try $0.write(scales.bytes(0..<scales.count))
+            },
+        ]
+    }
+
+    private static func floats(_ tensor: Tensor, as precision: LayerKernels.Precision) -> Entry {
+        Entry(name: tensor.name, dtype: precision, shape: tensor.shape) { file in
             let piece = 1 << 16
             for start in stride(from: 0, to: tensor.count, by: piece) {
                 let range = tensor.offset + start..<tensor.offset + min(start + piece, tensor.count)
@@ -64,6 +99,5 @@ package enum SafetensorsWriter {
                 }
             }
         }
-        try file.commit()
     }
 }

@@ -11,6 +11,32 @@ package enum MergedModel {
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
     ]
 
+    /// How other programs are told of 8-bit weights (vllm-project/compressed-tensors, `QuantizationConfig`).
+    private static var quantization: [String: Any] {
+        func group(_ target: String, activations: [String: Any]?) -> [String: Any] {
+            var group: [String: Any] = [
+                "targets": [target],
+                "weights": [
+                    "num_bits": 8, "type": "int", "symmetric": true, "strategy": "channel", "dynamic": false,
+                ],
+            ]
+            group["input_activations"] = activations
+            return group
+        }
+        let tokens: [String: Any] = [
+            "num_bits": 8, "type": "int", "symmetric": true, "strategy": "token", "dynamic": true,
+        ]
+        return [
+            "quant_method": "compressed-tensors", "format": "int-quantized",
+            "quantization_status": "compressed",
+            "config_groups": [
+                "group_0": group("Linear", activations: tokens),
+                "group_1": group("Embedding", activations: nil),
+            ],
+            "ignore": ["lm_head"],
+        ]
+    }
+
     /// Writes a model directory in Hugging Face's layout. The weights come last: a directory without them is no model.
     ///
     /// - Throws: `invalidRequest` where the directory holds a model already; `cannotCreate`, `inputOutput`.
@@ -36,6 +62,7 @@ package enum MergedModel {
         let name = precision == .bf16 ? "bfloat16" : "float32"
         configuration["dtype"] = name
         if configuration["torch_dtype"] != nil { configuration["torch_dtype"] = name }
+        configuration["quantization_config"] = precision == .i8 ? quantization : nil
         try JSONFile.write(configuration, to: directory.appending("config.json"))
         try JSONFile.write(usage.fields, to: directory.appending("llm2vec_config.json"))
         try DecoderWeights.write(weights, of: model.shape, as: precision, to: target)

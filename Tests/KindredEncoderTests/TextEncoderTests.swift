@@ -1,6 +1,7 @@
 import Foundation
 import KindredEncoder
 import KindredSystem
+import KindredTensors
 import KindredTestSupport
 import SystemPackage
 import Testing
@@ -26,8 +27,8 @@ private struct ModelDirectory {
             "{\"pooling_mode\": \"\(pooling)\", \"attention\": \"\(attention)\", \"max_length\": \(maximum)}")
     }
 
-    func encoder() throws -> TextEncoder {
-        try withExtendedLifetime(directory) { try TextEncoder(directory: path) }
+    func encoder(_ precision: EncodingPrecision? = nil) throws -> TextEncoder {
+        try withExtendedLifetime(directory) { try TextEncoder(directory: path, precision: precision) }
     }
 
     func write(_ file: String, _ text: String) throws {
@@ -53,6 +54,25 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
 
 @Suite struct TextEncoderTests {
     static let models = ["llama", "llama-scaled", "mistral", "qwen2", "qwen3"]
+
+    @Test(arguments: models, [(EncodingPrecision.bfloat16, Float(0.9999)), (.int8, 0.998)])
+    func `lower precisions give nearly the vectors of fp32`(
+        model: String, lower: (precision: EncodingPrecision, cosine: Float)
+    ) throws {
+        let directory = try ModelDirectory(model, attention: "bidirectional")
+        let texts = ["the tide is high", "a", "bees dance to tell where flowers are, and how far"]
+        let reference = try directory.encoder()
+        let encoder = try directory.encoder(lower.precision)
+        #expect(reference.precision == .float32)
+        #expect(encoder.precision == lower.precision)
+        #expect(encoder.fingerprint != reference.fingerprint)
+        let (expected, found) = (try reference.encode(texts), try encoder.encode(texts))
+        for row in texts.indices {
+            let cosine = zip(expected.row(row), found.row(row)).reduce(Float(0)) { $0 + $1.0 * $1.1 }
+            #expect(cosine >= lower.cosine)
+            #expect(expected.row(row) != found.row(row))
+        }
+    }
 
     @Test(arguments: models, ["causal", "bidirectional"])
     func `hidden states are those of transformers`(model: String, attention: String) throws {

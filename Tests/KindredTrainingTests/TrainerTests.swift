@@ -164,6 +164,46 @@ private struct TinyRun {
         }
     }
 
+    @Test func `a model of 8 bits encodes like the whole one and can be trained on`() throws {
+        let tiny = try TinyRun()
+        let small = tiny.directory.path.appending("small")
+        let weights = try DecoderWeights.load(tiny.model)
+        try MergedModel.write(weights, of: tiny.model, usage: tiny.model.usage, as: .i8, to: small)
+        let model = try ModelDirectory(small)
+        let (whole, encoder) = (try TextEncoder(directory: tiny.model.path), try TextEncoder(directory: small))
+        #expect(encoder.precision == .int8 && whole.precision == .float32)
+        let texts = ["The queen of the hive", "x"]
+        let (a, b) = (try whole.encode(texts), try encoder.encode(texts))
+        let exact = try TextEncoder(directory: small, precision: .float32).encode(texts)
+        for row in 0..<2 {
+            #expect(zip(a.row(row), b.row(row)).reduce(Float(0)) { $0 + $1.0 * $1.1 } > 0.995)
+            #expect(zip(exact.row(row), b.row(row)).reduce(Float(0)) { $0 + $1.0 * $1.1 } > 0.995)
+        }
+        // What was rounded once is not rounded again.
+        let again = tiny.directory.path.appending("again")
+        try MergedModel.write(
+            DecoderWeights.load(model), of: model, usage: model.usage, as: .i8, to: again)
+        #expect(try TextEncoder(directory: again).fingerprint == encoder.fingerprint)
+        let trainer = try Trainer(
+            model, examples: tiny.examples, options: tiny.options, maskToken: 9, sources: [],
+            run: tiny.run("on-small"))
+        #expect(try trainer.train(resume: false).result != nil)
+    }
+
+    @Test func `8 bits without their scales are refused by name`() throws {
+        let tiny = try TinyRun()
+        let small = tiny.directory.path.appending("small")
+        try MergedModel.write(
+            DecoderWeights.load(tiny.model), of: tiny.model, usage: tiny.model.usage, as: .i8, to: small)
+        let path = URL(fileURLWithPath: small.appending("model.safetensors").string)
+        var data = try Data(contentsOf: path)
+        let name = try #require(data.range(of: Data("layers.0.mlp.down_proj.weight_scale".utf8)))
+        data[name.upperBound - 1] = UInt8(ascii: "x")
+        try data.write(to: path)
+        let error = #expect(throws: KindredError.self) { try TextEncoder(directory: small) }
+        #expect(error?.code == .invalidData && error?.message.contains("layers.0.mlp.down_proj.weight_scale") == true)
+    }
+
     @Test func `a second stage is an adapter on the first`() throws {
         let tiny = try TinyRun()
         let first = try #require(tiny.train("first").result)

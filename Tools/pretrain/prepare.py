@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Trains a byte-level BPE tokenizer and turns Wikipedia text into token files.
+"""Trains a byte-level BPE tokenizer, and turns Wikipedia text into shuffled text and token files.
 
-Reads the `<doc id= url= title=> … </doc>` files of wikipedia-text (.txt.xz), cleans the residue
-of the extraction, holds back 1 % of the articles for validation (chosen by a hash of the
+Reads the `<doc id= url= title=> … </doc>` files of wikipedia-text (.txt.xz, or .txt), cleans the residue
+of the extraction, shuffles the articles, holds back 1 % of them for validation (chosen by a hash of the
 article's id, so that the choice is the same for every run), and writes
 
     OUT/model/tokenizer.json, tokenizer_config.json   what the decoder ships with
-    OUT/train.bin, OUT/validation.bin                 token ids, little-endian uint16
-    OUT/prepare.json                                  what was read, and how much
+    OUT/train.txt, OUT/validation.txt                 articles as `<doc>` … `</doc>`, a paragraph a line
+    OUT/train.bin, OUT/validation.bin                 their token ids, little-endian uint16: each article
+                                                      begins with <s>, its lines are joined by a newline
+    OUT/prepare.json                                  what was read, and how much; written last
 
-Usage: prepare.py --data DIR --out runs/pretrain [--vocabulary 16384] [--megabytes N]
+Usage: prepare.py --data DIR --out runs/pretrain [--vocabulary 32768] [--megabytes N]
 """
 
 import argparse
@@ -23,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-FILES = ["featured.txt.xz", "good.txt.xz", "core.txt.xz"]
+FILES = ["featured.txt", "good.txt", "core.txt"]
 BEGIN, END = "<s>", "</s>"
 DOC = re.compile(r'<doc id="([^"]*)"')
 RESIDUE = [
@@ -46,7 +48,9 @@ def clean(line: str) -> str:
 def articles(path: Path):
     """Yields (id, text); a text is its title, then its paragraphs, a line each."""
     identifier, lines = None, []
-    with lzma.open(path, "rt", encoding="utf-8", errors="strict") as file:
+    packed = path.with_name(path.name + ".xz")
+    opened = open(path, encoding="utf-8") if path.exists() else lzma.open(packed, "rt", encoding="utf-8")
+    with opened as file:
         for line in file:
             if line.startswith("<doc "):
                 match = DOC.match(line)
@@ -89,18 +93,25 @@ def write_tokens(tokenizer: Tokenizer, texts, path: Path) -> int:
     begin, total = tokenizer.token_to_id(BEGIN), 0
     with open(path, "wb") as file:
         for start in range(0, len(texts), 512):
-            for encoding in tokenizer.encode_batch(texts[start : start + 512], add_special_tokens=False):
+            part = [text for _, text in texts[start : start + 512]]
+            for encoding in tokenizer.encode_batch_fast(part, add_special_tokens=False):
                 ids = np.array([begin] + encoding.ids, dtype="<u2")
                 file.write(ids.tobytes())
                 total += len(ids)
     return total
 
 
+def write_text(texts, path: Path) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        for identifier, text in texts:
+            file.write(f'<doc id="{identifier}">\n{text}\n</doc>\n')
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="directory with the wikipedia-text files")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--vocabulary", type=int, default=16_384, help="at most 65,536")
+    parser.add_argument("--vocabulary", type=int, default=32_768, help="at most 65,536")
     parser.add_argument("--megabytes", type=int, default=0, help="text to use after shuffling (0: all)")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -113,20 +124,20 @@ def main() -> None:
             if identifier in seen:
                 continue
             seen.add(identifier)
-            (validation if held_back(identifier) else train).append(text)
+            (validation if held_back(identifier) else train).append((identifier, text))
     random.Random(arguments.seed).shuffle(train)
     if arguments.megabytes:
         kept, size = [], 0
-        for text in train:
+        for article in train:
             if size >= arguments.megabytes * 1_000_000:
                 break
-            kept.append(text)
-            size += len(text)
+            kept.append(article)
+            size += len(article[1])
         train = kept
     print(f"{len(train)} training and {len(validation)} validation articles", flush=True)
 
     sample, size = [], 0
-    for text in train:
+    for _, text in train:
         sample.extend(text.split("\n"))
         size += len(text)
         if size > 80_000_000:
@@ -148,6 +159,8 @@ def main() -> None:
         )
         + "\n"
     )
+    write_text(train, arguments.out / "train.txt")
+    write_text(validation, arguments.out / "validation.txt")
     counts = {
         "articles": len(train),
         "validation_articles": len(validation),

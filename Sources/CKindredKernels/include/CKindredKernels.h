@@ -7,6 +7,7 @@
 #include "kindred_codes.h"
 #include "kindred_features.h"
 #include "kindred_gradients.h"
+#include "kindred_int8.h"
 #include "kindred_interrupts.h"
 #include "kindred_layers.h"
 

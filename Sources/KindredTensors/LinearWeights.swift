@@ -1,0 +1,58 @@
+import KindredSystem
+
+/// How a decoder computes its linear layers when it encodes.
+package enum EncodingPrecision: String, Sendable, CaseIterable, Codable {
+    /// The reference that the others are tested against.
+    case float32 = "fp32"
+    case bfloat16 = "bf16"
+    /// Weights of 8 bits with a scale for each output, activations of 8 bits with a scale for each token.
+    case int8
+}
+
+/// The weights of a linear layer, output × input, kept in one precision, for products with many inputs.
+package struct LinearWeights: Sendable {
+    private enum Storage: Sendable {
+        case float32(Matrix)
+        case bfloat16(BrainFloat.Packed)
+        case int8(Int8Products.Weights)
+    }
+
+    private let storage: Storage
+
+    /// - Parameter values: output × input; kept as they are in `float32`.
+    package init(_ values: Matrix, precision: EncodingPrecision) {
+        let operand = BLAS.Operand(values.elements, rows: values.rows, columns: values.columns)
+        switch precision {
+        case .float32: storage = .float32(values)
+        case .bfloat16:
+            let packed = BrainFloat.Packed()
+            packed.take(operand, transposed: true)
+            storage = .bfloat16(packed)
+        case .int8: storage = .int8(Int8Products.Weights(operand))
+        }
+    }
+
+    /// What a thread needs for products beside the factors.
+    package final class Scratch {
+        fileprivate let halves = BrainFloat.Rows()
+        fileprivate let bytes = Int8Products.Rows()
+
+        package init() {}
+    }
+
+    /// y = x · wᵀ, or y += x · wᵀ.
+    package func multiply(_ x: BLAS.Operand, into y: BLAS.Operand, adding: Bool = false, _ scratch: Scratch) {
+        switch storage {
+        case .float32(let values):
+            BLAS.multiply(
+                x, BLAS.Operand(values.elements, rows: values.rows, columns: values.columns),
+                transposed: true, into: y, adding: adding ? 1 : 0)
+        case .bfloat16(let packed):
+            scratch.halves.take(x)
+            BrainFloat.multiply(scratch.halves, packed, into: y, adding: adding)
+        case .int8(let weights):
+            scratch.bytes.take(x)
+            weights.multiply(scratch.bytes, into: y, adding: adding)
+        }
+    }
+}

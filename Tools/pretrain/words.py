@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""First values for the base decoder: word vectors from Wikipedia, and a model directory that holds them.
+
+A bag of token embeddings is trained to tell which passage a span, a title or a neighbouring paragraph belongs to
+(in-batch negatives, cosine x 20; Henderson et al. 2017, Wieting et al. 2016 for averages of word vectors). That costs
+minutes where a decoder would need hours to learn as much about words, and the decoder starts from it.
+
+A vector's length says how much its token matters, and a decoder's norms would lose that. So the vectors take all but
+the last dimension of the embedding, and the last one makes every row as long as the longest: norms then scale all rows
+alike. Everything else is drawn at random as transformers does.
+
+Reads OUT/train.bin and OUT/model/ (prepare.py) and writes
+
+    OUT/words.safetensors    the vectors as trained, vocabulary x (hidden - 1)
+    OUT/initial/             a Llama decoder in Hugging Face's layout; written last
+
+A checkpoint is kept in OUT/words.pt; the same command goes on from it.
+
+Usage: words.py --out runs/pretrain --steps 3000 [--hidden 384 --layers 4 ...] [--sts stsb.dev.tsv]
+"""
+
+import argparse
+import json
+import os
+import shutil
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from scipy.sparse import csr_matrix
+from torch.nn.functional import cross_entropy, normalize
+from transformers import LlamaConfig, LlamaForCausalLM
+
+warnings.filterwarnings("ignore", message="Sparse CSR")
+SCALE = 20.0
+SHORTEST_PARAGRAPH = 32
+LONGEST_HEADING = 12
+WINDOW = 112
+TITLE = 12
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--hidden", type=int, default=384)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--heads", type=int, default=6)
+    parser.add_argument("--key-value-heads", type=int, default=2)
+    parser.add_argument("--intermediate", type=int, default=1024)
+    parser.add_argument("--batch", type=int, default=2048)
+    parser.add_argument("--rate", type=float, default=1e-2)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--sts", type=Path, help="score TAB sentence TAB sentence: Spearman's rho is logged")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+class Lines:
+    """Where titles, headings and paragraphs stand in the tokens."""
+
+    def __init__(self, tokens, tokenizer):
+        begin, newline = tokenizer.token_to_id("<s>"), tokenizer.token_to_id("Ċ")
+        stop = tokenizer.token_to_id(".")
+        ends = np.flatnonzero((tokens == begin) | (tokens == newline))
+        self.tokens = tokens
+        self.start = ends + 1
+        self.length = np.append(ends[1:], len(tokens)) - self.start
+        self.is_title = tokens[ends] == begin
+        numbers = np.arange(len(ends))
+        self.title = np.maximum.accumulate(np.where(self.is_title, numbers, 0))
+        last = tokens[np.minimum(self.start + np.maximum(self.length, 1) - 1, len(tokens) - 1)]
+        heading = ~self.is_title & (self.length <= LONGEST_HEADING) & (last == stop)
+        self.heading = np.maximum.accumulate(np.where(heading | self.is_title, numbers, 0))
+        self.paragraphs = np.flatnonzero(~self.is_title & (self.length >= SHORTEST_PARAGRAPH))
+
+    def piece(self, start, length, width):
+        """Tokens from `start`, at most `width`: ids (count x width) and which of them count."""
+        offsets = np.arange(width)[None, :]
+        mask = offsets < length[:, None]
+        return np.where(mask, self.tokens[np.minimum(start[:, None] + offsets, len(self.tokens) - 1)], 0), mask
+
+
+def pairs(lines, count, random):
+    """`count` queries and passages: ids and masks."""
+    chosen = random.integers(0, len(lines.paragraphs), count)
+    paragraph = lines.paragraphs[chosen]
+    start, length = lines.start[paragraph], lines.length[paragraph]
+    kind = random.random(count)
+
+    # A window of the paragraph is the passage; a span of it, taken out of it, is the query.
+    window = np.minimum(length, random.integers(32, WINDOW + 1, count))
+    offset = (random.random(count) * (length - window + 1)).astype(np.int64)
+    span = random.integers(4, 21, count)
+    at = (random.random(count) * (window - span + 1)).astype(np.int64)
+    query, query_mask = lines.piece(start + offset + at, span, 20)
+    passage, passage_mask = lines.piece(start + offset, window, WINDOW)
+    columns = np.arange(WINDOW)[None, :]
+    inside = (columns >= at[:, None]) & (columns < (at + span)[:, None])
+    removed = (kind < 0.45) & (random.random(count) < 0.9)
+    passage_mask &= ~(inside & removed[:, None])
+
+    # Title and heading as the query.
+    named = (kind >= 0.45) & (kind < 0.7)
+    title, heading = lines.title[paragraph], lines.heading[paragraph]
+    titles, title_mask = lines.piece(lines.start[title], lines.length[title], TITLE)
+    headings, heading_mask = lines.piece(lines.start[heading], lines.length[heading], 20 - TITLE)
+    heading_mask &= (heading != title)[:, None]
+    names, names_mask = np.concatenate([titles, headings], 1), np.concatenate([title_mask, heading_mask], 1)
+    query[named], query_mask[named] = names[named], names_mask[named]
+
+    # A paragraph nearby in the same article as the passage.
+    near = np.clip(chosen + random.integers(1, 4, count) * random.choice([-1, 1], count), 0, len(lines.paragraphs) - 1)
+    near = lines.paragraphs[near]
+    moved = (kind >= 0.7) & (lines.title[near] == title)
+    other, other_mask = lines.piece(lines.start[near], np.minimum(lines.length[near], window), WINDOW)
+    passage[moved], passage_mask[moved] = other[moved], other_mask[moved]
+
+    # Passages are stored with their titles.
+    titled = (random.random(count) < np.where(named, 0.3, 0.6))[:, None]
+    passage = np.concatenate([titles, passage], 1)
+    passage_mask = np.concatenate([title_mask & titled, passage_mask], 1)
+    return (query, query_mask), (passage, passage_mask)
+
+
+def sparse(matrix):
+    """The same in torch, which multiplies on every core."""
+    parts = [torch.from_numpy(part) for part in (matrix.indptr, matrix.indices, matrix.data)]
+    return torch.sparse_csr_tensor(*parts, size=matrix.shape, check_invariants=False)
+
+
+class Bags(torch.autograd.Function):
+    """Means of rows of the weights, as a product with a sparse matrix."""
+
+    @staticmethod
+    def forward(context, weights, bags):
+        context.bags = bags
+        return sparse(bags) @ weights
+
+    @staticmethod
+    def backward(context, gradient):
+        return sparse(context.bags.T.tocsr()) @ gradient, None
+
+
+def bag_matrix(ids, counts, vocabulary):
+    """Rows of 1 / count where a bag holds a token; ids one bag after the other."""
+    shares = np.repeat(1 / np.maximum(counts, 1).astype(np.float32), counts)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    return csr_matrix((shares, ids.astype(np.int32), starts), shape=(len(counts), vocabulary))
+
+
+def vectors(weights, pieces):
+    """Unit vectors of (ids, mask) pieces, one after the other."""
+    ids = np.concatenate([ids[mask] for ids, mask in pieces])
+    counts = np.concatenate([mask.sum(1) for _, mask in pieces])
+    return normalize(Bags.apply(weights, bag_matrix(ids, counts, len(weights))), dim=1)
+
+
+def correlation(weights, tokenizer, path):
+    from scipy.stats import spearmanr
+
+    rows = [line.split("\t") for line in path.read_text().splitlines()]
+
+    def encoded(texts):
+        ids = [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)]
+        bags = bag_matrix(np.concatenate(ids), np.array([len(i) for i in ids]), len(weights))
+        return normalize(torch.from_numpy(bags @ weights.numpy()), dim=1)
+
+    cosines = (encoded([r[1] for r in rows]) * encoded([r[2] for r in rows])).sum(1)
+    return round(float(spearmanr([float(r[0]) for r in rows], cosines.numpy()).statistic), 4)
+
+
+def save(path, value):
+    temporary = path.with_suffix(".tmp")
+    torch.save(value, temporary)
+    os.replace(temporary, path)
+
+
+def embedding(weights):
+    """The decoder's first embedding: rows of one length, 0.5, as the head wants them."""
+    longest = weights.norm(dim=1).quantile(0.999)
+    weights = weights * (longest / weights.norm(dim=1, keepdim=True)).clamp(max=1)
+    rest = (longest**2 - (weights**2).sum(1, keepdim=True)).clamp(min=0).sqrt()
+    return torch.cat([weights, rest], 1) * 0.5 / longest
+
+
+def main():
+    arguments = parse()
+    torch.manual_seed(arguments.seed)
+    torch.set_num_threads(arguments.threads)
+    random = np.random.default_rng(arguments.seed)
+    tokenizer = Tokenizer.from_file(str(arguments.out / "model" / "tokenizer.json"))
+    lines = Lines(np.fromfile(arguments.out / "train.bin", dtype="<u2"), tokenizer)
+    print(f"{len(lines.paragraphs)} paragraphs", flush=True)
+    vocabulary = tokenizer.get_vocab_size()
+    weights = torch.nn.Parameter(torch.randn(vocabulary, arguments.hidden - 1) / arguments.hidden**0.5)
+    optimizer = torch.optim.Adam([weights], lr=arguments.rate, fused=True)
+    step, smoothed, checkpoint = 0, None, arguments.out / "words.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=False)
+        step, smoothed = state["step"], state["loss"]
+        with torch.no_grad():
+            weights.copy_(state["weights"])
+        optimizer.load_state_dict(state["optimizer"])
+        random.bit_generator.state = state["random"]
+        print(f"resumed at step {step}", flush=True)
+    started, first = time.monotonic(), step
+    while step < arguments.steps:
+        optimizer.param_groups[0]["lr"] = arguments.rate * min((step + 1) / 100, 1 - step / arguments.steps)
+        queries, passages = vectors(weights, pairs(lines, arguments.batch, random)).chunk(2)
+        scores = SCALE * queries @ passages.T
+        targets = torch.arange(arguments.batch)
+        loss = (cross_entropy(scores, targets) + cross_entropy(scores.T, targets)) / 2
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        step += 1
+        smoothed = loss.item() if smoothed is None else 0.98 * smoothed + 0.02 * loss.item()
+        if step % 100 == 0:
+            seconds = (time.monotonic() - started) / (step - first)
+            record = {"step": step, "loss": round(smoothed, 4), "seconds_per_step": round(seconds, 3)}
+            if arguments.sts and step % 500 == 0:
+                record["sts"] = correlation(weights.detach(), tokenizer, arguments.sts)
+            print(json.dumps(record), flush=True)
+        if step % 500 == 0 or step == arguments.steps:
+            state = {"step": step, "loss": smoothed, "weights": weights.detach(), "random": random.bit_generator.state}
+            save(checkpoint, state | {"optimizer": optimizer.state_dict()})
+    with torch.no_grad():
+        save_file({"words": weights.detach().contiguous()}, arguments.out / "words.safetensors")
+        model = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=vocabulary, hidden_size=arguments.hidden, intermediate_size=arguments.intermediate,
+                num_hidden_layers=arguments.layers, num_attention_heads=arguments.heads,
+                num_key_value_heads=arguments.key_value_heads, max_position_embeddings=512, rms_norm_eps=1e-5,
+                tie_word_embeddings=True, bos_token_id=0, eos_token_id=1, pad_token_id=1,
+            )
+        )
+        model.model.embed_tokens.weight.copy_(embedding(weights))
+        initial = arguments.out / "initial"
+        model.save_pretrained(initial)
+    for name in ["tokenizer.json", "tokenizer_config.json"]:
+        shutil.copy(arguments.out / "model" / name, initial)
+    (initial / "llm2vec_config.json").write_text(
+        json.dumps({"pooling_mode": "mean", "max_length": 512, "attention": "causal"}, indent=2) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
