@@ -24,8 +24,13 @@ package final class TextEncoder: Sendable {
     /// Opens a directory in Hugging Face's layout: `config.json`, `model.safetensors` (or shards), `tokenizer.json`,
     /// `llm2vec_config.json`; or a PEFT adapter on such a directory.
     /// - Throws: `notFound` for a missing directory or file; `invalidData` naming the file and field or tensor.
-    package init(directory: FilePath) throws {
-        let model = try ModelDirectory(directory)
+    package convenience init(directory: FilePath) throws {
+        try self.init(ModelDirectory(directory))
+    }
+
+    /// Opens a model that may be used otherwise than its directory says.
+    /// - Throws: as `init(directory:)`.
+    package init(_ model: ModelDirectory) throws {
         let shape = model.shape
         let usage = model.usage
         let tokenizer = try Tokenizer(path: model.tokenizer)
