@@ -66,6 +66,13 @@ let package = Package(
             ]
         ),
         .target(
+            name: "KindredEvaluation",
+            dependencies: [
+                "KindredSystem", "KindredTensors", "KindredWikipedia", "KindredTokenizers", "KindredIndex",
+                "KindredStore", "KindredEncoder",
+            ]
+        ),
+        .target(
             name: "Kindred",
             dependencies: [
                 "KindredSystem", "KindredTensors", "KindredWikipedia", "KindredTokenizers", "KindredIndex",
@@ -80,7 +87,8 @@ let package = Package(
         .executableTarget(
             name: "KindredCommand",
             dependencies: [
-                "Kindred", "KindredTraining", "KindredEncoder", "KindredTensors", "KindredSystem",
+                "Kindred", "KindredTraining", "KindredEvaluation", "KindredEncoder", "KindredIndex",
+                "KindredTensors", "KindredSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -106,6 +114,13 @@ let package = Package(
             name: "KindredTrainingTests",
             dependencies: [
                 "KindredTraining", "KindredEncoder", "KindredTensors", "CKindredKernels",
+                "KindredTestSupport",
+            ],
+            resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "KindredEvaluationTests",
+            dependencies: [
+                "KindredEvaluation", "KindredEncoder", "KindredIndex", "KindredTensors", "KindredSystem",
                 "KindredTestSupport",
             ],
             resources: [.copy("Fixtures")]),

@@ -42,10 +42,6 @@ public struct SearchResults: Sendable {
 public final class Searcher: @unchecked Sendable {
     /// Characters of a query, at most: far more than a question has, and cheap to encode.
     public static let maximumQueryLength = 10_000
-    /// Results of each kind that are joined in hybrid mode.
-    static let candidates = 100
-    /// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009, §2).
-    static let fusionConstant = 60.0
 
     public let directory: IndexDirectory
     private let catalog: Catalog
@@ -84,16 +80,15 @@ public final class Searcher: @unchecked Sendable {
         let started = ContinuousClock.now
         let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
         try Self.check(query, limit: limit)
-        let depth = max(limit, mode == .hybrid ? Self.candidates : 0)
+        let depth = max(limit, mode == .hybrid ? RankFusion.candidates : 0)
         let ranked: [(id: Int64, score: Double)]
         switch mode {
         case .semantic: ranked = try semantic(query, limit: depth, efSearch: efSearch)
         case .keyword: ranked = try catalog.keywordSearch(query, limit: depth)
         case .hybrid:
-            ranked = Self.fuse([
-                try semantic(query, limit: depth, efSearch: efSearch),
-                try catalog.keywordSearch(query, limit: depth),
-            ])
+            ranked = RankFusion.standard.fuse(
+                semantic: try semantic(query, limit: depth, efSearch: efSearch),
+                keyword: try catalog.keywordSearch(query, limit: depth))
         }
         let best = ranked.prefix(limit)
         let passages = try catalog.passages(best.map(\.id))
@@ -147,17 +142,6 @@ public final class Searcher: @unchecked Sendable {
         return found.sorted { ($1.score, $0.id) < ($0.score, $1.id) }.prefix(limit).map {
             ($0.id, Double($0.score))
         }
-    }
-
-    /// Reciprocal rank fusion: the sum of 1 / (60 + rank) over the lists that hold the passage.
-    static func fuse(_ lists: [[(id: Int64, score: Double)]]) -> [(id: Int64, score: Double)] {
-        var scores: [Int64: Double] = [:]
-        for list in lists {
-            for (index, entry) in list.enumerated() {
-                scores[entry.id, default: 0] += 1 / (fusionConstant + Double(index + 1))
-            }
-        }
-        return scores.map { (id: $0.key, score: $0.value) }.sorted { ($1.score, $0.id) < ($0.score, $1.id) }
     }
 
     /// The live segments, mapped. A writer may merge and remove files, or go over to another encoder, between the look at

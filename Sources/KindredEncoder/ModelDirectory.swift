@@ -14,8 +14,8 @@ package struct ModelDirectory: Sendable {
     /// In the order in which they are merged.
     package let adapters: [Adapter]
     package let shape: DecoderConfiguration
-    /// From the nearest directory that has `llm2vec_config.json`.
-    package let usage: EncoderConfiguration
+    /// From the nearest directory that has `llm2vec_config.json`; may be changed before the model is opened.
+    package var usage: EncoderConfiguration
 
     /// Adapters on adapters, at most.
     private static let deepest = 16

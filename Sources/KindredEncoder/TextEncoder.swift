@@ -31,7 +31,8 @@ package final class TextEncoder: Sendable {
         try self.init(ModelDirectory(directory), precision: precision)
     }
 
-    /// - Throws: `invalidData` naming the file and field or tensor.
+    /// Opens a model that may be used otherwise than its directory says.
+    /// - Throws: as `init(directory:precision:)`.
     package init(_ model: ModelDirectory, precision: EncodingPrecision? = nil) throws {
         let shape = model.shape
         let usage = model.usage

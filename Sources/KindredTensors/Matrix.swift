@@ -47,6 +47,14 @@ package struct Matrix: Sendable {
         }
     }
 
+    /// A copy of some of the rows.
+    package func rows(_ range: Range<Int>) -> Matrix {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows)
+        return Matrix(
+            rows: range.count, columns: columns,
+            elements: AlignedBuffer(elements.array(range.lowerBound * columns..<range.upperBound * columns)))
+    }
+
     /// A copy of row `row`.
     package func row(_ row: Int) -> [Float] { elements.array(row * columns..<(row + 1) * columns) }
 }

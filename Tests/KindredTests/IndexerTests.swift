@@ -244,14 +244,6 @@ private func pages(_ count: Int, word: String = "basalt") -> [(id: Int, title: S
     }
 }
 
-@Suite struct SearcherTests {
-    @Test func `reciprocal rank fusion adds one over sixty plus rank`() {
-        let fused = Searcher.fuse([[(1, 0.9), (2, 0.8)], [(2, 7), (3, 6)]])
-        #expect(fused.map(\.id) == [2, 1, 3])
-        #expect(abs(fused[0].score - (1 / 62 + 1 / 61.0)) < 1e-12)
-    }
-}
-
 @Suite struct SnippetTests {
     @Test func `words of the query are marked in their other forms too`() {
         let snippet = Snippet(of: "The runners were running to the cities.", query: "run city")

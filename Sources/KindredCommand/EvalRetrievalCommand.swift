@@ -1,0 +1,258 @@
+import ArgumentParser
+import Foundation
+import KindredEncoder
+import KindredEvaluation
+import KindredIndex
+import KindredSystem
+import KindredTensors
+import SystemPackage
+
+struct EvalRetrievalCommand: ParsableCommand {
+    enum Mode: String, CaseIterable, ExpressibleByArgument { case semantic, keyword, hybrid, all }
+
+    static let configuration = CommandConfiguration(
+        commandName: "retrieval",
+        abstract: "Retrieval: nDCG@10, recall and MRR on data sets in BEIR's layout.",
+        discussion: """
+            A data set is a directory with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv. Vectors are compared one by
+            one; keyword and hybrid search are the product's. Several values of --fusion-constant and --semantic-weight
+            give a line for each combination.
+            """)
+
+    @Argument(help: "Data sets.") var directories: [String]
+    @Option(help: "How documents are found: semantic, keyword, hybrid, or all; may be given again.")
+    var mode: [Mode] = []
+    @Option(help: ArgumentHelp("Which judgments, where a data set has several.", valueName: "name"))
+    var split: String?
+    @OptionGroup var encoder: EncoderArguments
+    @Option(help: ArgumentHelp("Put before each query; seen by attention, not pooled.", valueName: "text"))
+    var instruction: String?
+    @Flag(help: "Leave out of a ranking the document that has the query's id, as BEIR does.")
+    var ignoreIdenticalIDs = false
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "The constant of reciprocal rank fusion (default: the product's).", valueName: "c"))
+    var fusionConstant: [Double] = []
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Weight of the semantic ranking, that of the keyword ranking being 1 (default: the product's).",
+            valueName: "w"))
+    var semanticWeight: [Double] = []
+    @Option(
+        help: ArgumentHelp(
+            "Write the vectors for numpy.load, in the files' order: NAME.queries.npy and NAME.documents.npy (one data set).",
+            valueName: "name.npy"))
+    var vectors: String?
+    @Option(
+        help: ArgumentHelp(
+            "Write what was found in trec_eval's format, 100 documents a query (one data set).",
+            valueName: "file"))
+    var rankings: String?
+    @OptionGroup var output: EvalOutputArguments
+
+    func validate() throws {
+        if vectors != nil || rankings != nil, directories.count > 1 {
+            throw ValidationError("--vectors and --rankings take one data set.")
+        }
+        if let wrong = (fusionConstant + semanticWeight).first(where: { !$0.isFinite || $0 < 0 }) {
+            throw ValidationError("\(wrong) is no constant or weight; they are numbers from 0 on.")
+        }
+    }
+
+    private var modes: [RetrievalEvaluation.Mode] {
+        if mode.isEmpty { return [.semantic] }
+        if mode.contains(.all) { return RetrievalEvaluation.Mode.allCases }
+        return RetrievalEvaluation.Mode.allCases.filter { chosen in
+            mode.contains { $0.rawValue == chosen.rawValue }
+        }
+    }
+
+    private var fusions: [RankFusion] {
+        let standard = RankFusion.standard
+        return (fusionConstant.isEmpty ? [standard.constant] : fusionConstant).flatMap { constant in
+            (semanticWeight.isEmpty ? [standard.semanticWeight] : semanticWeight).map { weight in
+                var fusion = standard
+                (fusion.constant, fusion.semanticWeight) = (constant, weight)
+                return fusion
+            }
+        }
+    }
+
+    func run() throws {
+        let sets = try directories.map { try RetrievalSet(directory: FilePath($0), split: split) }
+        let needsVectors = modes != [.keyword] || vectors != nil
+        let encoder = needsVectors ? try self.encoder.open() : nil
+        let started = ContinuousClock.now
+        var results: [RetrievalOutput.DataSet] = []
+        for (directory, set) in zip(directories, sets) {
+            let evaluation = RetrievalEvaluation(set, ignoresOwnID: ignoreIdenticalIDs)
+            if let encoder { try encode(set, by: encoder, for: evaluation) }
+            var measured: [RetrievalOutput.Measured] = []
+            var trec = ""
+            for mode in modes {
+                for fusion in mode == .hybrid ? fusions : [.standard] {
+                    let result = try evaluation.result(of: mode, fusion: fusion)
+                    measured.append(.init(mode, fusion, result.measures))
+                    if rankings != nil { trec += Self.trec(result, of: set, tag: measured.last!.tag) }
+                }
+            }
+            if let rankings { try AtomicFile.replace(FilePath(rankings), with: Array(trec.utf8)) }
+            results.append(.init(directory, set, measured))
+        }
+        let report = RetrievalOutput(
+            encoder: encoder.map { EncoderOutput($0, name: self.encoder.name) }, sets: results,
+            seconds: (ContinuousClock.now - started) / .seconds(1))
+        if output.json { return try CommandOutput.json(report) }
+        for set in sets { RemarkOutput.print(set.remarks, of: set.name) }
+        print(report)
+    }
+
+    private func encode(
+        _ set: RetrievalSet, by encoder: TextEncoder, for evaluation: RetrievalEvaluation
+    ) throws {
+        let documents = try output.vectors(encoder, of: "\(set.name)'s documents").encode(
+            set.documents.map(\.encodedText))
+        let queries = try output.vectors(encoder, of: "\(set.name)'s queries").encode(
+            set.queries.map(\.text), instruction: instruction ?? "")
+        evaluation.rankByVectors(queries: queries, documents: documents)
+        if let vectors {
+            let name = vectors.hasSuffix(".npy") ? String(vectors.dropLast(4)) : vectors
+            try NumpyFile.write(queries, to: FilePath(name + ".queries.npy"))
+            try NumpyFile.write(documents, to: FilePath(name + ".documents.npy"))
+        }
+    }
+
+    /// Lines `query Q0 document rank score tag`; spaces in ids, which the format has no room for, become underscores.
+    private static func trec(
+        _ result: RetrievalEvaluation.Result, of set: RetrievalSet, tag: String
+    ) -> String {
+        var lines = ""
+        func column(_ id: String) -> String {
+            String(id.map { $0.isWhitespace ? "_" : $0 })
+        }
+        for (query, hits) in zip(set.queries, result.rankings) {
+            for (rank, hit) in hits.enumerated() {
+                lines +=
+                    "\(column(query.id)) Q0 \(column(set.documents[hit.document].id)) \(rank + 1) \(hit.score) \(tag)\n"
+            }
+        }
+        return lines
+    }
+
+    private func print(_ report: RetrievalOutput) {
+        var table = Table(
+            ["set", "mode", "queries", "documents", "nDCG@10", "recall@10", "recall@100", "MRR@10"],
+            leftColumns: 2)
+        func add(_ name: String, _ queries: Int, _ documents: Int, _ row: RetrievalOutput.Measured) {
+            table.add([
+                name, row.tag, Format.count(queries), Format.count(documents),
+                Format.measure(row.ndcgAt10), Format.measure(row.recallAt10),
+                Format.measure(row.recallAt100), Format.measure(row.mrrAt10),
+            ])
+        }
+        for set in report.sets {
+            for row in set.results { add(set.name, set.queries, set.documents, row) }
+        }
+        if report.sets.count > 1 {
+            for row in report.mean {
+                add(
+                    "mean", report.sets.reduce(0) { $0 + $1.queries },
+                    report.sets.reduce(0) { $0 + $1.documents }, row)
+            }
+        }
+        table.print()
+        if let encoder = report.encoder { CommandOutput.line("  encoder: \(encoder.line)") }
+    }
+}
+
+/// What `kindred eval retrieval --json` prints.
+private struct RetrievalOutput: Encodable {
+    struct Measured: Encodable {
+        let mode: String
+        /// Of hybrid search.
+        let fusionConstant, semanticWeight: Double?
+        let ndcgAt10, recallAt10, recallAt100, mrrAt10: Double
+
+        enum CodingKeys: String, CodingKey {
+            case mode, fusionConstant, semanticWeight
+            case ndcgAt10 = "ndcg_at_10"
+            case recallAt10 = "recall_at_10"
+            case recallAt100 = "recall_at_100"
+            case mrrAt10 = "mrr_at_10"
+        }
+
+        init(_ mode: RetrievalEvaluation.Mode, _ fusion: RankFusion, _ measures: RankingMeasures) {
+            let isHybrid = mode == .hybrid
+            self.init(
+                mode: mode.rawValue, fusionConstant: isHybrid ? fusion.constant : nil,
+                semanticWeight: isHybrid ? fusion.semanticWeight : nil, measures)
+        }
+
+        init(mode: String, fusionConstant: Double?, semanticWeight: Double?, _ measures: RankingMeasures) {
+            self.mode = mode
+            self.fusionConstant = fusionConstant
+            self.semanticWeight = semanticWeight
+            ndcgAt10 = measures.ndcgAt10
+            recallAt10 = measures.recallAt10
+            recallAt100 = measures.recallAt100
+            mrrAt10 = measures.mrrAt10
+        }
+
+        var measures: RankingMeasures {
+            var measures = RankingMeasures()
+            (measures.ndcgAt10, measures.recallAt10) = (ndcgAt10, recallAt10)
+            (measures.recallAt100, measures.mrrAt10) = (recallAt100, mrrAt10)
+            return measures
+        }
+
+        /// "semantic"; "hybrid", with constant and weight where they are not the product's.
+        var tag: String {
+            guard let fusionConstant, let semanticWeight else { return mode }
+            let standard = RankFusion.standard
+            guard fusionConstant != standard.constant || semanticWeight != standard.semanticWeight else {
+                return mode
+            }
+            return "\(mode):\(fusionConstant):\(semanticWeight)"
+        }
+    }
+
+    struct DataSet: Encodable {
+        let name, directory: String
+        let split: String?
+        let queries, documents: Int
+        let results: [Measured]
+        let remarks: [RemarkOutput]
+
+        init(_ directory: String, _ set: RetrievalSet, _ results: [Measured]) {
+            name = set.name
+            self.directory = directory
+            split = set.split
+            queries = set.queries.count
+            documents = set.documents.count
+            self.results = results
+            remarks = RemarkOutput.all(set.remarks)
+        }
+    }
+
+    let task = "retrieval"
+    /// Absent where only keywords were searched.
+    let encoder: EncoderOutput?
+    let sets: [DataSet]
+    /// Over the sets, for each mode.
+    let mean: [Measured]
+    let seconds: Double
+
+    init(encoder: EncoderOutput?, sets: [DataSet], seconds: Double) {
+        self.encoder = encoder
+        self.sets = sets
+        self.seconds = seconds
+        mean = (sets.first?.results ?? []).indices.map { row in
+            let rows = sets.map { $0.results[row] }
+            return Measured(
+                mode: rows[0].mode, fusionConstant: rows[0].fusionConstant,
+                semanticWeight: rows[0].semanticWeight, .mean(rows.map(\.measures)))
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import KindredEncoder
+import KindredIndex
+import KindredTensors
+
+/// Retrieval of documents for queries, as the product does it but for the graph: vectors are compared one by one, so that
+/// the figures are the encoder's and not the index's.
+///
+/// Documents of equal score are ordered by id, the larger first, as trec_eval does it.
+package final class RetrievalEvaluation {
+    package enum Mode: String, Sendable, CaseIterable {
+        case semantic, keyword, hybrid
+    }
+
+    /// A found document.
+    package struct Hit: Sendable, Hashable {
+        /// Index in the set's documents.
+        package let document: Int
+        package let score: Double
+    }
+
+    /// What one mode gave.
+    package struct Result: Sendable {
+        package let measures: RankingMeasures
+        /// For each query of the set, best first.
+        package let rankings: [[Hit]]
+        /// For each query of the set.
+        package let perQuery: [RankingMeasures]
+    }
+
+    /// Documents of a ranking, at most: recall@100 needs so many.
+    package static let depth = 100
+
+    package let set: RetrievalSet
+    private let ignoresOwnID: Bool
+    /// The id of each document in searches: 1 for the largest id of the set, so that the product's order of equal scores,
+    /// by id, is trec_eval's.
+    private let numbers: [Int64]
+    private let documentOfNumber: [Int]
+    private var semantic: [[(id: Int64, score: Double)]]?
+    private var keyword: [[(id: Int64, score: Double)]]?
+    private var depth: Int { Self.depth + (ignoresOwnID ? 1 : 0) }
+
+    /// - Parameter ignoresOwnID: leave out of a ranking the document that has the query's id, as BEIR does: right where
+    ///   queries are documents themselves (ArguAna, Quora), wrong where both are only numbered from 1.
+    package init(_ set: RetrievalSet, ignoresOwnID: Bool = false) {
+        self.set = set
+        self.ignoresOwnID = ignoresOwnID
+        documentOfNumber = set.documents.indices.sorted {
+            Array(set.documents[$1].id.utf8).lexicographicallyPrecedes(Array(set.documents[$0].id.utf8))
+        }
+        var numbers = [Int64](repeating: 0, count: set.documents.count)
+        for (position, document) in documentOfNumber.enumerated() { numbers[document] = Int64(position + 1) }
+        self.numbers = numbers
+    }
+
+    /// Takes the vectors that semantic and hybrid search need.
+    ///
+    /// - Parameters:
+    ///   - queries: unit vectors of the set's queries, in order.
+    ///   - documents: unit vectors of the set's documents, in order.
+    package func rankByVectors(queries: Matrix, documents: Matrix) {
+        precondition(queries.rows == set.queries.count && documents.rows == set.documents.count)
+        semantic = ExactSearch.nearest(depth, to: queries, in: documents, ids: numbers).map { neighbors in
+            neighbors.map { ($0.id, Double($0.score)) }
+        }
+    }
+
+    /// What a mode finds, and how good that is.
+    ///
+    /// - Parameter fusion: how hybrid search joins the other two.
+    /// - Throws: `cannotCreate`, `inputOutput` where keyword search has no room.
+    package func result(of mode: Mode, fusion: RankFusion = .standard) throws -> Result {
+        let rankings: [[(id: Int64, score: Double)]]
+        switch mode {
+        case .semantic: rankings = rankedByVectors
+        case .keyword: rankings = try rankedByWords()
+        case .hybrid:
+            rankings = zip(rankedByVectors, try rankedByWords()).map {
+                fusion.fuse(
+                    semantic: Array($0.prefix(RankFusion.candidates)),
+                    keyword: Array($1.prefix(RankFusion.candidates)))
+            }
+        }
+        let hits = zip(set.queries, rankings).map { query, ranking in
+            ranking.map { Hit(document: documentOfNumber[Int($0.id) - 1], score: $0.score) }
+                .filter { !ignoresOwnID || set.documents[$0.document].id != query.id }
+                .prefix(Self.depth)
+        }
+        let measures = zip(set.queries, hits).map { query, hits in
+            RankingMeasures(
+                ranking: hits.map { query.judgments[set.documents[$0.document].id] ?? 0 },
+                judgments: Array(query.judgments.values))
+        }
+        return Result(
+            measures: .mean(measures), rankings: hits.map(Array.init), perQuery: measures)
+    }
+
+    private var rankedByVectors: [[(id: Int64, score: Double)]] {
+        guard let semantic else { preconditionFailure("vectors come first") }
+        return semantic
+    }
+
+    private func rankedByWords() throws -> [[(id: Int64, score: Double)]] {
+        if let keyword { return keyword }
+        let corpus = try KeywordCorpus(set.documents, numbers: numbers)
+        let found = try set.queries.map { try corpus.search($0.text, limit: depth) }
+        keyword = found
+        return found
+    }
+}
