@@ -34,6 +34,7 @@ BODY void rows_body(uint16_t *out, ptrdiff_t out_stride, const float *in, ptrdif
     for (ptrdiff_t row = 0; row < rows; row++) {
         uint16_t *restrict y = out + row * out_stride;
         const float *restrict x = in + row * in_stride;
+        INDEPENDENT
         for (ptrdiff_t column = 0; column < columns; column++) y[column] = rounded(x[column]);
         for (ptrdiff_t column = columns; column < out_stride; column++) y[column] = 0;
     }

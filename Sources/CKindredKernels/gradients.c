@@ -25,10 +25,13 @@ BODY void rms_norm_gradient_body(float *dx, ptrdiff_t dx_stride, const float *dy
         }
         float factor = 1.0f / sqrtf(square / (float)columns + epsilon);
         float pull = factor * factor * factor * product / (float)columns;
+        INDEPENDENT
         for (column = 0; column < columns; column++)
             gx[column] += factor * gy[column] * weight[column] - pull * v[column];
-        if (dweight)
+        if (dweight) {
+            INDEPENDENT
             for (column = 0; column < columns; column++) dweight[column] += gy[column] * v[column] * factor;
+        }
     }
 }
 
@@ -43,6 +46,7 @@ BODY void softmax_gradient_body(float *gradient, const float *p, ptrdiff_t strid
             for (int lane = 0; lane < LANES; lane++) lanes[lane] += g[column + lane] * w[column + lane];
         float sum = sum_lanes(lanes);
         for (; column < columns; column++) sum += g[column] * w[column];
+        INDEPENDENT
         for (column = 0; column < columns; column++) g[column] = scale * w[column] * (g[column] - sum);
     }
 }
@@ -53,6 +57,7 @@ BODY void silu_multiply_gradient_body(float *gate, float *up, ptrdiff_t stride, 
         float *restrict g = gate + row * stride;
         float *restrict u = up + row * stride;
         float *restrict d = dy + row * dy_stride;
+        INDEPENDENT
         for (ptrdiff_t column = 0; column < columns; column++) {
             float a = g[column], b = u[column], c = d[column];
             float sigmoid = 1.0f / (1.0f + exponential(-a));
@@ -112,10 +117,13 @@ BODY void dropout_body(float *out, ptrdiff_t out_stride, const float *in, ptrdif
                 }
             ptrdiff_t left = columns - start;
             if (left > 8 * LANES) left = 8 * LANES;
-            if (adding)
+            if (adding) {
+                INDEPENDENT
                 for (ptrdiff_t i = 0; i < left; i++) y[start + i] += x[start + i] * factors[i];
-            else
+            } else {
+                INDEPENDENT
                 for (ptrdiff_t i = 0; i < left; i++) y[start + i] = x[start + i] * factors[i];
+            }
         }
     }
 }

@@ -55,6 +55,7 @@ BODY void rows_body(uint8_t *out, float *scales, const float *in, ptrdiff_t in_s
         float largest = magnitude(x, columns);
         float inverse = inverse_of(largest);
         scales[row] = largest / 127.0f;
+        INDEPENDENT
         for (ptrdiff_t column = 0; column < columns; column++) {
             float scaled = x[column] * inverse;
             y[column] = (uint8_t)(nearest(scaled) + OFFSET);

@@ -18,6 +18,7 @@ BODY void rms_norm_body(float *out, ptrdiff_t out_stride, const float *in, ptrdi
         float sum = sum_lanes(lanes);
         for (; column < columns; column++) sum += x[column] * x[column];
         float factor = 1.0f / sqrtf(sum / (float)columns + epsilon);
+        INDEPENDENT
         for (column = 0; column < columns; column++) y[column] = x[column] * factor * weight[column];
     }
 }
@@ -59,6 +60,7 @@ BODY void silu_multiply_body(float *gate, ptrdiff_t stride, const float *up, ptr
     for (ptrdiff_t row = 0; row < rows; row++) {
         float *restrict g = gate + row * stride;
         const float *restrict u = up + row * up_stride;
+        INDEPENDENT
         for (ptrdiff_t column = 0; column < columns; column++)
             g[column] = g[column] / (1.0f + exponential(-g[column])) * u[column];
     }
@@ -72,6 +74,7 @@ BODY void rotate_body(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t head
         for (ptrdiff_t head = 0; head < heads; head++) {
             float *restrict first = x + row * stride + head * 2 * half;
             float *restrict second = first + half;
+            INDEPENDENT
             for (ptrdiff_t i = 0; i < half; i++) {
                 float a = first[i], b = second[i];
                 first[i] = a * c[i] - b * s[i];

@@ -4,13 +4,15 @@
 /// only `KindredSystem` sees the pointer, so every kernel call checks its ranges in one place.
 /// Not synchronised: threads may write to ranges that do not overlap.
 package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
-    package static var alignment: Int { 64 }
+    @inlinable package static var alignment: Int { 64 }
 
     package let count: Int
     @usableFromInline let base: UnsafeMutablePointer<Element>
 
     /// `count` elements, each `value`.
-    package init(repeating value: Element, count: Int) {
+    ///
+    /// Inlined, so that elements are stored as their own type: the unspecialised code calls a function for each.
+    @inlinable package init(repeating value: Element, count: Int) {
         precondition(count >= 0)
         self.count = count
         let bytes = max(count, 1) * MemoryLayout<Element>.stride

@@ -7,7 +7,9 @@ minutes where a decoder would need hours to learn as much about words, and the d
 
 A vector's length says how much its token matters, and a decoder's norms would lose that. So the vectors take all but
 the last dimension of the embedding, and the last one makes every row as long as the longest: norms then scale all rows
-alike. Everything else is drawn at random as transformers does.
+alike. Rows are long beside what a block adds at first, and the final norm takes that back before the head; the matrices
+that write to the residual stream start at zero, so that the decoder starts as the bag of words it is made from.
+Everything else is drawn at random as transformers does.
 
 Reads OUT/train.bin and OUT/model/ (prepare.py) and writes
 
@@ -41,6 +43,7 @@ SHORTEST_PARAGRAPH = 32
 LONGEST_HEADING = 12
 WINDOW = 112
 TITLE = 12
+ROW_LENGTH = 2.0
 
 
 def parse():
@@ -181,11 +184,11 @@ def save(path, value):
 
 
 def embedding(weights):
-    """The decoder's first embedding: rows of one length, 0.5, as the head wants them."""
+    """The decoder's first embedding: rows of one length."""
     longest = weights.norm(dim=1).quantile(0.999)
     weights = weights * (longest / weights.norm(dim=1, keepdim=True)).clamp(max=1)
     rest = (longest**2 - (weights**2).sum(1, keepdim=True)).clamp(min=0).sqrt()
-    return torch.cat([weights, rest], 1) * 0.5 / longest
+    return torch.cat([weights, rest], 1) * ROW_LENGTH / longest
 
 
 def main():
@@ -240,6 +243,11 @@ def main():
             )
         )
         model.model.embed_tokens.weight.copy_(embedding(weights))
+        # Logits of the size that they have with rows of length 0.5.
+        model.model.norm.weight.fill_(0.5 / ROW_LENGTH)
+        for block in model.model.layers:
+            block.self_attn.o_proj.weight.zero_()
+            block.mlp.down_proj.weight.zero_()
         initial = arguments.out / "initial"
         model.save_pretrained(initial)
     for name in ["tokenizer.json", "tokenizer_config.json"]:

@@ -1,0 +1,78 @@
+import ArgumentParser
+import Foundation
+import KindredEncoder
+import KindredEvaluation
+import KindredSystem
+import KindredTensors
+import SystemPackage
+
+struct EncodeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "encode",
+        abstract: "Turn texts into unit vectors, for other programs.",
+        discussion: """
+            Each line is a text; row n of the array is the vector of line n. "\\n" in a line of JSON strings \
+            (--json-lines) is a line break, as between a passage's title and its body.
+            """)
+
+    @Argument(help: "A file with a text on each line, also compressed by bzip2 or gzip; '-' is standard input.")
+    var file: String
+    @Option(help: ArgumentHelp("Where to write the array, 32-bit floats, for numpy.load.", valueName: "file.npy"))
+    var out: String
+    @Flag(help: "Each line is a JSON string, or an object with \"text\" and, if there is one, \"title\".")
+    var jsonLines = false
+    @Option(help: "Put before every text; seen but not pooled.") var instruction = ""
+    @OptionGroup var encoder: EncoderArguments
+    @OptionGroup var output: EvalOutputArguments
+
+    func run() throws {
+        var texts: [String] = []
+        try TextLines.forEach(in: FilePath(file)) { line in
+            func invalid(_ message: String) -> KindredError {
+                KindredError(.invalidData, message, at: .init(path: file, line: line.number))
+            }
+            guard line.isUTF8 else { throw invalid("is not UTF-8; convert it, for example with iconv") }
+            guard !line.text.allSatisfy(\.isWhitespace) else {
+                throw invalid("is empty; every line is a text, so that rows and lines agree: take it out")
+            }
+            guard jsonLines else { return texts.append(line.text) }
+            guard let text = Self.text(json: line.text) else {
+                throw invalid("is neither a JSON string nor an object with \"text\"")
+            }
+            texts.append(text)
+        }
+        guard !texts.isEmpty else {
+            throw KindredError(.invalidData, "has no text", at: .init(path: file))
+        }
+        let encoder = try self.encoder.open()
+        let started = ContinuousClock.now
+        let vectors = try output.vectors(encoder, of: "\(Format.count(texts.count)) texts").encode(
+            texts, instruction: instruction)
+        let seconds = (ContinuousClock.now - started) / .seconds(1)
+        try NumpyFile.write(vectors, to: FilePath(out))
+        let report = EncodeOutput(
+            encoder: EncoderOutput(encoder, name: self.encoder.name), texts: texts.count, seconds: seconds,
+            textsPerSecond: Double(texts.count) / max(seconds, 1e-9), out: out)
+        if output.json { return try CommandOutput.json(report) }
+        CommandOutput.line(
+            "  encoded  \(Format.count(texts.count)) texts in \(Format.duration(seconds)) "
+                + "(\(Format.rate(report.textsPerSecond, unit: "texts"))) to \(Terminal.sanitized(out))")
+        CommandOutput.line("  encoder  \(report.encoder.line)")
+    }
+
+    private static func text(json line: String) -> String? {
+        let value = try? JSONSerialization.jsonObject(with: Data(line.utf8), options: .fragmentsAllowed)
+        if let text = value as? String { return text.isEmpty ? nil : text }
+        guard let object = value as? [String: Any], let text = object["text"] as? String else { return nil }
+        let title = object["title"] as? String ?? ""
+        return title.isEmpty ? (text.isEmpty ? nil : text) : title + "\n" + text
+    }
+}
+
+/// What `kindred encode --json` prints.
+private struct EncodeOutput: Encodable {
+    let encoder: EncoderOutput
+    let texts: Int
+    let seconds, textsPerSecond: Double
+    let out: String
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Measures every stage of a recipe and writes the ablation table and its plot.
+
+The base decoder with causal attention (Uni) and with bidirectional attention (Bi), then MNTP, SimCSE, pairs, mined pairs and
+the 8-bit encoder, each with three poolings, by `kindred eval`. What was measured is kept in RECIPE/figures/*.json and not
+measured again.
+
+Usage: figures.py --recipe runs/recipe --data SHARED-DATA [--kindred BINARY] [--poolings mean,weighted_mean,eos_token]
+"""
+
+import argparse
+import json
+import subprocess
+from pathlib import Path
+
+STAGES = [  # name, directory, attention
+    ("Uni", "base/model", "causal"),
+    ("Bi", "base/model", "bidirectional"),
+    ("Bi + MNTP", "mntp/adapter", "bidirectional"),
+    ("+ SimCSE", "simcse/adapter", "bidirectional"),
+    ("+ pairs", "pairs/model", "bidirectional"),
+    ("+ mined pairs", "mined/model", "bidirectional"),
+    ("8 bits", "encoder", "bidirectional"),
+]
+RETRIEVAL = {"HotpotQA": "hotpotqa_100", "WikiQA": "wikiqa/sent-dev", "Cranfield": "cranfield"}
+COLUMNS = ["STS-B", "STS12", "STS13", "STS14", *RETRIEVAL, "POS", "NER"]
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--kindred", default=".build/release/kindred")
+    parser.add_argument("--poolings", default="mean,weighted_mean,eos_token")
+    return parser.parse_args()
+
+
+def measured(arguments, key, *command):
+    path = arguments.recipe / "figures" / (key.replace("/", "-").replace(" ", "-") + ".json")
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        done = subprocess.run([arguments.kindred, "eval", *map(str, command), "--json", "--quiet"], check=True,
+                              stdout=subprocess.PIPE)
+        path.write_bytes(done.stdout)
+    return json.loads(path.read_text())
+
+
+def row(arguments, directory, attention, pooling):
+    data, model = arguments.data, arguments.recipe / directory
+    use = ["--model", model, "--attention", attention]
+    pooled = [*use, "--pooling", pooling]
+    name = f"{directory} {attention} {pooling}"
+    found = {}
+    files = [data / "sts" / f"{n}.tsv" for n in ["stsb.dev", "sts12.test", "sts13.test", "sts14.test"]]
+    for column, file in zip(COLUMNS, measured(arguments, name + " sts", "sts", *files, *pooled)["files"]):
+        found[column] = file["spearman"]
+    folders = [data / "retrieval" / folder for folder in RETRIEVAL.values()]
+    sets = measured(arguments, name + " retrieval", "retrieval", *folders, "--mode", "semantic", *pooled)["sets"]
+    for column, entry in zip(RETRIEVAL, sets):
+        found[column] = entry["modes"][0]["ndcg_at_10"]
+    if pooling == "mean":  # words are not pooled
+        align = ["--align", "own" if attention == "causal" else "previous"]
+        tags = data / "word" / "ud-english-ewt"
+        files = sorted(tags.glob("*.conllu"))
+        if files:
+            found["POS"] = measured(arguments, f"{directory} {attention} pos", "words", *files, *use, *align)["accuracy"]
+        files = sorted((data / "word" / "wnut17").glob("*.conll"))
+        if files:
+            found["NER"] = measured(arguments, f"{directory} {attention} ner", "words", *files, *use, *align)["f1"]
+    return found
+
+
+def cell(value):
+    return "" if value is None else f"{value:.3f}".lstrip("0")
+
+
+def plot(path, names, rows):
+    """The mean of STS and of retrieval, a point for each stage."""
+    width, height, left, bottom = 720, 320, 50, 60
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" '
+             'font-size="12">', f'<rect width="{width}" height="{height}" fill="white"/>']
+    step = (width - left - 120) / max(1, len(names) - 1)
+    for tick in range(0, 9, 2):
+        y = height - bottom - tick / 8 * (height - bottom - 20)
+        lines.append(f'<path d="M{left} {y}H{width - 100}" stroke="#ddd"/><text x="{left - 30}" y="{y + 4}">.{tick}</text>')
+    for (label, columns), colour in zip(
+        [("STS", COLUMNS[:4]), ("retrieval", list(RETRIEVAL))], ["#1f5fa8", "#c0572b"]
+    ):
+        points = []
+        for index, found in enumerate(rows):
+            value = sum(found[c] for c in columns) / len(columns)
+            points.append((left + index * step, height - bottom - max(0, value) / 0.8 * (height - bottom - 20)))
+        path_data = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+        lines.append(f'<path d="{path_data}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        lines += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in points]
+        lines.append(f'<text x="{points[-1][0] + 10:.1f}" y="{points[-1][1] + 4:.1f}" fill="{colour}">{label}</text>')
+    for index, name in enumerate(names):
+        lines.append(f'<text x="{left + index * step:.1f}" y="{height - bottom + 20}" text-anchor="middle">{name}</text>')
+    lines.append(f'<text x="{left}" y="{height - 12}">Mean Spearman (STS-B dev, STS12–14) and mean nDCG@10, mean pooling</text>')
+    path.write_text("\n".join(lines + ["</svg>"]) + "\n")
+
+
+def main():
+    arguments = parse()
+    print("| stage | pooling | " + " | ".join(COLUMNS) + " |")
+    print("|---|---|" + "---|" * len(COLUMNS))
+    names, rows = [], []
+    for name, directory, attention in STAGES:
+        if not (arguments.recipe / directory).exists():
+            continue
+        for pooling in arguments.poolings.split(","):
+            if directory == "encoder" and pooling != "mean":
+                continue
+            found = row(arguments, directory, attention, pooling)
+            print(f"| {name} | {pooling} | " + " | ".join(cell(found.get(c)) for c in COLUMNS) + " |", flush=True)
+            if pooling == "mean":
+                names.append(name)
+                rows.append(found)
+    plot(arguments.recipe / "figures" / "stages.svg", names, rows)
+
+
+if __name__ == "__main__":
+    main()
