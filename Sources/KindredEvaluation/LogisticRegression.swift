@@ -161,11 +161,14 @@ package struct LogisticRegression: Sendable {
         for column in 1..<scores.columns { largest = max(largest, scores[row, column]) }
         let own = Double(scores[row, label] - largest)
         var sum = 0.0
-        for column in 0..<scores.columns { sum += exp(Double(scores[row, column] - largest)) }
         for column in 0..<scores.columns {
-            let probability = exp(Double(scores[row, column] - largest)) / sum
-            scores[row, column] = Float(probability - (column == label ? 1 : 0))
+            let power = exp(Double(scores[row, column] - largest))
+            scores[row, column] = Float(power)
+            sum += power
         }
+        let scale = Float(1 / sum)
+        for column in 0..<scores.columns { scores[row, column] *= scale }
+        scores[row, label] -= 1
         return log(sum) - own
     }
 
