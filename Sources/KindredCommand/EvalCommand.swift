@@ -15,7 +15,10 @@ struct EvalCommand: ParsableCommand {
             The measures and their details are those of mteb, BEIR and LLM2Vec; Documentation/evaluation.md says which.
             --vectors writes what was measured, so that the figures can be checked with other tools.
             """,
-        subcommands: [EvalSimilarityCommand.self, EvalRetrievalCommand.self])
+        subcommands: [
+            EvalSimilarityCommand.self, EvalRetrievalCommand.self, EvalClassificationCommand.self,
+            EvalWordsCommand.self,
+        ])
 }
 
 /// Which encoder is measured, and how it is used.
@@ -50,8 +53,12 @@ struct EvalOutputArguments: ParsableArguments {
 
     /// Encodes with progress on standard error; Ctrl-C ends the command.
     func vectors(_ encoder: TextEncoder, of name: String) -> TextVectors {
+        TextVectors(encoder, progress: progress(of: name))
+    }
+
+    func progress(of name: String) -> @Sendable (TextVectors.Progress) throws -> Void {
         let progress = ProgressLine(label: "Encoding \(name)", quiet: quiet)
-        return TextVectors(encoder) { now in
+        return { now in
             if Interrupts.requested {
                 progress.finish()
                 throw ExitCode(130)

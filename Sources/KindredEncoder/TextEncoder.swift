@@ -74,7 +74,7 @@ package final class TextEncoder: Sendable {
         _ texts: [String], instruction: String = "", threads: Int = Processor.count
     ) throws -> Matrix {
         let sequences = texts.map { input(for: $0, instruction: instruction) }
-        let packs = Self.packs(sequences)
+        let packs = Self.packs(sequences.map(\.tokens.count))
         let vectors = Matrix(rows: texts.count, columns: dimensions)
         Processor.parallel(packs.count, threads: threads) { pack in
             let chosen = packs[pack].map { sequences[$0] }
@@ -99,8 +99,11 @@ package final class TextEncoder: Sendable {
 
     /// The last hidden states of token sequences, after the final norm: a matrix of tokens × hidden for each.
     ///
+    /// - Parameter threads: packs that are encoded at the same time.
     /// - Throws: `invalidRequest` for an empty or too long sequence or an id that the model does not embed.
-    package func hiddenStates(_ sequences: [[Int32]]) throws -> [Matrix] {
+    package func hiddenStates(
+        _ sequences: [[Int32]], threads: Int = Processor.count
+    ) throws -> [Matrix] {
         for sequence in sequences {
             guard (1...maximumTokens).contains(sequence.count),
                 sequence.allSatisfy({ $0 >= 0 && Int($0) < decoderConfiguration.vocabularySize })
@@ -108,18 +111,46 @@ package final class TextEncoder: Sendable {
                 throw KindredError(.invalidRequest, "a sequence is empty, too long, or has an unknown token")
             }
         }
-        return sequences.map { decoder.hiddenStates([$0], causal: configuration.attention == .causal) }
+        let packs = Self.packs(sequences.map(\.count))
+        let states = sequences.map { Matrix(rows: $0.count, columns: dimensions) }
+        Processor.parallel(packs.count, threads: threads) { pack in
+            let packed = decoder.hiddenStates(
+                packs[pack].map { sequences[$0] }, causal: configuration.attention == .causal)
+            var start = 0
+            for index in packs[pack] {
+                let own = states[index]
+                for element in 0..<own.rows * own.columns {
+                    own.elements[element] = packed.elements[start * own.columns + element]
+                }
+                start += own.rows
+            }
+        }
+        return states
+    }
+
+    /// The tokens of a text that is given word by word, between those that the template adds, and where each word's are;
+    /// nil for a word that lies past the maximum length, wholly or in part.
+    ///
+    /// - Parameter words: each with the space before it, if there is one.
+    package func input(forWords words: [String]) -> (tokens: [Int32], words: [Range<Int>?]) {
+        let (prefix, suffix) = tokenizer.template
+        var tokens = prefix
+        var ranges: [Range<Int>?] = []
+        for word in words {
+            let start = tokens.count
+            tokens += tokenizer.encode(word, addSpecialTokens: false)
+            ranges.append(tokens.count <= maximumTokens ? start..<tokens.count : nil)
+        }
+        return (Array((tokens + suffix).prefix(maximumTokens)), ranges)
     }
 
     /// Indices of sequences in packs of at most `tokensPerPack` tokens (or one sequence), those of like length together.
-    private static func packs(_ sequences: [EncoderInput]) -> [[Int]] {
-        let order = sequences.indices.sorted {
-            (sequences[$0].tokens.count, $0) > (sequences[$1].tokens.count, $1)
-        }
+    private static func packs(_ lengths: [Int]) -> [[Int]] {
+        let order = lengths.indices.sorted { (lengths[$0], $0) > (lengths[$1], $1) }
         var packs: [[Int]] = []
         var room = 0
         for index in order {
-            let count = sequences[index].tokens.count
+            let count = lengths[index]
             if packs.isEmpty || count > room {
                 packs.append([])
                 room = tokensPerPack

@@ -8,7 +8,7 @@ import SystemPackage
 final class KeywordCorpus {
     private static let documentsPerCommit = 2048
 
-    private let directory: FilePath
+    let directory: FilePath
     private let catalog: Catalog
 
     /// - Parameter numbers: the id under which each document is found.

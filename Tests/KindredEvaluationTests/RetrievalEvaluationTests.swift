@@ -1,0 +1,118 @@
+import Foundation
+import KindredIndex
+import KindredSystem
+import KindredTensors
+import KindredTestSupport
+import SystemPackage
+import Testing
+
+@testable import KindredEvaluation
+
+@Suite struct ExactSearchTests {
+    @Test func `what is found is what sorting all products finds`() {
+        var generator = SeededGenerator(seed: 5)
+        func random(_ rows: Int) -> Matrix {
+            Matrix((0..<rows).map { _ in (0..<9).map { _ in Float.random(in: -1...1, using: &generator) } })
+        }
+        // More than a block of each.
+        let (queries, vectors) = (random(70), random(5000))
+        let ids = (0..<5000).map { Int64(5000 - $0) }
+        let found = ExactSearch.nearest(12, to: queries, in: vectors, ids: ids)
+        for query in [0, 1, 63, 64, 69] {
+            let products = (0..<vectors.rows).map { row in
+                zip(vectors.row(row), queries.row(query)).reduce(Float(0)) { $0 + $1.0 * $1.1 }
+            }
+            let expected = products.indices.sorted { products[$0] > products[$1] }.prefix(12)
+            #expect(found[query].map(\.id) == expected.map { ids[$0] })
+            #expect(
+                zip(found[query], expected).allSatisfy { abs($0.score - products[$1]) < 1e-5 })
+        }
+    }
+
+    @Test func `equal vectors are ordered by id, and there are no more than there are`() {
+        let vectors = Matrix([[1, 0], [1, 0], [0, 1]])
+        let found = ExactSearch.nearest(10, to: Matrix([[1, 0]]), in: vectors, ids: [9, 4, 1])
+        #expect(found == [[.init(id: 4, score: 1), .init(id: 9, score: 1), .init(id: 1, score: 0)]])
+    }
+}
+
+@Suite struct RetrievalEvaluationTests {
+    private let directory: TemporaryDirectory
+    private let set: RetrievalSet
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        _ = try directory.file(
+            "corpus.jsonl",
+            Array(
+                """
+                {"_id": "b", "title": "Bees", "text": "Honey is made in a hive."}
+                {"_id": "c", "title": "Clay", "text": "Pots are made of clay."}
+                {"_id": "a", "title": "Ants", "text": "Ants live in a hill."}
+                {"_id": "1", "title": "Bees", "text": "Honey is made in a hive."}
+                """.utf8))
+        _ = try directory.file(
+            "queries.jsonl",
+            Array(
+                "{\"_id\": \"1\", \"text\": \"where is honey made\"}\n{\"_id\": \"2\", \"text\": \"hill\"}"
+                    .utf8))
+        _ = try directory.file("qrels.tsv", Array("1\tb\t2\n1\tc\t1\n2\ta\t1\n".utf8))
+        set = try RetrievalSet(directory: directory.path)
+    }
+
+    private func ids(_ result: RetrievalEvaluation.Result) -> [[String]] {
+        result.rankings.map { $0.map { set.documents[$0.document].id } }
+    }
+
+    private func evaluation(ignoresOwnID: Bool = false) -> RetrievalEvaluation {
+        let evaluation = RetrievalEvaluation(set, ignoresOwnID: ignoresOwnID)
+        evaluation.rankByVectors(
+            queries: Matrix([[1, 0], [0, 1]]),
+            documents: Matrix([[0.8, 0.6], [1, 0], [0.6, -0.8], [0.8, 0.6]]))
+        return evaluation
+    }
+
+    @Test func `semantic rankings follow the vectors, equal ones the larger id first`() throws {
+        let result = try evaluation().result(of: .semantic)
+        #expect(ids(result) == [["c", "b", "1", "a"], ["b", "1", "c", "a"]])
+        #expect(result.perQuery[1].mrrAt10 == 0.25)
+        // Gains 1, 2 where 2, 1 would be best.
+        let expected = (1 + 2 / log2(3.0)) / (2 + 1 / log2(3.0))
+        #expect(abs(result.perQuery[0].ndcgAt10 - expected) < 1e-12)
+        #expect(abs(result.measures.mrrAt10 - 0.625) < 1e-12)
+    }
+
+    @Test func `keyword rankings are those of the product's full-text search`() throws {
+        let result = try evaluation().result(of: .keyword)
+        // "made" is stemmed and so is in three documents, "honey" in two of them; equal ones by id.
+        #expect(ids(result) == [["b", "1", "c"], ["a"]])
+        #expect(result.rankings[0][0].score > result.rankings[0][2].score)
+    }
+
+    @Test func `hybrid rankings are fused as the product fuses them`() throws {
+        let evaluation = evaluation()
+        let result = try evaluation.result(of: .hybrid)
+        #expect(ids(result)[0] == ["b", "c", "1", "a"])
+        let scores = result.rankings[0].map(\.score)
+        #expect(abs(scores[0] - (1 / 62.0 + 1 / 61.0)) < 1e-12)
+        #expect(abs(scores[3] - 1 / 64.0) < 1e-12)
+        var fusion = RankFusion()
+        fusion.semanticWeight = 50
+        #expect(ids(try evaluation.result(of: .hybrid, fusion: fusion))[0] == ["c", "b", "1", "a"])
+    }
+
+    @Test func `the document with the query's id can be left out`() throws {
+        let result = try evaluation(ignoresOwnID: true).result(of: .semantic)
+        #expect(ids(result) == [["c", "b", "a"], ["b", "1", "c", "a"]])
+    }
+
+    @Test func `no file is left behind`() throws {
+        let numbers: [Int64] = [1, 2, 3, 4]
+        var corpus: KeywordCorpus? = try KeywordCorpus(set.documents, numbers: numbers)
+        #expect(try corpus?.search("honey", limit: 5).count == 2)
+        let place = try #require(corpus?.directory)
+        #expect(FileManager.default.fileExists(atPath: place.string))
+        corpus = nil
+        #expect(!FileManager.default.fileExists(atPath: place.string))
+    }
+}
