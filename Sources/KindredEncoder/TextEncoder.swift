@@ -20,8 +20,9 @@ package final class TextEncoder: Sendable {
 
     private let tokenizer: Tokenizer
     private let decoder: Decoder
-    /// Tokens of a pack: large enough for OpenBLAS to run at full speed, small enough to bound memory.
-    private static let tokensPerPack = 2048
+    /// Tokens of a pack: enough for matrix products to run at full speed, few enough for a block's values to stay in the
+    /// nearer caches.
+    private static let tokensPerPack = 512
 
     /// Opens a directory in Hugging Face's layout: `config.json`, `model.safetensors` (or shards), `tokenizer.json`,
     /// `llm2vec_config.json`; or a PEFT adapter on such a directory.

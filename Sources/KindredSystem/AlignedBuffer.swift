@@ -4,21 +4,24 @@
 /// only `KindredSystem` sees the pointer, so every kernel call checks its ranges in one place.
 /// Not synchronised: threads may write to ranges that do not overlap.
 package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
-    @inlinable package static var alignment: Int { 64 }
+    package static var alignment: Int { 64 }
 
     package let count: Int
     @usableFromInline let base: UnsafeMutablePointer<Element>
 
     /// `count` elements, each `value`.
-    ///
-    /// Inlined, so that elements are stored as their own type: the unspecialised code calls a function for each.
-    @inlinable package init(repeating value: Element, count: Int) {
+    package init(repeating value: Element, count: Int) {
         precondition(count >= 0)
         self.count = count
         let bytes = max(count, 1) * MemoryLayout<Element>.stride
         base = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: Self.alignment)
             .bindMemory(to: Element.self, capacity: max(count, 1))
-        base.initialize(repeating: value, count: count)
+        // Code that is not specialised for the element calls a function for each; most buffers start as zeros.
+        if withUnsafeBytes(of: value, { $0.allSatisfy { $0 == 0 } }) {
+            UnsafeMutableRawPointer(base).initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+        } else {
+            base.initialize(repeating: value, count: count)
+        }
     }
 
     package convenience init(_ elements: some Collection<Element>) {

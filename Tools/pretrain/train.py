@@ -10,7 +10,9 @@ A checkpoint (OUT/checkpoint.pt, written beside itself and renamed) is taken eve
 `--checkpoint-minutes`; running the same command again resumes from it, time already spent
 included. At the end OUT/model holds a Hugging Face directory with bf16 weights.
 
-Usage: train.py --out runs/pretrain --minutes 120 [--hidden 256 --layers 8 …]
+With --initial the shape and the first values are those of a model directory (words.py).
+
+Usage: train.py --out runs/pretrain --minutes 120 [--initial runs/pretrain/initial] [--hidden 256 --layers 8 …]
 """
 
 import argparse
@@ -29,6 +31,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True, help="training time in all, resumed runs included")
+    parser.add_argument("--initial", type=Path)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--heads", type=int, default=4)
@@ -100,7 +103,11 @@ def main():
         pad_token_id=1,
         attn_implementation="sdpa",
     )
-    model = LlamaForCausalLM(config).to(device)
+    if arguments.initial:
+        model = LlamaForCausalLM.from_pretrained(arguments.initial, dtype=torch.float32, attn_implementation="sdpa")
+    else:
+        model = LlamaForCausalLM(config)
+    model.to(device)
     model.train()
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if not (p.ndim == 2 and "embed" not in n)]

@@ -23,6 +23,10 @@ STAGES = [  # name, directory, attention
     ("8 bits", "encoder", "bidirectional"),
 ]
 RETRIEVAL = {"HotpotQA": "hotpotqa_100", "WikiQA": "wikiqa/sent-dev", "Cranfield": "cranfield"}
+WORDS = [  # column, files to train and to test on, figure
+    ("POS", ("ud-english-ewt/en_ewt-ud-train.conllu", "ud-english-ewt/en_ewt-ud-dev.conllu"), "accuracy"),
+    ("NER", ("wnut17/wnut17train.conll", "wnut17/emerging.dev.conll"), "f1"),
+]
 COLUMNS = ["STS-B", "STS12", "STS13", "STS14", *RETRIEVAL, "POS", "NER"]
 
 
@@ -59,14 +63,10 @@ def row(arguments, directory, attention, pooling):
     for column, entry in zip(RETRIEVAL, sets):
         found[column] = entry["modes"][0]["ndcg_at_10"]
     if pooling == "mean":  # words are not pooled
-        align = ["--align", "own" if attention == "causal" else "previous"]
-        tags = data / "word" / "ud-english-ewt"
-        files = sorted(tags.glob("*.conllu"))
-        if files:
-            found["POS"] = measured(arguments, f"{directory} {attention} pos", "words", *files, *use, *align)["accuracy"]
-        files = sorted((data / "word" / "wnut17").glob("*.conll"))
-        if files:
-            found["NER"] = measured(arguments, f"{directory} {attention} ner", "words", *files, *use, *align)["f1"]
+        align = ["--align", "own" if attention == "causal" else "previous", "--sentences", "3000"]
+        for column, files, figure in WORDS:
+            key = f"{directory} {attention} {column}"
+            found[column] = measured(arguments, key, "words", *[data / "word" / f for f in files], *use, *align)[figure]
     return found
 
 
