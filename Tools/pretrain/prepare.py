@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="directory with the wikipedia-text files")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--vocabulary", type=int, default=32_768, help="at most 65,536")
+    parser.add_argument("--files", default=",".join(FILES), help="names without .xz, separated by commas")
     parser.add_argument("--megabytes", type=int, default=0, help="text to use after shuffling (0: all)")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -119,7 +120,7 @@ def main() -> None:
     model.mkdir(parents=True, exist_ok=True)
 
     train, validation, seen = [], [], set()
-    for name in FILES:
+    for name in arguments.files.split(","):
         for identifier, text in articles(arguments.data / name):
             if identifier in seen:
                 continue

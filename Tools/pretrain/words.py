@@ -11,6 +11,9 @@ alike. Rows are long beside what a block adds at first, and the final norm takes
 that write to the residual stream start at zero, so that the decoder starts as the bag of words it is made from.
 Everything else is drawn at random as transformers does.
 
+With --pairs it goes on, for --pair-steps more, with pairs as people ask (Tools/recipe/pairs.py): questions, lower case,
+negatives of the same article.
+
 Reads OUT/train.bin and OUT/model/ (prepare.py) and writes
 
     OUT/words.safetensors    the vectors as trained, vocabulary x (hidden - 1)
@@ -18,7 +21,8 @@ Reads OUT/train.bin and OUT/model/ (prepare.py) and writes
 
 A checkpoint is kept in OUT/words.pt; the same command goes on from it.
 
-Usage: words.py --out runs/pretrain --steps 3000 [--hidden 384 --layers 4 ...] [--sts stsb.dev.tsv]
+Usage: words.py --out runs/pretrain --steps 3500 [--pairs pairs.jsonl --pair-steps 1500] [--hidden 384 --layers 4 ...]
+       [--sts stsb.dev.tsv]
 """
 
 import argparse
@@ -49,7 +53,10 @@ ROW_LENGTH = 2.0
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=3500)
+    parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--pair-steps", type=int, default=1500)
+    parser.add_argument("--pair-rate", type=float, default=3e-3)
     parser.add_argument("--hidden", type=int, default=384)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--heads", type=int, default=6)
@@ -128,6 +135,36 @@ def pairs(lines, count, random):
     passage = np.concatenate([titles, passage], 1)
     passage_mask = np.concatenate([title_mask & titled, passage_mask], 1)
     return (query, query_mask), (passage, passage_mask)
+
+
+class WrittenPairs:
+    """Pairs of a file as token ids; every epoch in another order."""
+
+    def __init__(self, path, tokenizer):
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        self.negated = np.array([bool(line.get("negatives")) for line in lines])
+        self.queries = self.encoded(tokenizer, [line["query"] for line in lines], 32)
+        self.positives = self.encoded(tokenizer, [line["positive"] for line in lines], TITLE + WINDOW)
+        negatives = [(line.get("negatives") or [""])[0] for line in lines]
+        self.negatives = self.encoded(tokenizer, negatives, TITLE + WINDOW)
+
+    @staticmethod
+    def encoded(tokenizer, texts, width):
+        ids, mask = np.zeros((len(texts), width), np.uint16), np.zeros((len(texts), width), bool)
+        for start in range(0, len(texts), 4096):
+            encodings = tokenizer.encode_batch_fast(texts[start : start + 4096], add_special_tokens=False)
+            for row, encoding in enumerate(encodings, start):
+                count = min(width, len(encoding.ids))
+                ids[row, :count], mask[row, :count] = encoding.ids[:count], True
+        return ids, mask
+
+    def batch(self, step, size, seed):
+        """Queries, passages and the negatives of a quarter as many of them."""
+        epoch, place = divmod(step * size, len(self.negated) // size * size)
+        chosen = np.random.default_rng([seed, epoch]).permutation(len(self.negated))[place : place + size]
+        negated = chosen[self.negated[chosen]][: size // 4]
+        return [(ids[rows], mask[rows]) for (ids, mask), rows in
+                [(self.queries, chosen), (self.positives, chosen), (self.negatives, negated)]]
 
 
 def sparse(matrix):
@@ -211,13 +248,23 @@ def main():
         optimizer.load_state_dict(state["optimizer"])
         random.bit_generator.state = state["random"]
         print(f"resumed at step {step}", flush=True)
+    written = WrittenPairs(arguments.pairs, tokenizer) if arguments.pairs else None
+    total = arguments.steps + (arguments.pair_steps if written else 0)
     started, first = time.monotonic(), step
-    while step < arguments.steps:
-        optimizer.param_groups[0]["lr"] = arguments.rate * min((step + 1) / 100, 1 - step / arguments.steps)
-        queries, passages = vectors(weights, pairs(lines, arguments.batch, random)).chunk(2)
-        scores = SCALE * queries @ passages.T
+    while step < total:
+        if step < arguments.steps:
+            rate = arguments.rate * min((step + 1) / 100, 1 - step / arguments.steps)
+            pieces = pairs(lines, arguments.batch, random)
+        else:
+            done = step - arguments.steps
+            rate = arguments.pair_rate * min((done + 1) / 50, 1 - done / arguments.pair_steps)
+            pieces = written.batch(done, arguments.batch, arguments.seed)
+        optimizer.param_groups[0]["lr"] = rate
+        units = vectors(weights, pieces)
+        scores = SCALE * units[: arguments.batch] @ units[arguments.batch :].T
         targets = torch.arange(arguments.batch)
-        loss = (cross_entropy(scores, targets) + cross_entropy(scores.T, targets)) / 2
+        backwards = scores[:, : arguments.batch].T
+        loss = (cross_entropy(scores, targets) + cross_entropy(backwards, targets)) / 2
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -229,7 +276,7 @@ def main():
             if arguments.sts and step % 500 == 0:
                 record["sts"] = correlation(weights.detach(), tokenizer, arguments.sts)
             print(json.dumps(record), flush=True)
-        if step % 500 == 0 or step == arguments.steps:
+        if step % 500 == 0 or step == total:
             state = {"step": step, "loss": smoothed, "weights": weights.detach(), "random": random.bit_generator.state}
             save(checkpoint, state | {"optimizer": optimizer.state_dict()})
     with torch.no_grad():
