@@ -14,6 +14,7 @@ struct KindredCommand: ParsableCommand {
               kindred index DUMP            read a dump into an index
               kindred search "QUESTION"     ask once
               kindred repl                  ask again and again
+              kindred eval                  measure an encoder
 
             Exit codes: 0 done, 64 a request that makes no sense, 65 bad data, 66 a missing input, 69 something this
             machine lacks, 73 an output that cannot be made, 74 reading or writing failed, 75 another process is

@@ -5,11 +5,10 @@ package enum Correlation {
         precondition(x.count == y.count)
         guard x.count > 1, Set(x).count > 1, Set(y).count > 1 else { return nil }
         let (centredX, centredY) = (centred(x), centred(y))
-        // Scaled to length 1 first, so that small numbers do not underflow.
         let (lengthX, lengthY) = (length(centredX), length(centredY))
         guard lengthX > 0, lengthY > 0 else { return nil }
-        let sum = zip(centredX, centredY).reduce(0) { $0 + $1.0 / lengthX * ($1.1 / lengthY) }
-        return min(1, max(-1, sum))
+        let sum = zip(centredX, centredY).reduce(0) { $0 + $1.0 * $1.1 }
+        return min(1, max(-1, sum / lengthX / lengthY))
     }
 
     /// Spearman's rank correlation: Pearson's of the ranks, as `scipy.stats.spearmanr`.
@@ -29,9 +28,12 @@ package enum Correlation {
         return ranks
     }
 
+    /// With mean 0 and of a size at which squares neither overflow nor underflow.
     private static func centred(_ values: [Double]) -> [Double] {
-        let mean = values.reduce(0, +) / Double(values.count)
-        return values.map { $0 - mean }
+        let mean = values.reduce(0) { $0 + $1 / Double(values.count) }
+        let differences = values.map { $0 - mean }
+        let largest = differences.reduce(0) { max($0, abs($1)) }
+        return largest > 0 ? differences.map { $0 / largest } : differences
     }
 
     private static func length(_ values: [Double]) -> Double {

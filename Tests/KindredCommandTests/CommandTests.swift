@@ -100,6 +100,82 @@ private struct Run {
         #expect(damaged.code == 65 && damaged.output.contains(".hnsw, byte"))
     }
 
+    @Test func `eval measures an encoder and says what it left out`() throws {
+        let pairs = try directory.file(
+            "pairs.tsv",
+            Array(
+                "5\tA bee makes honey.\tHoney is made by a bee.\nbroken\n2\tA bee.\tA bridge.\n0\tOne\tTwo\n"
+                    .utf8)
+        ).string
+        let vectors = directory.path.appending("v.npy").string
+        let similarity = try json(try run("eval", "sts", pairs, "--json", "--vectors", vectors))
+        let file = try #require((similarity["files"] as? [[String: Any]])?.first)
+        #expect(file["pairs"] as? Int == 3 && file["spearman"] is Double)
+        #expect((file["remarks"] as? [[String: Any]])?.first?["first"] as? String == "pairs.tsv, line 2")
+        #expect(FileManager.default.fileExists(atPath: vectors))
+        let own = try #require(similarity["encoder"] as? [String: Any])
+        let other = try #require(
+            json(
+                try run(
+                    "eval", "sts", pairs, "--json", "--pooling", "weighted_mean", "--attention",
+                    "bidirectional"))["encoder"] as? [String: Any])
+        #expect(
+            other["pooling"] as? String == "weighted_mean" && other["attention"] as? String == "bidirectional"
+        )
+        #expect(own["fingerprint"] as? String != other["fingerprint"] as? String)
+        let table = try run("eval", "sts", pairs)
+        #expect(table.output.contains("Spearman") && table.error.contains("skipped 1, no three fields"))
+
+        _ = try directory.file(
+            "corpus.jsonl",
+            Array(
+                "{\"_id\": \"a\", \"title\": \"Bees\", \"text\": \"They make honey.\"}\n{\"_id\": \"b\", \"text\": \"Clay pots\"}"
+                    .utf8))
+        _ = try directory.file("queries.jsonl", Array("{\"_id\": \"q\", \"text\": \"who makes honey\"}".utf8))
+        _ = try directory.file("qrels.tsv", Array("query-id\tcorpus-id\tscore\nq\ta\t1\n".utf8))
+        let rankings = directory.path.appending("r.trec")
+        let retrieval = try json(
+            try run(
+                "eval", "retrieval", directory.path.string, "--mode", "all", "--semantic-weight", "0", "2",
+                "--rankings", rankings.string, "--json"))
+        let results = try #require(
+            (retrieval["sets"] as? [[String: Any]])?.first?["results"] as? [[String: Any]])
+        #expect(results.map { $0["mode"] as? String } == ["semantic", "keyword", "hybrid", "hybrid"])
+        #expect(results.map { $0["semantic_weight"] as? Double } == [nil, nil, 0, 2])
+        #expect(results[1]["ndcg_at_10"] as? Double == 1 && results[2]["mrr_at_10"] as? Double == 1)
+        let lines = try String(contentsOfFile: rankings.string, encoding: .utf8).split(separator: "\n")
+        #expect(lines.contains { $0.hasPrefix("q Q0 a 1 ") && $0.hasSuffix(" keyword") })
+
+        let labelled = try directory.file(
+            "texts.tsv",
+            Array(
+                (0..<40).map { $0 % 2 == 0 ? "bees\tBee \($0) makes honey\n" : "pots\tPot \($0) of clay\n" }
+                    .joined().utf8)
+        ).string
+        let classes = try json(try run("eval", "classification", labelled, labelled, "--json"))
+        #expect(classes["accuracy"] as? Double == 1 && classes["classes"] as? Int == 2)
+        let split = try json(
+            try run(
+                "eval", "classification", labelled, "--test-share", "0.25", "--samples-per-label", "4",
+                "--json"))
+        #expect(split["training"] as? Int == 30 && split["test"] as? Int == 10)
+        #expect((split["experiments"] as? [Any])?.count == 10)
+
+        let words = try directory.file(
+            "words.conll",
+            Array(String(repeating: "Bees\tO\nlive\tO\nin\tO\nParis\tB-place\n\n", count: 6).utf8)
+        ).string
+        let probe = try json(try run("eval", "words", words, words, "--align", "own", "--json"))
+        #expect(
+            probe["accuracy"] as? Double == 1 && (probe["entities"] as? [String: Any])?["f1"] as? Double == 1)
+    }
+
+    private func json(_ run: Run) throws -> [String: Any] {
+        #expect(run.code == 0, "\(run.error)")
+        return try #require(
+            try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+    }
+
     @Test func `a line of the history comes back on a terminal`() throws {
         #expect(try run("index", "--sample", "--quiet").code == 0)
         // Up, up: the line before the last, which is then run again.
@@ -121,6 +197,13 @@ private struct Run {
             (["search"], 64, "query"),
             (["verify"], 66, "no index"),
             (["nonsense"], 64, "nonsense"),
+            (["eval", "sts", "/nowhere/pairs.tsv"], 66, "/nowhere/pairs.tsv"),
+            (["eval", "sts", html], 65, "TAB"),
+            (["eval", "retrieval", "/nowhere/set"], 66, "/nowhere/set"),
+            (["eval", "retrieval", directory.path.string, "--mode", "magic"], 64, "magic"),
+            (["eval", "retrieval", "x", "--semantic-weight", "inf"], 64, "inf"),
+            (["eval", "classification", html], 64, "format"),
+            (["eval", "words", html, "--model", "/nowhere/model"], 65, "labelled word"),
         ]
         for (arguments, code, word) in expected {
             let result = try Run(arguments, indexes: indexes)

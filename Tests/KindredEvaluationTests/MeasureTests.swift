@@ -23,6 +23,8 @@ import Testing
     @Test func `very small and very large numbers correlate as well`() throws {
         let tiny = try #require(Correlation.pearson([1e-200, 2e-200, 3e-200], [1, 2, 3]))
         #expect(abs(tiny - 1) < 1e-12)
+        let huge = try #require(Correlation.pearson([1e300, 2e300, 3e300], [1, 2, 3]))
+        #expect(abs(huge - 1) < 1e-12)
     }
 
     @Test func `similarity is measured by the cosine of each pair's vectors`() throws {
