@@ -74,16 +74,7 @@ public struct IndexDirectory: Hashable, Sendable {
     }
 
     /// Makes the directories where they are missing.
-    package func create() throws {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: segments.string, withIntermediateDirectories: true)
-        } catch {
-            throw KindredError(
-                .cannotCreate, "cannot make the index's directory; check the path, its owner and free space",
-                at: .init(path: path.string), cause: error)
-        }
-    }
+    package func create() throws { try AtomicFile.makeDirectory(segments) }
 
     /// Takes the right to write, for as long as the value is held.
     package func lockForWriting() throws -> FileLock {

@@ -174,7 +174,8 @@ private struct IndexingRun {
             return
         }
         let text = Array(article.text.utf8)
-        isNew.append(known == nil)
+        // A dump that was put together by hand may give one id to several pages; the last of them stays.
+        isNew.append(known == nil && !articles.contains { $0.sourceID == page.id })
         articles.append(
             NewArticle(
                 sourceID: page.id, title: page.title, url: reader.url(of: page), revision: page.revision,

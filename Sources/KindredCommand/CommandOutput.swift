@@ -4,10 +4,25 @@ import KindredSystem
 
 /// What the command prints: results to standard output, everything else to standard error.
 enum CommandOutput {
-    /// Prints a line of results. Ends the process quietly when nobody reads it any more (`| head`).
-    static func line(_ text: String = "") { write(text + "\n", to: FileHandle.standardOutput) }
+    /// Prints a line of results. Ends the process where it cannot be written: quietly when nobody reads it any more
+    /// (`| head`), else with an error.
+    static func line(_ text: String = "") {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+        } catch {
+            let failure = KindredError.output(error)
+            if let failure { printError(failure) }
+            exit(74)
+        }
+    }
 
-    static func errorLine(_ text: String) { write(text + "\n", to: FileHandle.standardError) }
+    static func errorLine(_ text: String) { error(text + "\n") }
+
+    /// What cannot be written to standard error is lost: there is no other place to say so, and the exit code stays that
+    /// of the failure.
+    static func error(_ text: String) {
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+    }
 
     static func printError(_ error: KindredError) {
         let style = Style(for: .standardError)
@@ -23,8 +38,19 @@ enum CommandOutput {
             ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
         line(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
+}
 
-    private static func write(_ text: String, to handle: FileHandle) {
-        do { try handle.write(contentsOf: Data(text.utf8)) } catch { exit(74) }
+extension KindredError {
+    /// Why standard output cannot be written; nil where its reader has gone.
+    fileprivate static func output(_ error: any Error) -> KindredError? {
+        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+        let codes = [(error as? POSIXError)?.code.rawValue, underlying.map { Int32($0.code) }].compactMap {
+            $0
+        }
+        guard !codes.contains(POSIXErrorCode.EPIPE.rawValue) else { return nil }
+        let reason = codes.first.map { String(cString: strerror($0)) } ?? error.localizedDescription
+        return KindredError(
+            .inputOutput, "cannot write: \(reason); check where the output goes",
+            at: .init(path: "standard output"))
     }
 }

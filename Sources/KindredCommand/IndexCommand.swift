@@ -54,6 +54,7 @@ struct IndexCommand: ParsableCommand {
         }
         let indexer = try Indexer(directory, model: encoder)
         let progress = Progress(label: "Indexing \(directory.name)", unit: "passages", quiet: quiet)
+        defer { progress.finish() }
         let report = try indexer.index(
             dump: path, shouldStop: { Interrupts.requested },
             progress: { now in

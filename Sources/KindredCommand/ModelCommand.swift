@@ -68,6 +68,7 @@ struct ModelCommand: ParsableCommand {
         @Option(help: ArgumentHelp("Where to write it; must not be there.", valueName: "directory")) var out:
             String
         @Option(help: "fp32, bf16 or int8.") var precision = Kind.fp32
+        @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {
             let directory = try ModelDirectory(FilePath(model))
@@ -75,10 +76,20 @@ struct ModelCommand: ParsableCommand {
                 throw KindredError(
                     .cannotCreate, "is there already; name another directory", at: .init(path: out))
             }
-            try MergedModel.write(
-                DecoderWeights.load(directory), of: directory, usage: directory.usage,
-                as: precision.stored, to: FilePath(out))
-            CommandOutput.line("  merged     \(Terminal.sanitized(out))")
+            do {
+                try MergedModel.write(
+                    DecoderWeights.load(directory), of: directory, usage: directory.usage,
+                    as: precision.stored, to: FilePath(out))
+            } catch {
+                // The directory is ours; half of one would only stand in the way of the next try.
+                try? FileManager.default.removeItem(atPath: out)
+                throw error
+            }
+            let merged = try ModelDirectory(FilePath(out))
+            let fingerprint = try TextEncoder(directory: merged.path).fingerprint
+            if json { return try CommandOutput.json(ModelOutput(merged, fingerprint: fingerprint)) }
+            CommandOutput.line("  merged      \(Terminal.sanitized(out))")
+            CommandOutput.line("  fingerprint \(fingerprint)")
         }
     }
 }

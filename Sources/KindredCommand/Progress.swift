@@ -38,8 +38,7 @@ final class Progress {
         let text = "\(label): \(text())"
         if isLive {
             // Cut to the width, so that the line never wraps and can be drawn over.
-            FileHandle.standardError.write(
-                Data("\r\u{1B}[2K\(text.prefix(max(20, Terminal.columns - 1)))".utf8))
+            CommandOutput.error("\r\u{1B}[2K\(text.prefix(max(20, Terminal.columns - 1)))")
             isShowing = true
         } else {
             CommandOutput.errorLine(text)
@@ -48,7 +47,7 @@ final class Progress {
 
     /// Takes the live line away.
     func finish() {
-        if isShowing { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
+        if isShowing { CommandOutput.error("\r\u{1B}[2K") }
         isShowing = false
     }
 

@@ -34,6 +34,7 @@ struct ReindexCommand: ParsableCommand {
         let directory = try IndexDirectory.find(name, in: indexes.root)
         let reindexer = try Reindexer(directory, model: encoder)
         let progress = Progress(label: "Reindexing \(directory.name)", unit: "passages", quiet: quiet)
+        defer { progress.finish() }
         let report = try reindexer.reindex(
             shouldStop: { Interrupts.requested },
             progress: { now in

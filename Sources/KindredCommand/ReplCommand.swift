@@ -154,7 +154,7 @@ struct ReplSession {
         let after = Self.context(bytes, passage.upperBound, forward: true)
         func shown(_ range: Range<Int>) -> String {
             Terminal.sanitized(
-                String(decoding: bytes[range], as: UTF8.self).trimmingCharacters(in: .newlines))
+                String(decoding: bytes[range], as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
         }
         if !before.isEmpty { CommandOutput.line(style.dim("… " + shown(before)) + "\n") }
         CommandOutput.line(shown(passage))

@@ -18,12 +18,24 @@ struct StatusCommand: ParsableCommand {
         let directories =
             try name.map { [try IndexDirectory.find($0, in: indexes.root)] }
             ?? IndexDirectory.all(in: indexes.root)
-        let all = try directories.map(IndexStatus.init)
-        if json { return try CommandOutput.json(StatusOutput(indexes: all.map(StatusOutput.Index.init))) }
-        if all.isEmpty {
-            CommandOutput.line("No index in \(indexes.root); make one with 'kindred index DUMP'.")
+        // An index that cannot be read does not hide the others; its error comes last.
+        var all: [IndexStatus] = []
+        var failures: [KindredError] = []
+        for directory in directories {
+            do { all.append(try IndexStatus(directory)) } catch let error as KindredError {
+                failures.append(error)
+            }
         }
-        for status in all { Self.print(status) }
+        if json {
+            try CommandOutput.json(StatusOutput(indexes: all.map(StatusOutput.Index.init)))
+        } else {
+            if directories.isEmpty {
+                CommandOutput.line("No index in \(indexes.root); make one with 'kindred index DUMP'.")
+            }
+            for status in all { Self.print(status) }
+        }
+        for failure in failures.dropLast() { CommandOutput.printError(failure) }
+        if let last = failures.last { throw last }
     }
 
     static func print(_ status: IndexStatus) {

@@ -184,7 +184,7 @@ struct RunArguments: ParsableArguments {
     var model: String?
     @Option(help: ArgumentHelp("Where the run is kept.", valueName: "directory")) var out: String
     @Flag(help: "Go on from the run's last checkpoint.") var resume = false
-    @Option var steps: Int?
+    @Option(help: "Steps in all.") var steps: Int?
     @Option(help: "Blocks, sentences or pairs of a batch.") var batch: Int?
     @Option(help: "Batches of a step.") var accumulate: Int?
     @Option(help: "Tokens of a block, or of a text at most.") var length: Int?
@@ -193,14 +193,15 @@ struct RunArguments: ParsableArguments {
     @Option(help: "linear or constant.") var schedule: LearningRateSchedule.Kind?
     @Option(help: "Weight decay.") var decay: Float?
     @Option(help: "Scale gradients down to this norm; 0: never.") var clip: Float?
-    @Option var seed: UInt64?
+    @Option(help: "What all chance depends on.") var seed: UInt64?
     @Option(help: "fp32 or bf16 (default: bf16 where the processor multiplies it).") var precision:
         ProductPrecision?
     @Option(help: "low: compute again what would have to be kept; about a third slower.") var memory = Memory
         .normal
-    @Option(help: "Pooling of the encoder: mean, weighted_mean, eos_token, last_token, bos_token.")
+    @Option(
+        help: "mean, weighted_mean, eos_token, last_token or bos_token (default: the model's own pooling).")
     var pooling: EncoderConfiguration.Pooling?
-    @Option(help: "bidirectional or causal.") var attention: EncoderConfiguration.Attention?
+    @Option(help: "bidirectional (default) or causal.") var attention: EncoderConfiguration.Attention?
     @Option(help: "Steps between checkpoints.") var checkpointEvery: Int?
     @Option(help: "Steps between validations.") var validateEvery: Int?
     @Option(help: "Examples to hold back for validation.") var validation: Int?
@@ -222,7 +223,6 @@ struct RunArguments: ParsableArguments {
         options.seed = seed ?? options.seed
         options.precision = precision ?? (BrainFloat.isNative ? .bfloat16 : .float32)
         options.savesMemory = memory == .low
-        options.pooling = pooling?.rawValue ?? options.pooling
         options.attention = attention?.rawValue ?? options.attention
         options.checkpointEvery = checkpointEvery ?? options.checkpointEvery
         options.validateEvery = validateEvery ?? options.validateEvery
@@ -233,6 +233,7 @@ struct RunArguments: ParsableArguments {
         apply(to: &options)
         try options.check()
         let directory = try ModelDirectory(model.map { FilePath($0) } ?? Resources.embeddedModel())
+        options.pooling = (pooling ?? directory.usage.pooling).rawValue
         guard options.length <= directory.shape.maximumPositions else {
             throw KindredError(
                 .invalidRequest,
@@ -245,9 +246,11 @@ struct RunArguments: ParsableArguments {
         var options = given
         let model = try open(&options)
         let limit = Int(text.tokenLimit * 1e6)
-        var collector = try ExampleCollector(model, maximumTokens: options.length, limit: limit)
+        var collector = try ExampleCollector(
+            model, usage: options.usage(of: model), maximumTokens: options.length, limit: limit)
         guard !text.files.isEmpty || text.fromIndex != nil else {
-            throw ValidationError("Name text to train on, or --from-index.")
+            throw KindredError(
+                .invalidRequest, "there is nothing to train on; name a file of text, or --from-index NAME")
         }
         let wantsSentences = options.objective == .simcse
         func take(_ document: String) -> Bool {
@@ -280,8 +283,11 @@ struct RunArguments: ParsableArguments {
     func train(_ given: TrainingOptions, pairs files: [String]) throws {
         var options = given
         let model = try open(&options)
-        let collector = try ExampleCollector(model, maximumTokens: options.length, limit: .max)
-        guard !files.isEmpty else { throw ValidationError("Name a file of pairs.") }
+        let collector = try ExampleCollector(
+            model, usage: options.usage(of: model), maximumTokens: options.length, limit: .max)
+        guard !files.isEmpty else {
+            throw KindredError(.invalidRequest, "there is nothing to train on; name a file of pairs")
+        }
         var pairs: [TrainingExamples.Pair] = []
         for file in files {
             let parts = file.split(separator: "=", maxSplits: 1).map(String.init)
@@ -310,6 +316,7 @@ struct RunArguments: ParsableArguments {
             model, examples: examples, options: options, maskToken: maskToken, sources: sources, run: run,
             threads: threads)
         let progress = Progress(label: "Training \(options.objective.rawValue)", unit: "steps", quiet: quiet)
+        defer { progress.finish() }
         let report = try trainer.train(
             resume: resume, shouldStop: { Interrupts.requested },
             progress: { now in

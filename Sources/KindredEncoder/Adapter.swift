@@ -168,7 +168,7 @@ package struct Adapter: Sendable {
                         throw KindredError(
                             .invalidData,
                             "is for another base: \(module.path) has \(tensor.shape) in lora_\(letter), and the base "
-                                + "wants \(shape)", at: location)
+                                + "wants \(shape); name its own in base_model_name_or_path", at: location)
                     }
                     return tensor
                 }
@@ -212,8 +212,7 @@ package struct Adapter: Sendable {
         matrices: [(module: Module, a: (offset: Int, shape: [Int]), b: (offset: Int, shape: [Int]))],
         values: AlignedBuffer<Float>, to directory: FilePath
     ) throws {
-        try FileManager.default.createDirectory(
-            atPath: directory.string, withIntermediateDirectories: true)
+        try AtomicFile.makeDirectory(directory)
         var tensors: [SafetensorsWriter.Tensor] = []
         for (module, a, b) in matrices {
             for (letter, place) in [("A", a), ("B", b)] {

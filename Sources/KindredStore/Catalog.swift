@@ -38,6 +38,12 @@ package final class Catalog: Sendable {
             if tables == 0, access == .create {
                 return try opened.write(CatalogSchema.create)
             }
+            guard tables > 0 else {
+                throw KindredError(
+                    .notFound,
+                    "holds nothing: its making was interrupted; run the same 'kindred index' again",
+                    at: .init(path: path.string))
+            }
             guard application == CatalogSchema.applicationID else {
                 throw KindredError(
                     .invalidData, "is not a catalogue of Kindred; index into another name",
@@ -429,6 +435,12 @@ package final class Catalog: Sendable {
                     .cannotCreate, "cannot be opened; check the path and its owner", at: location)
             case .SQLITE_READONLY:
                 throw KindredError(.cannotCreate, "is read-only; check its owner and mode", at: location)
+            case .SQLITE_IOERR:
+                // Also what a full disk gives where SQLite shares memory between processes.
+                throw KindredError(
+                    .inputOutput,
+                    "cannot be read or written; check the disk and its free space, then run the same command again",
+                    at: location, cause: error)
             default:
                 throw KindredError(.inputOutput, "the catalogue failed", at: location, cause: error)
             }

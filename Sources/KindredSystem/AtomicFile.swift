@@ -93,6 +93,25 @@ package final class AtomicFile {
         try file.commit()
     }
 
+    /// Makes a directory, and those above it, where they are missing.
+    /// - Throws: `cannotCreate`, `inputOutput`.
+    package static func makeDirectory(_ path: FilePath) throws {
+        guard !path.isEmpty else { return }
+        var status = stat()
+        if stat(path.string, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                throw KindredError(
+                    .cannotCreate, "is a file where a directory is needed; name another",
+                    at: .init(path: path.string))
+            }
+            return
+        }
+        let parent = path.removingLastComponent()
+        if parent != path { try makeDirectory(parent) }
+        guard mkdir(path.string, 0o777) != 0, errno != EEXIST else { return }
+        throw KindredError.systemCall("make the directory", path: path, errno: errno, creating: true)
+    }
+
     /// Makes renames and removals in a directory durable.
     package static func syncDirectory(_ directory: FilePath) throws {
         let directory = directory.isEmpty ? FilePath(".") : directory

@@ -26,6 +26,8 @@ package final class ByteSource {
     private var input: [UInt8] = []
     private var isAtEnd = false
     private var sniffed = false
+    /// Decompressed bytes that were given back.
+    private var ahead: [UInt8] = []
     private static let chunk = 1 << 18
 
     /// - Parameter path: "-" is standard input.
@@ -51,6 +53,10 @@ package final class ByteSource {
     /// The next bytes, decompressed; none at the end.
     /// - Throws: `invalidData` with the stored byte where a compressed stream is cut off or damaged.
     package func read() throws -> [UInt8] {
+        if !ahead.isEmpty {
+            defer { ahead = [] }
+            return ahead
+        }
         while true {
             if input.isEmpty, !isAtEnd {
                 input = try readChunk()
@@ -74,6 +80,9 @@ package final class ByteSource {
         }
     }
 
+    /// Gives back what the last `read` gave, for the next one.
+    package func unread(_ bytes: [UInt8]) { ahead = bytes + ahead }
+
     private func readChunk() throws -> [UInt8] {
         var count = 0
         let bytes = try [UInt8](unsafeUninitializedCapacity: Self.chunk) { buffer, initialized in
@@ -89,8 +98,20 @@ package final class ByteSource {
     private func makeDecoder() throws -> any StreamDecoder {
         if input.starts(with: Array("BZh".utf8)) { return try Bzip2Decoder() }
         if input.starts(with: [0x1F, 0x8B]) { return try GzipDecoder() }
+        for (magic, tool) in Self.otherFormats where input.starts(with: magic) {
+            throw KindredError(
+                .invalidData,
+                "is compressed by \(tool), which Kindred does not unpack; pipe it: \(tool) -dc FILE | kindred … -",
+                at: .init(path: name))
+        }
         return PlainDecoder()
     }
+
+    /// First bytes of compressed files that are worth telling from damaged ones, and what unpacks them.
+    private static let otherFormats: [(magic: [UInt8], tool: String)] = [
+        ([0xFD, 0x37, 0x7A, 0x58], "xz"), ([0x28, 0xB5, 0x2F, 0xFD], "zstd"),
+        ([0x04, 0x22, 0x4D, 0x18], "lz4"),
+    ]
 }
 
 /// Takes bytes off the front of the input and gives what they decompress to. A failure is made of a message and of how

@@ -28,7 +28,8 @@ public struct KindredError: Error, CustomStringConvertible, Sendable {
     public struct Location: Hashable, Sendable, CustomStringConvertible {
         /// The file's path, or "standard input".
         public var path: String
-        /// Offset in bytes from the start of the file (of the decompressed stream where it is compressed).
+        /// Offset in bytes from the start of the file; where the content of a compressed file is wrong and not its
+        /// compression, from the start of what it unpacks to.
         public var byte: Int?
         /// Line, counted from 1.
         public var line: Int?

@@ -27,7 +27,7 @@ package final class MappedFile: @unchecked Sendable {
         var status = stat()
         _ = try retryingOnInterrupt("read the size of", path) { Int(fstat(CInt(descriptor), &status)) }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw KindredError(.invalidData, "is not a regular file", at: .init(path: path.string))
+            throw KindredError(.invalidData, "is not a regular file; name one", at: .init(path: path.string))
         }
         count = Int(status.st_size)
         guard count > 0 else {

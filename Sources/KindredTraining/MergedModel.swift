@@ -45,18 +45,11 @@ package enum MergedModel {
         as precision: LayerKernels.Precision, to directory: FilePath
     ) throws {
         let target = directory.appending("model.safetensors")
-        do {
-            try FileManager.default.createDirectory(
-                atPath: directory.string, withIntermediateDirectories: true)
-            for name in copied {
-                guard let data = FileManager.default.contents(atPath: model.base.appending(name).string)
-                else { continue }
-                try AtomicFile.replace(directory.appending(name), with: [UInt8](data))
-            }
-        } catch let error as CocoaError {
-            throw KindredError(
-                .cannotCreate, "cannot make the model's directory; check the path, its owner and free space",
-                at: .init(path: directory.string), cause: error)
+        try AtomicFile.makeDirectory(directory)
+        for name in copied {
+            guard let data = FileManager.default.contents(atPath: model.base.appending(name).string)
+            else { continue }
+            try AtomicFile.replace(directory.appending(name), with: [UInt8](data))
         }
         var configuration = try JSONFile.object(model.base.appending("config.json"))
         let name = precision == .bf16 ? "bfloat16" : "float32"

@@ -62,6 +62,13 @@ package final class Trainer {
         let isHeld = Set(chosen)
         training = (0..<count).filter { !isHeld.contains($0) }
         let predicts = options.objective == .mntp || options.objective == .causal
+        guard predicts || training.count >= options.batch else {
+            throw KindredError(
+                .invalidData,
+                "there are \(training.count) examples to train on and \(options.batch) in a batch, where each must be "
+                    + "another: give more text or a smaller --batch",
+                at: sources.first.map { .init(path: $0) })
+        }
         if let maskToken, options.objective == .mntp {
             masking = Masking(
                 share: options.maskShare, masksAll: options.masksAll, maskToken: maskToken,
@@ -72,7 +79,7 @@ package final class Trainer {
         decoder = TrainableDecoder(
             model.shape, weights: try DecoderWeights.load(model),
             part: options.full ? .all : .adapter(options.adapter),
-            causal: options.objective == .causal || options.attention == "causal",
+            causal: options.usage(of: model).attention == .causal,
             attentionDropout: options.attentionDropout, precision: options.precision,
             maximumTokens: min(options.length, model.shape.maximumPositions), needsHead: predicts)
         decoder.initialize(seed: options.seed)
@@ -87,7 +94,7 @@ package final class Trainer {
         optimizer = AdamW(optimizerOptions, layout: decoder.layout)
     }
 
-    private var pooling: EncoderConfiguration.Pooling { .init(rawValue: options.pooling) ?? .mean }
+    private var pooling: EncoderConfiguration.Pooling { options.usage(of: model).pooling }
 
     /// Trains to the last step, or until `shouldStop` says true: then a checkpoint is written.
     ///
@@ -120,7 +127,9 @@ package final class Trainer {
                 let chosen = (0..<options.batch).map { training[order.example(at: position + $0)] }
                 let (value, count) = compute(
                     chosen, step: step * options.accumulate + part + 1, position: position)
-                guard value.isFinite else { throw notANumber(step: step + 1, chosen) }
+                guard value.isFinite else {
+                    throw notANumber(step: step + 1, culprits(chosen, position: position))
+                }
                 loss += value / Double(options.accumulate)
                 tokens += count
                 if options.accumulate > 1 {
@@ -131,7 +140,13 @@ package final class Trainer {
             let gradient = options.accumulate > 1 ? sum : engine.gradient
             let rate = schedule.rate(at: step)
             let norm = GradientKernels.squareSum(gradient).squareRoot()
-            guard norm.isFinite else { throw notANumber(step: step + 1, []) }
+            guard norm.isFinite else {
+                let start = step * options.accumulate * options.batch
+                let chosen = (0..<options.accumulate * options.batch).map {
+                    training[order.example(at: start + $0)]
+                }
+                throw notANumber(step: step + 1, chosen)
+            }
             _ = optimizer.step(
                 decoder.parameters, gradient: gradient, learningRate: Float(rate), step: step + 1)
             decoder.update()
@@ -224,22 +239,30 @@ package final class Trainer {
             dataFingerprint: examples.fingerprint, examples: examples.count, data: sources)
     }
 
+    /// Those of a batch whose loss alone is no number; all of it where each alone is well.
+    private func culprits(_ chosen: [Int], position: Int) -> [Int] {
+        let found = chosen.indices.filter { index in
+            // Contrast needs two; an example against itself is no number where its vector is none.
+            let alone = masking == nil ? [chosen[index], chosen[index]] : [chosen[index]]
+            return !compute(alone, step: nil, position: position + index).loss.isFinite
+        }
+        return found.isEmpty ? chosen : found.map { chosen[$0] }
+    }
+
     private func notANumber(step: Int, _ chosen: [Int]) -> KindredError {
-        let named =
-            chosen.isEmpty ? "" : ", examples \(chosen.prefix(8).map(String.init).joined(separator: ", "))"
+        var named = chosen.prefix(8).map(String.init).joined(separator: ", ")
+        if chosen.count > 8 { named += " and \(chosen.count - 8) more" }
         return KindredError(
             .invalidData,
-            "the loss is no number at step \(step)\(named); the last checkpoint is kept. Lower the learning rate or look "
-                + "at these examples", at: .init(path: run.path.string))
+            "the loss is no number at step \(step), in example\(chosen.count == 1 ? "" : "s") \(named) (counted from 0); "
+                + "the last checkpoint is kept. Lower the learning rate or look at these examples",
+            at: .init(path: run.path.string))
     }
 
     // MARK: Result
 
     private func writeResult() throws -> FilePath {
-        var usage = model.usage
-        usage.attention = .init(rawValue: options.attention) ?? .bidirectional
-        if options.objective == .causal { usage.attention = .causal }
-        usage.pooling = pooling
+        let usage = options.usage(of: model)
         guard options.full else {
             let base = URL(fileURLWithPath: model.path.string).standardizedFileURL.path
             try decoder.writeAdapter(base: base, to: run.adapter)

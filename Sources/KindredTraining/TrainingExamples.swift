@@ -72,6 +72,7 @@ package enum TrainingExamples: Sendable {
 /// Gathers documents until there are enough.
 package struct ExampleCollector {
     private let model: ModelDirectory
+    private let usage: EncoderConfiguration
     private let tokenizer: Tokenizer
     private let maximumTokens: Int
     /// Tokens that are kept in memory, at most.
@@ -83,11 +84,14 @@ package struct ExampleCollector {
     package private(set) var documents = 0
 
     /// - Parameters:
+    ///   - usage: how the result of the training will encode; inputs are made as it will see them.
     ///   - maximumTokens: of a sentence or a side of a pair; more are cut off.
     ///   - limit: tokens that are kept in memory; documents beyond are not read.
     /// - Throws: what the tokenizer's file throws.
-    package init(_ model: ModelDirectory, maximumTokens: Int, limit: Int) throws {
+    package init(_ model: ModelDirectory, usage: EncoderConfiguration, maximumTokens: Int, limit: Int) throws
+    {
         self.model = model
+        self.usage = usage
         tokenizer = try Tokenizer(path: model.tokenizer)
         self.maximumTokens = min(maximumTokens, model.shape.maximumPositions)
         self.limit = limit
@@ -127,7 +131,7 @@ package struct ExampleCollector {
 
     package func input(_ text: String, instruction: String = "") -> EncoderInput {
         EncoderInput(
-            text, instruction: instruction, tokenizer: tokenizer, usage: model.usage, shape: model.shape,
+            text, instruction: instruction, tokenizer: tokenizer, usage: usage, shape: model.shape,
             maximumTokens: maximumTokens)
     }
 

@@ -66,6 +66,15 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
             initialization: .init(rawValue: initialization) ?? .kaiming)
     }
 
+    /// How the trained model encodes.
+    package func usage(of model: ModelDirectory) -> EncoderConfiguration {
+        var usage = model.usage
+        usage.pooling = .init(rawValue: pooling) ?? .mean
+        usage.attention = .init(rawValue: attention) ?? .bidirectional
+        if objective == .causal { usage.attention = .causal }
+        return usage
+    }
+
     /// - Throws: `invalidRequest` naming what makes no sense.
     package func check() throws {
         func require(_ holds: Bool, _ message: String) throws {

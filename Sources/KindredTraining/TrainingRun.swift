@@ -57,15 +57,7 @@ package struct TrainingRun {
     ///   which are listed; `cannotCreate`, `inputOutput`.
     func begin(_ new: Settings, resume: Bool) throws {
         guard exists else {
-            do {
-                try FileManager.default.createDirectory(
-                    atPath: path.string, withIntermediateDirectories: true)
-            } catch {
-                throw KindredError(
-                    .cannotCreate,
-                    "cannot make the run's directory; check the path, its owner and free space",
-                    at: .init(path: path.string), cause: error)
-            }
+            try AtomicFile.makeDirectory(path)
             return try write(new)
         }
         guard resume else {

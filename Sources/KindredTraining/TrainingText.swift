@@ -14,12 +14,10 @@ package enum TrainingText {
     package static func forEachDocument(in path: String, _ body: (String) throws -> Bool) throws {
         let source = try ByteSource(path: path)
         let start = try source.read()
-        if start.prefix(512).firstRange(of: Array("<mediawiki".utf8)) != nil {
-            guard path != "-" else {
-                throw KindredError(
-                    .invalidRequest, "a dump is read from a file, not from standard input; name the file")
-            }
-            return try forEachArticle(in: path, body)
+        // "<mediawiki", also where each letter takes two bytes.
+        if start.prefix(1024).filter({ $0 != 0 }).firstRange(of: Array("<mediawiki".utf8)) != nil {
+            source.unread(start)
+            return try forEachArticle(in: source, body)
         }
         var lines = LineReader(source, first: start)
         var document: [String] = []
@@ -43,8 +41,8 @@ package enum TrainingText {
         _ = try end()
     }
 
-    private static func forEachArticle(in path: String, _ body: (String) throws -> Bool) throws {
-        let reader = try DumpReader(path: path)
+    private static func forEachArticle(in source: ByteSource, _ body: (String) throws -> Bool) throws {
+        let reader = try DumpReader(source)
         while let page = try reader.next() {
             guard page.namespace == 0, page.redirectTarget == nil else { continue }
             let article = Article(title: page.title, wikitext: page.text)

@@ -33,8 +33,11 @@ package final class DumpReader {
 
     /// - Parameter path: a file, compressed or not; "-" is standard input.
     /// - Throws: `notFound`, `inputOutput`.
-    package init(path: String) throws {
-        source = try ByteSource(path: path)
+    package convenience init(path: String) throws { try self.init(ByteSource(path: path)) }
+
+    /// - Parameter source: at its start.
+    package init(_ source: ByteSource) throws {
+        self.source = source
         xml = try XMLEventReader(source)
     }
 
@@ -60,11 +63,11 @@ package final class DumpReader {
         } catch let error as KindredError where error.code == .invalidData && !hasRoot {
             if let damage = xml.sourceFailure() { throw damage }
             // Before the root nothing tells that the file was meant to be XML at all.
-            var error = error
-            if !error.message.contains("MediaWiki") {
-                error.message = "is not a MediaWiki dump: " + error.message
-            }
-            throw error
+            if error.message.contains("MediaWiki") { throw error }
+            var told = noDump()
+            told.location = error.location
+            if let reason = error.message.split(separator: ";").first { told.message += " (\(reason))" }
+            throw told
         }
     }
 

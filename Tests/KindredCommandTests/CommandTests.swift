@@ -12,8 +12,13 @@ private struct Run {
     let output: String
     let error: String
 
-    /// - Parameter onTerminal: run on a pseudo-terminal, by util-linux's script; `error` is then part of `output`.
-    init(_ arguments: [String], input: String? = nil, indexes: FilePath, onTerminal: Bool = false) throws {
+    /// - Parameters:
+    ///   - onTerminal: run on a pseudo-terminal, by util-linux's script; `error` is then part of `output`.
+    ///   - redirecting: what a shell is to do with the output.
+    init(
+        _ arguments: [String], input: String? = nil, indexes: FilePath, onTerminal: Bool = false,
+        redirecting: String? = nil
+    ) throws {
         let process = Process()
         // The command is built beside the tests.
         let tests = try #require(CommandLine.arguments.first { $0.hasSuffix(".xctest") })
@@ -24,6 +29,11 @@ private struct Run {
             let command = ([process.executableURL!.path] + arguments).joined(separator: " ")
             process.executableURL = URL(fileURLWithPath: "/usr/bin/script")
             process.arguments = ["-qec", command, "/dev/null"]
+        }
+        if let redirecting {
+            let command = ([process.executableURL!.path] + arguments).joined(separator: " ")
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", "\(command) \(redirecting)"]
         }
         process.environment = ProcessInfo.processInfo.environment.merging(
             ["KINDRED_INDEXES": indexes.string, "KINDRED_HISTORY": "", "NO_COLOR": "1"]) { $1 }
@@ -171,9 +181,65 @@ private struct Run {
     }
 
     private func json(_ run: Run) throws -> [String: Any] {
-        #expect(run.code == 0, "\(run.error)")
-        return try #require(
-            try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+        try #require(
+            try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any], "\(run.error)")
+    }
+
+    @Test func `an encoder is trained in two stages, looked at, merged, and an index goes over to it`() throws
+    {
+        #expect(try run("index", "--sample", "--quiet").code == 0)
+        let runs = directory.path
+        func out(_ name: String) -> String { runs.appending(name).string }
+        let small = [
+            "--steps", "2", "--batch", "2", "--length", "32", "--token-limit", "0.004", "--quiet", "--json",
+        ]
+        let masked = try Run(
+            ["train", "mntp", "--from-index", "sample", "--out", out("mntp")] + small, indexes: indexes)
+        #expect(try json(masked)["steps"] as? Int == 2)
+        let again = try Run(
+            ["train", "mntp", "--from-index", "sample", "--out", out("mntp")] + small, indexes: indexes)
+        #expect(again.code == 64 && again.error.contains("--resume"))
+        let text = try directory.file(
+            "text.txt",
+            Array((1...40).map { "This is sentence number \($0) of a text." }.joined(separator: "\n").utf8)
+        ).string
+        let contrast = try Run(
+            ["train", "simcse", text, "--model", out("mntp/adapter"), "--out", out("simcse")] + small,
+            indexes: indexes)
+        let adapter = try #require(try json(contrast)["result"] as? String)
+        #expect(
+            try json(run("model", "info", adapter, "--json"))["adapters"].map { ($0 as? [Any])?.count } == 2)
+        let merged = try json(run("model", "merge", adapter, "--out", out("merged"), "--json"))
+        #expect((merged["adapters"] as? [Any])?.isEmpty == true)
+        #expect(try run("model", "merge", adapter, "--out", out("merged")).code == 73)
+
+        let reindex = try json(run("reindex", "sample", "--encoder", adapter, "--json", "--quiet"))
+        #expect(reindex["nothing_to_do"] as? Bool == false)
+        #expect(try run("search", "property is theft", "-k", "1").code == 0)
+        #expect(try run("verify").code == 0)
+        #expect(
+            try json(run("reindex", "sample", "--encoder", adapter, "--json"))["nothing_to_do"] as? Bool
+                == true)
+    }
+
+    @Test func `one index that cannot be read does not hide the others`() throws {
+        for name in ["good", "torn"] {
+            #expect(try run("index", "--sample", "--index", name, "--quiet").code == 0)
+        }
+        let reference = indexes.appending("torn").appending("encoder.json").string
+        try Data("{".utf8).write(to: URL(fileURLWithPath: reference))
+        let status = try run("status")
+        #expect(status.code == 65 && status.output.contains("good") && status.error.contains("torn"))
+        #expect(status.error.split(separator: "\n").count == 1)
+    }
+
+    @Test func `output that cannot be written is told, and an error that cannot be told keeps its exit code`()
+        throws
+    {
+        let full = try Run(["status"], indexes: indexes, redirecting: "> /dev/full")
+        #expect(full.code == 74 && full.error.contains("standard output"), "\(full.error)")
+        #expect(try Run(["status"], indexes: indexes, redirecting: "| true").error.isEmpty)
+        #expect(try Run(["search", "x"], indexes: indexes, redirecting: "2> /dev/full").code == 66)
     }
 
     @Test func `a line of the history comes back on a terminal`() throws {
@@ -187,7 +253,20 @@ private struct Run {
 
     @Test func `bad input gives one line and the right exit code`() throws {
         let html = try directory.file("page.html", Array("<html></html>".utf8)).string
+        let text = try directory.file("text.txt", Array("Too short.".utf8)).string
+        let latin = try directory.file("latin.txt", Array("caf".utf8) + [0xE9, 0x0A]).string
+        let packed = try directory.file("text.xz", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00, 1, 2]).string
+        let out = directory.path.appending("run").string
         let expected: [([String], Int32, String)] = [
+            (["train", "mntp", text, "--out", out], 65, "one block"),
+            (["train", "simcse", text, "--out", out], 65, "sentences"),
+            (["train", "mntp", latin, "--out", out], 65, "latin.txt, line 1, byte 0: is not UTF-8"),
+            (["train", "mntp", packed, "--out", out], 65, "xz -dc"),
+            (["train", "mntp", text, "--out", out, "--model", "/nowhere"], 66, "/nowhere"),
+            (["train", "pairs", text, "--out", out], 65, "text.txt, line 1: is no pair"),
+            (["train", "mntp", text, "--out", out, "--mask-token", "two words"], 64, "single token"),
+            (["model", "info", "/nowhere/model"], 66, "/nowhere/model"),
+            (["reindex", "none", "--encoder", "embedded"], 66, "no index"),
             (["index", "/nowhere/dump.bz2"], 66, "/nowhere/dump.bz2"),
             (["index", html], 65, "not a MediaWiki dump"),
             (["index", html, "--encoder", "/nowhere/model"], 66, "/nowhere/model"),
@@ -212,6 +291,7 @@ private struct Run {
             if code != 64 { #expect(result.error.split(separator: "\n").count == 1) }
         }
         #expect(!FileManager.default.fileExists(atPath: indexes.string))
+        #expect(!FileManager.default.fileExists(atPath: out))
     }
 }
 

@@ -123,6 +123,15 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
                 == .notFound)
     }
 
+    @Test func `a catalogue whose making was interrupted is told as such, and made by the next writer`()
+        throws
+    {
+        _ = try directory.file("catalog.sqlite", [])
+        let empty = #expect(throws: KindredError.self) { try Catalog(path: path, access: .read) }
+        #expect(empty?.code == .notFound && empty?.message.contains("interrupted") == true)
+        #expect(try filled().counts().articles == 2)
+    }
+
     @Test func `damage to a stored text is found and not shown`() throws {
         let catalog = try filled()
         try DatabaseQueue(path: path.string).write {

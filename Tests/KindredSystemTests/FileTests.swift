@@ -52,6 +52,17 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path.string) == ["a"])
     }
 
+    @Test func `directories are made with those above them, and not where a file is`() throws {
+        let directory = try TemporaryDirectory()
+        let deep = directory.path.appending("a").appending("b")
+        for _ in 0..<2 { try AtomicFile.makeDirectory(deep) }
+        try AtomicFile.replace(deep.appending("c"), with: [1])
+        let error = #expect(throws: KindredError.self) {
+            try AtomicFile.makeDirectory(deep.appending("c").appending("d"))
+        }
+        #expect(error?.code == .cannotCreate && error?.location?.path == deep.appending("c").string)
+    }
+
     @Test func `a full device is an error that says what to do`() throws {
         // /dev/full refuses every write with ENOSPC; the temporary file is a link to it.
         let directory = try TemporaryDirectory()

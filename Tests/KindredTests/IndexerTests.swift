@@ -129,6 +129,17 @@ private func pages(_ count: Int, word: String = "basalt") -> [(id: Int, title: S
         #expect(try Searcher(directory).search("stone 19").hits.isEmpty == false)
     }
 
+    @Test func `of pages with one id the last stays, and only the first counts as new`() throws {
+        var twice = pages(3)
+        twice[2].id = 1
+        let report = try Indexer(directory).index(dump: file("a.xml", dump(twice)))
+        #expect((report.added, report.changed) == (2, 1))
+        #expect(try IndexStatus(directory).articles == 2)
+        #expect(
+            try Searcher(directory).search("stone", mode: .keyword).hits.allSatisfy { $0.title != "Stone 1" })
+        #expect(try IndexVerification(directory).problems.isEmpty)
+    }
+
     @Test func `what is no dump leaves no trace`() throws {
         let path = try file("x.html", Array("<html></html>".utf8))
         #expect(throws: KindredError.self) { try Indexer(directory).index(dump: path) }

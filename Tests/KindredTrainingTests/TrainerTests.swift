@@ -242,6 +242,35 @@ private struct TinyRun {
         #expect(FileManager.default.fileExists(atPath: tiny.run("run").checkpoint.string))
     }
 
+    @Test func `the example whose loss is no number is named`() throws {
+        let tiny = try TinyRun(sentences: true)
+        guard case .sentences(var sentences) = tiny.examples else { return }
+        // A token that only one sentence has, with a row of the embedding that is no number.
+        sentences[11] = EncoderInput(tokens: [5, 1, 7], ownTokens: 1..<3)
+        let weights = try DecoderWeights.load(tiny.model)
+        let embedding = ParameterLayout.decoder(tiny.model.shape)["embed_tokens.weight"]
+        weights[embedding.offset + 1 * tiny.model.shape.hiddenSize] = .nan
+        let broken = tiny.directory.path.appending("broken")
+        try MergedModel.write(weights, of: tiny.model, usage: tiny.model.usage, as: .f32, to: broken)
+        var options = tiny.options
+        (options.steps, options.validation) = (40, 0)
+        let run = tiny.run("run")
+        let trainer = try Trainer(
+            ModelDirectory(broken), examples: .sentences(sentences), options: options, maskToken: nil,
+            sources: [], run: run)
+        let error = #expect(throws: KindredError.self) { try trainer.train(resume: false) }
+        #expect(error?.message.contains("in example 11 (") == true, "\(error!)")
+    }
+
+    @Test func `contrast with fewer examples than a batch is refused`() throws {
+        let tiny = try TinyRun(sentences: true)
+        var options = tiny.options
+        options.batch = 128
+        let error = #expect(throws: KindredError.self) { try tiny.train("run", options) }
+        #expect(error?.code == .invalidData && error?.message.contains("120") == false, "\(error!)")
+        #expect(!tiny.run("run").exists)
+    }
+
     @Test func `an adapter of another base is refused by module`() throws {
         let goldens = try TrainingGoldens("llama")
         let other = try TrainingGoldens("qwen3").model.shape
@@ -297,6 +326,18 @@ private struct TinyRun {
             "<doc id=\"1\" url=\"\" title=\"T\">\nT\n\none\ntwo\n</doc>\n<doc id=\"2\">\nthree\n</doc>\n"
         #expect(try documents(Array(marked.utf8)) == ["T\none\ntwo", "three"])
         #expect(try documents([]).isEmpty)
+    }
+
+    @Test func `texts to train on are made as the result will encode them`() throws {
+        let tiny = try TinyRun()
+        var options = tiny.options
+        options.pooling = EncoderConfiguration.Pooling.endOfSequence.rawValue
+        let usage = options.usage(of: tiny.model)
+        let collector = try ExampleCollector(tiny.model, usage: usage, maximumTokens: 16, limit: .max)
+        let input = collector.input("The queen of the hive")
+        #expect(input.tokens.last == tiny.model.shape.endToken)
+        options.objective = .causal
+        #expect(options.usage(of: tiny.model).attention == .causal && usage.attention == .bidirectional)
     }
 
     @Test func `a dump is read as its articles`() throws {

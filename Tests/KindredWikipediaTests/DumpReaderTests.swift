@@ -126,6 +126,17 @@ private func compressed(_ text: Data, by tool: String) throws -> Data {
         #expect(failure?.description.contains("\n") == false)
     }
 
+    @Test(arguments: [
+        ("xz", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]), ("zstd", [0x28, 0xB5, 0x2F, 0xFD, 0x24]),
+    ])
+    func `a file that something else has to unpack is told with what does`(tool: String, magic: [UInt8])
+        throws
+    {
+        let failure = try read(Data(magic + [UInt8](repeating: 7, count: 100))).failure
+        #expect(failure?.code == .invalidData)
+        #expect(failure?.message.contains("\(tool) -dc") == true)
+    }
+
     @Test func `malformed XML and bytes that are no UTF-8 are told with line and byte`() throws {
         let text = dump(pages: 30)
         let broken = text.replacingOccurrences(of: "Text of page 20.", with: "a < b")
