@@ -80,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "KindredCommand",
             dependencies: [
-                "Kindred", "KindredTraining", "KindredEncoder", "KindredTensors", "KindredSystem",
+                "Kindred", "KindredTraining", "KindredEncoder", "KindredIndex", "KindredTensors", "KindredSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -22,7 +22,7 @@ struct KindredCommand: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             IndexCommand.self, SearchCommand.self, ReplCommand.self, StatusCommand.self, VerifyCommand.self,
-            TrainCommand.self, ReindexCommand.self, ModelCommand.self,
+            TrainCommand.self, ReindexCommand.self, ModelCommand.self, VectorsCommand.self,
         ])
 
     /// Runs the command line; every failure becomes one line on standard error and a stable exit code.

@@ -47,6 +47,14 @@ package struct Matrix: Sendable {
         }
     }
 
+    /// A copy of some of the rows.
+    package func rows(_ range: Range<Int>) -> Matrix {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows)
+        let part = Matrix(rows: range.count, columns: columns)
+        part.elements.copy(elements, from: range.lowerBound * columns..<range.upperBound * columns, at: 0)
+        return part
+    }
+
     /// A copy of row `row`.
     package func row(_ row: Int) -> [Float] { elements.array(row * columns..<(row + 1) * columns) }
 }

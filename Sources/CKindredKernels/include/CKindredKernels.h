@@ -7,7 +7,9 @@
 #include "kindred_codes.h"
 #include "kindred_features.h"
 #include "kindred_gradients.h"
+#include "kindred_graph.h"
 #include "kindred_interrupts.h"
 #include "kindred_layers.h"
+#include "kindred_neighbors.h"
 
 #endif

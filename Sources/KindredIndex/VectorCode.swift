@@ -1,0 +1,196 @@
+import KindredSystem
+import KindredTensors
+
+/// How a segment's vectors are coded: a centre, axes, and the layout of the codes along them. See
+/// Documentation/vector-index.md.
+///
+/// With axes A (rows, orthonormal) a vector x is y = A (x - c), and ⟨q, x⟩ = ⟨q, c⟩ + ⟨A q, y⟩. Where there are vectors
+/// enough the axes are the principal ones, so that the first dimensions carry most: they are the head that a walk reads.
+/// Within each group of the layout the axes are mixed, so that its dimensions carry alike.
+struct VectorCode: Sendable {
+    let metric: VectorMetric
+    let centre: AlignedBuffer<Float>
+    /// dimensions × dimensions; nil for the axes as they come.
+    let axes: AlignedBuffer<Float>?
+    let layout: CodeLayout
+    var dimensions: Int { centre.count }
+
+    static let maximumDimensions = 32_768
+    /// Below that many vectors, and above that many dimensions, the axes stay as they come: d × d floats would outweigh
+    /// the codes, and finding them the rest of the build.
+    static let fewestForAxes = 8192
+    static let mostDimensionsForAxes = 4096
+    /// The share of the variance that the head has at least.
+    static let headShare = 0.7
+    private static let sampleSize = 16_384
+
+    init(metric: VectorMetric, centre: AlignedBuffer<Float>, axes: AlignedBuffer<Float>?, layout: CodeLayout) {
+        precondition(centre.count == layout.dimensions)
+        precondition(layout.hasBias == (metric == .euclidean))
+        self.metric = metric
+        self.centre = centre
+        self.axes = axes
+        self.layout = layout
+    }
+
+    /// Finds the code for a source's vectors from a sample of them.
+    init(fitting source: some VectorSource, metric: VectorMetric, seed: UInt64) throws {
+        let (count, dimensions) = (source.count, source.dimensions)
+        let sampled = min(count, Self.sampleSize)
+        let rows = (0..<sampled).map { UInt32($0 * count / sampled) }
+        let sample = AlignedBuffer<Float>(repeating: 0, count: sampled * dimensions)
+        try source.read(rows, into: sample)
+        if metric == .cosine { VectorRows.normalize(sample, count: sampled, dimensions: dimensions) }
+        let sums = AlignedBuffer<Double>(repeating: 0, count: dimensions)
+        VectorRows.addColumns(sample, count: sampled, into: sums)
+        let centre = AlignedBuffer<Float>((0..<dimensions).map { Float(sums[$0] / Double(sampled)) })
+        let hasBias = metric == .euclidean
+
+        guard count >= Self.fewestForAxes, dimensions <= Self.mostDimensionsForAxes, sampled >= 2 * dimensions,
+            dimensions > 16
+        else {
+            self.init(
+                metric: metric, centre: centre, axes: nil,
+                layout: CodeLayout(
+                    groups: [.init(dimensions: dimensions, nibbles: 2, unit: 1)], hasBias: hasBias))
+            return
+        }
+        VectorRows.subtract(centre, from: sample, count: sampled)
+        let covariance = BLAS.Operand(
+            AlignedBuffer<Float>(repeating: 0, count: dimensions * dimensions), rows: dimensions, columns: dimensions)
+        let centred = BLAS.Operand(sample, rows: sampled, columns: dimensions)
+        BLAS.multiply(transposed: centred, centred, into: covariance)
+        guard let rising = BLAS.eigenvectors(covariance) else {
+            throw KindredError(.invalidData, "the vectors' principal axes cannot be computed; are they all alike?")
+        }
+        let variances = rising.reversed().map { Double(max(0, $0)) / Double(sampled) }
+        let groups = Self.groups(variances, hasBias: hasBias)
+        // The rows come in the order of rising variance.
+        let axes = AlignedBuffer<Float>(repeating: 0, count: dimensions * dimensions)
+        for row in 0..<dimensions {
+            axes.copy(
+                covariance.buffer, from: (dimensions - 1 - row) * dimensions..<(dimensions - row) * dimensions,
+                at: row * dimensions)
+        }
+        var generator = SplitMix64(seed: seed)
+        var start = 0
+        for group in groups {
+            VectorRows.mix(axes, range: start..<start + group.dimensions, dimensions: dimensions) { generator.next() }
+            start += group.dimensions
+        }
+        self.init(
+            metric: metric, centre: centre, axes: axes, layout: CodeLayout(groups: groups, hasBias: hasBias))
+    }
+
+    /// Divides dimensions of falling variance into the head, a body and a tail.
+    ///
+    /// What an error of the code in a dimension does to an inner product grows with the square of the dimension's
+    /// variance v: the query is large where the vectors are. A step of s standard deviations gives v² s² / 12. So the
+    /// head has 12 bits, the body 8, and the tail, as long as it adds no more to the error than `tailShare` times what the
+    /// body does, 4.
+    static func groups(_ variances: [Double], hasBias: Bool) -> [CodeLayout.Group] {
+        let total = variances.reduce(0, +)
+        func deviation(_ range: Range<Int>) -> Double {
+            (variances[range].reduce(0, +) / Double(range.count)).squareRoot()
+        }
+        var blocks = 1
+        var head = 0
+        while true {
+            head = min(variances.count, CodeLayout.headDimensions(blocks: blocks, hasBias: hasBias))
+            if head == variances.count || variances[..<head].reduce(0, +) >= headShare * total { break }
+            blocks += 1
+        }
+        guard head < variances.count, deviation(0..<head) > 0 else {
+            return [.init(dimensions: variances.count, nibbles: 2, unit: 1)]
+        }
+        func error(_ range: Range<Int>, bits: Int) -> Double {
+            let steps = Double(1 << bits)
+            return variances[range].reduce(0) { $0 + $1 * $1 } / (steps * steps)
+        }
+        var tail = (variances.count - head) / 8 * 8
+        while tail > 0 {
+            let split = variances.count - tail
+            if error(split..<variances.count, bits: 4) <= tailShare * error(head..<split, bits: 8) { break }
+            tail -= 8
+        }
+        let split = variances.count - tail
+        let parts = [(0..<head, 3), (head..<split, 2), (split..<variances.count, 1)].filter { !$0.0.isEmpty }
+        // A group's whole range of codes stands for as many of its standard deviations as the head's does.
+        func unit(_ part: (Range<Int>, Int)) -> Double {
+            max(deviation(part.0), 1e-6 * deviation(0..<head)) / Double((1 << (4 * part.1)) - 1)
+        }
+        return parts.map {
+            CodeLayout.Group(dimensions: $0.0.count, nibbles: $0.1, unit: Float(unit($0) / unit(parts[0])))
+        }
+    }
+
+    static let tailShare = 1.0
+
+    /// Turns vectors into residuals along the axes.
+    ///
+    /// - Parameters:
+    ///   - vectors: `count` rows, finite; scaled to length 1 and centred in place.
+    ///   - residuals: gets as many.
+    func residuals(_ vectors: AlignedBuffer<Float>, count: Int, into residuals: AlignedBuffer<Float>) {
+        if metric == .cosine { VectorRows.normalize(vectors, count: count, dimensions: dimensions) }
+        VectorRows.subtract(centre, from: vectors, count: count)
+        rotate(vectors, count: count, into: residuals)
+    }
+
+    private func rotate(_ vectors: AlignedBuffer<Float>, count: Int, into rotated: AlignedBuffer<Float>) {
+        guard let axes else {
+            rotated.copy(vectors, from: 0..<count * dimensions, at: 0)
+            return
+        }
+        BLAS.multiply(
+            BLAS.Operand(vectors, rows: count, columns: dimensions),
+            BLAS.Operand(axes, rows: dimensions, columns: dimensions), transposed: true,
+            into: BLAS.Operand(rotated, rows: count, columns: dimensions))
+    }
+
+    /// Turns queries, `count` rows of finite numbers, into rows along the axes.
+    ///
+    /// - Returns: for each what its similarities start from, and, for the Euclidean metric, the square of its distance
+    ///   to the centre.
+    func queries(_ queries: AlignedBuffer<Float>, count: Int, into rotated: AlignedBuffer<Float>) -> [(
+        offset: Float, square: Float
+    )] {
+        if metric == .cosine { VectorRows.normalize(queries, count: count, dimensions: dimensions) }
+        if metric == .euclidean {
+            VectorRows.subtract(centre, from: queries, count: count)
+            let squares = AlignedBuffer<Float>(repeating: 0, count: count)
+            VectorRows.squares(queries, count: count, dimensions: dimensions, into: squares)
+            rotate(queries, count: count, into: rotated)
+            return (0..<count).map { (0, squares[$0]) }
+        }
+        rotate(queries, count: count, into: rotated)
+        return (0..<count).map { (VectorRows.product(queries, row: $0, centre), 0) }
+    }
+
+    /// The vector that a row's residual along the axes stands for.
+    func vector(_ residual: [Float]) -> [Float] {
+        guard let axes else { return (0..<dimensions).map { residual[$0] + centre[$0] } }
+        let row = AlignedBuffer<Float>(residual)
+        let out = AlignedBuffer<Float>(repeating: 0, count: dimensions)
+        BLAS.multiply(
+            BLAS.Operand(row, rows: 1, columns: dimensions),
+            BLAS.Operand(axes, rows: dimensions, columns: dimensions),
+            into: BLAS.Operand(out, rows: 1, columns: dimensions))
+        return (0..<dimensions).map { out[$0] + centre[$0] }
+    }
+}
+
+/// Pseudo-random numbers, the same on every machine (Steele, Lea and Flood 2014).
+struct SplitMix64 {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
