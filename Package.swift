@@ -80,7 +80,8 @@ let package = Package(
         .executableTarget(
             name: "KindredCommand",
             dependencies: [
-                "Kindred", "KindredTraining", "KindredEncoder", "KindredIndex", "KindredTensors", "KindredSystem",
+                "Kindred", "KindredTraining", "KindredEncoder", "KindredIndex", "KindredTensors",
+                "KindredSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -97,7 +98,11 @@ let package = Package(
         .testTarget(
             name: "KindredTokenizersTests", dependencies: ["KindredTokenizers", "KindredTestSupport"],
             resources: [.copy("Fixtures")]),
-        .testTarget(name: "KindredIndexTests", dependencies: ["KindredIndex", "KindredTestSupport"]),
+        .testTarget(
+            name: "KindredIndexTests",
+            dependencies: [
+                "KindredIndex", "KindredSystem", "KindredTensors", "CKindredKernels", "KindredTestSupport",
+            ]),
         .testTarget(name: "KindredStoreTests", dependencies: ["KindredStore", "KindredTestSupport"]),
         .testTarget(
             name: "KindredEncoderTests", dependencies: ["KindredEncoder", "KindredTestSupport"],

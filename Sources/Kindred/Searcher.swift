@@ -184,7 +184,8 @@ public final class Searcher: @unchecked Sendable {
         let reference = try EncoderReference.current(of: directory, catalog)
         let (records, deletions) = try catalog.segmentsAndDeletions()
         let known = Dictionary(
-            (snapshot?.segments ?? []).map { ($0.segment.path, $0.segment) }, uniquingKeysWith: { first, _ in first })
+            (snapshot?.segments ?? []).map { ($0.segment.path, $0.segment) },
+            uniquingKeysWith: { first, _ in first })
         let fingerprint = try SegmentStore.bytes(ofFingerprint: reference.fingerprint)
         let segments = try records.map { record -> (Segment, SegmentFilter?) in
             let path = directory.segments.appending(record.file)

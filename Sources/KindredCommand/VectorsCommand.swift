@@ -34,13 +34,15 @@ struct VectorsCommand: ParsableCommand {
             options.seed = seed
             let started = ContinuousClock.now
             try SegmentWriter.write(
-                source, ids: (0..<Int64(source.count)).map { $0 }, fingerprint: [UInt8](repeating: 0, count: 32),
+                source, ids: (0..<Int64(source.count)).map { $0 },
+                fingerprint: [UInt8](repeating: 0, count: 32),
                 to: FilePath(out), options: options, threads: threads)
             let seconds = (ContinuousClock.now - started) / .seconds(1)
             let segment = try Segment(path: FilePath(out))
             let output = VectorBuildOutput(
                 vectors: segment.count, dimensions: segment.dimensions, bytes: segment.bytes,
-                bytesPerVector: Double(segment.bytes) / Double(segment.count), seconds: seconds, threads: threads,
+                bytesPerVector: Double(segment.bytes) / Double(segment.count), seconds: seconds,
+                threads: threads,
                 peakBytes: Processor.peakMemory)
             if json { return try CommandOutput.json(output) }
             CommandOutput.line(
@@ -62,16 +64,21 @@ struct VectorsCommand: ParsableCommand {
         @Argument(help: ArgumentHelp("The queries: .npy or .fvecs.", valueName: "file")) var queries: String
         @Option(name: [.customShort("k")], help: "How many neighbours of each query.") var k = 10
         @Option(
-            help: ArgumentHelp("Candidates kept on the walk; several, with commas, to compare.", valueName: "numbers"))
+            help: ArgumentHelp(
+                "Candidates kept on the walk; several, with commas, to compare.", valueName: "numbers"))
         var efSearch = "128"
         @Option(help: "Search threads; each answers queries of its own.") var threads = 1
         @Option(help: "Queries that are turned at a time.") var batch = 32
         @Option(help: "Runs over the queries; the quickest counts.") var repeats = 1
-        @Option(help: ArgumentHelp("Where to write the neighbours' rows, an array of 64-bit numbers.", valueName: "file"))
+        @Option(
+            help: ArgumentHelp(
+                "Where to write the neighbours' rows, an array of 64-bit numbers.", valueName: "file"))
         var ids: String?
         @Option(help: ArgumentHelp("Where to write their scores, an array of floats.", valueName: "file"))
         var scores: String?
-        @Option(help: ArgumentHelp("The true neighbours' rows (from truth), to say the recall.", valueName: "file"))
+        @Option(
+            help: ArgumentHelp(
+                "The true neighbours' rows (from truth), to say the recall.", valueName: "file"))
         var truth: String?
         @Flag(help: "Leave the index in the mapped file instead of copying what walks read into memory.")
         var mapped = false
@@ -97,28 +104,34 @@ struct VectorsCommand: ParsableCommand {
                 last = run.results
                 runs.append(
                     .init(
-                        efSearch: width!, qps: run.qps, recall: exact.map { $0.recall(of: run.results, k: k) },
+                        efSearch: width!, qps: run.qps,
+                        recall: exact.map { $0.recall(of: run.results, k: k) },
                         latencyMicroseconds: run.percentiles))
             }
             if let ids {
                 try ArrayFile.write(
-                    last.flatMap { row in (0..<k).map { $0 < row.count ? row[$0].id : -1 } }, type: "<i8", columns: k,
+                    last.flatMap { row in (0..<k).map { $0 < row.count ? row[$0].id : -1 } }, type: "<i8",
+                    columns: k,
                     to: FilePath(ids))
             }
             if let scores {
                 try ArrayFile.write(
                     last.flatMap { row in
-                        (0..<k).map { ($0 < row.count ? shown(row[$0].score, segment) : Float.nan).bitPattern }
+                        (0..<k).map {
+                            ($0 < row.count ? shown(row[$0].score, segment) : Float.nan).bitPattern
+                        }
                     }, type: "<f4", columns: k, to: FilePath(scores))
             }
             let output = VectorSearchOutput(
-                queries: matrix.rows, k: k, threads: threads, openMilliseconds: openSeconds * 1000, runs: runs)
+                queries: matrix.rows, k: k, threads: threads, openMilliseconds: openSeconds * 1000, runs: runs
+            )
             if json { return try CommandOutput.json(output) }
             for run in runs {
                 CommandOutput.line(
                     "efSearch \(run.efSearch): \(Format.count(Int(run.qps))) queries/s"
                         + (run.recall.map { ", recall@\(k) \(Format.decimals($0, 4))" } ?? "")
-                        + ", latency \(Int(run.latencyMicroseconds.p50)) µs (99 %: \(Int(run.latencyMicroseconds.p99)) µs)")
+                        + ", latency \(Int(run.latencyMicroseconds.p50)) µs (99 %: \(Int(run.latencyMicroseconds.p99)) µs)"
+                )
             }
         }
 
@@ -143,10 +156,12 @@ struct VectorsCommand: ParsableCommand {
             try checkThreads(threads)
             guard k > 0 else { throw KindredError(.invalidRequest, "-k must be positive") }
             let found = try ExactSearch.nearest(
-                of: VectorFile(FilePath(queries)), in: VectorFile(FilePath(vectors)), metric: metric.metric, k: k,
+                of: VectorFile(FilePath(queries)), in: VectorFile(FilePath(vectors)), metric: metric.metric,
+                k: k,
                 threads: threads)
             try ArrayFile.write(
-                found.flatMap { row in (0..<k).map { $0 < row.count ? row[$0].id : -1 } }, type: "<i8", columns: k,
+                found.flatMap { row in (0..<k).map { $0 < row.count ? row[$0].id : -1 } }, type: "<i8",
+                columns: k,
                 to: FilePath(out))
         }
     }
@@ -168,9 +183,11 @@ struct VectorsCommand: ParsableCommand {
             CommandOutput.line("  metric   \(output.metric)")
             CommandOutput.line(
                 "  codes    "
-                    + output.groups.map { "\($0.dimensions) dimensions of \($0.bits) bits" }.joined(separator: ", ")
+                    + output.groups.map { "\($0.dimensions) dimensions of \($0.bits) bits" }.joined(
+                        separator: ", ")
                     + (facts.hasAxes ? ", along principal axes" : ""))
-            CommandOutput.line("  links    up to \(facts.links) a vector, \(Format.count(facts.entries)) entries")
+            CommandOutput.line(
+                "  links    up to \(facts.links) a vector, \(Format.count(facts.entries)) entries")
             CommandOutput.line(
                 "  on disk  \(Format.bytes(facts.fileBytes)), \(Format.decimals(output.bytesPerVector, 1)) bytes a vector: "
                     + "head \(facts.headBytes), rest \(facts.restBytes)")
@@ -190,7 +207,7 @@ struct VectorsCommand: ParsableCommand {
                 try Segment(path: path).verify()
             } catch let error as KindredError where repair && error.code == .invalidData {
                 CommandOutput.errorLine(Terminal.sanitized(error.description))
-                try SegmentWriter.rebuildLinks(of: Segment(path: path))
+                try SegmentWriter.rebuildLinks(of: Segment(path: path, links: .ignore))
                 try Segment(path: path).verify()
                 CommandOutput.line("the links are made anew; all is well")
                 return
@@ -201,7 +218,9 @@ struct VectorsCommand: ParsableCommand {
 }
 
 enum MetricName: String, ExpressibleByArgument, CaseIterable {
-    case cosine, innerProduct = "inner-product", euclidean
+    case cosine
+    case innerProduct = "inner-product"
+    case euclidean
 
     var metric: VectorMetric {
         switch self {

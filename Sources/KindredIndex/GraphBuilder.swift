@@ -43,7 +43,8 @@ final class GraphBuilder: @unchecked Sendable {
     private var limit: Int { max(1, width - Self.spare) }
 
     private init(
-        planes: CodePlanes, extra: AlignedBuffer<Float>?, segment: SegmentOptions, options: Options, threads: Int
+        planes: CodePlanes, extra: AlignedBuffer<Float>?, segment: SegmentOptions, options: Options,
+        threads: Int
     ) {
         self.planes = planes
         self.extra = extra
@@ -60,18 +61,22 @@ final class GraphBuilder: @unchecked Sendable {
     ///   - extra: one more coordinate of each row.
     ///   - threads: does not change the result.
     static func build(
-        planes: CodePlanes, extra: AlignedBuffer<Float>?, segment: SegmentOptions, options: Options = Options(),
+        planes: CodePlanes, extra: AlignedBuffer<Float>?, segment: SegmentOptions,
+        options: Options = Options(),
         threads: Int
     ) -> Graph {
         let builder = GraphBuilder(
             planes: planes, extra: extra, segment: segment, options: options, threads: threads)
         let classes = EqualRows(planes, rows: 0..<UInt32(planes.count))
         let partition = Partition(
-            classes.representatives, planes: planes, extra: extra, options: options.partition, seed: segment.seed,
+            classes.representatives, planes: planes, extra: extra, options: options.partition,
+            seed: segment.seed,
             threads: threads)
         builder.link(classes.representatives, candidates: builder.candidates(partition.leaves))
         let order = classes.expanded(partition.order)
-        for _ in 0..<options.refinements { builder.refine(classes.representatives, entries: builder.entries(order)) }
+        for _ in 0..<options.refinements {
+            builder.refine(classes.representatives, entries: builder.entries(order))
+        }
         builder.chain(classes)
         let entries = builder.entries(order)
         builder.connect(entries)
@@ -86,7 +91,8 @@ final class GraphBuilder: @unchecked Sendable {
     ///   - planes: rows that keep their codes first, the new ones after them.
     ///   - entries: rows of `base` where walks started.
     static func extend(
-        _ base: LinkRows, rows: [UInt32?], entries: [UInt32], planes: CodePlanes, extra: AlignedBuffer<Float>?,
+        _ base: LinkRows, rows: [UInt32?], entries: [UInt32], planes: CodePlanes,
+        extra: AlignedBuffer<Float>?,
         segment: SegmentOptions, options: Options = Options(), threads: Int
     ) -> Graph {
         let builder = GraphBuilder(
@@ -195,7 +201,8 @@ final class GraphBuilder: @unchecked Sendable {
             guard all.count > own else { return }
             if all.count > limit {
                 all = kernels.prune(
-                    Array(all.prefix(NeighborKernels.maximumCandidates)), of: row, limit: limit, alpha: options.alpha)
+                    Array(all.prefix(NeighborKernels.maximumCandidates)), of: row, limit: limit,
+                    alpha: options.alpha)
             }
             links.set(all, of: Int(row))
         }
@@ -255,7 +262,8 @@ final class GraphBuilder: @unchecked Sendable {
                     kept += beyond.compactMap { rows[Int($0)] }
                 }
                 kept = kernels[0].prune(
-                    Array(kept.prefix(NeighborKernels.maximumCandidates)), of: row, limit: limit, alpha: options.alpha)
+                    Array(kept.prefix(NeighborKernels.maximumCandidates)), of: row, limit: limit,
+                    alpha: options.alpha)
             }
             links.set(kept.prefix(width), of: Int(row))
         }
@@ -275,7 +283,9 @@ final class GraphBuilder: @unchecked Sendable {
                 batch, look: options.look, keep: keep, alpha: options.alpha, near: near, distances: distances)
             let (links, options, limit) = (links, options, limit)
             forEach(batch) { kernels, index, row in
-                let siblings = near.array(index * keep..<(index + 1) * keep).filter { $0 != NeighborKernels.none }
+                let siblings = near.array(index * keep..<(index + 1) * keep).filter {
+                    $0 != NeighborKernels.none
+                }
                 links.set(
                     kernels.prune(
                         Array((found[index] + siblings).prefix(NeighborKernels.maximumCandidates)), of: row,
@@ -321,7 +331,10 @@ final class GraphBuilder: @unchecked Sendable {
                 guard reached.contains(candidate), candidate != node else { return false }
                 return hasRoom(candidate)
             }
-            let host = near ?? (hasRoom(last) ? last : (0..<UInt32(planes.count)).first { reached.contains($0) && hasRoom($0) } ?? last)
+            let host =
+                near
+                ?? (hasRoom(last)
+                    ? last : (0..<UInt32(planes.count)).first { reached.contains($0) && hasRoom($0) } ?? last)
             links.links(of: Int(host), into: &list)
             list = list.prefix(width - 1) + [node]
             links.set(list, of: Int(host))
@@ -332,7 +345,9 @@ final class GraphBuilder: @unchecked Sendable {
 }
 
 extension GraphBuilder {
-    fileprivate func hasRoom(_ node: UInt32) -> Bool { links.link(Int(node), links.width - 1) == LinkRows.none }
+    fileprivate func hasRoom(_ node: UInt32) -> Bool {
+        links.link(Int(node), links.width - 1) == LinkRows.none
+    }
 }
 
 /// Rows whose heads are the same, byte for byte.

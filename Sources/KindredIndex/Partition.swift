@@ -24,7 +24,8 @@ struct Partition {
 
     /// - Parameter rows: in rising order.
     init(
-        _ rows: [UInt32], planes: CodePlanes, extra: AlignedBuffer<Float>?, options: Options, seed: UInt64, threads: Int
+        _ rows: [UInt32], planes: CodePlanes, extra: AlignedBuffer<Float>?, options: Options, seed: UInt64,
+        threads: Int
     ) {
         self.options = options
         self.threads = threads
@@ -35,7 +36,9 @@ struct Partition {
             order = rows
             return
         }
-        divide(rows, leaders: rows.count * options.overlap / options.leafSize + 1, overlap: options.overlap, depth: 0)
+        divide(
+            rows, leaders: rows.count * options.overlap / options.leafSize + 1, overlap: options.overlap,
+            depth: 0)
     }
 
     private static let parts = 8
@@ -49,7 +52,8 @@ struct Partition {
         var first = Array(repeating: [UInt32](), count: leaders.count)
         for (index, row) in rows.enumerated() {
             first[Int(nearest[index * overlap])].append(row)
-            for leader in nearest[index * overlap..<(index + 1) * overlap] where groups[Int(leader)].last != row {
+            for leader in nearest[index * overlap..<(index + 1) * overlap]
+            where groups[Int(leader)].last != row {
                 groups[Int(leader)].append(row)
             }
         }
@@ -58,7 +62,9 @@ struct Partition {
             if group.count <= options.leafSize * 8 / 5 {
                 leaves.append(group)
             } else if depth < Self.mostDepth, group.count < rows.count {
-                divide(group, leaders: group.count * 5 / (3 * options.leafSize) + 1, overlap: 1, depth: depth + 1)
+                divide(
+                    group, leaders: group.count * 5 / (3 * options.leafSize) + 1, overlap: 1, depth: depth + 1
+                )
             } else {
                 // Rows that no leader tells apart.
                 for start in stride(from: 0, to: group.count, by: options.leafSize) {
@@ -91,7 +97,8 @@ struct Partition {
         let size = (rows.count + Self.parts - 1) / Self.parts
         Processor.parallel(Self.parts, threads: threads) { part in
             let range = min(part * size, rows.count)..<min((part + 1) * size, rows.count)
-            results.set(part, kernels[part].nearestLeaders(of: Array(rows[range]), among: leaders, nearest: nearest))
+            results.set(
+                part, kernels[part].nearestLeaders(of: Array(rows[range]), among: leaders, nearest: nearest))
         }
         return results.values.flatMap { $0 }
     }

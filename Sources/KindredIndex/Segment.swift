@@ -1,7 +1,7 @@
 import KindredSystem
 import KindredTensors
-import SystemPackage
 import Synchronization
+import SystemPackage
 
 /// An immutable file of vectors with a graph to search them by, mapped into memory. Safe to use from several threads.
 package final class Segment: Sendable {
@@ -33,8 +33,11 @@ package final class Segment: Sendable {
     /// - Parameters:
     ///   - fingerprint: what the segment's must be; nil for any.
     ///   - resident: copy what walks read into memory, in huge pages where the system has them.
+    ///   - links: whether they will be used; a file that is opened to make them anew need not have good ones.
     /// - Throws: `notFound`; `invalidData` for a damaged file; `incompatible` for another format or another encoder.
-    package init(path: FilePath, fingerprint: [UInt8]? = nil, resident: Bool = false) throws {
+    package init(
+        path: FilePath, fingerprint: [UInt8]? = nil, resident: Bool = false, links use: LinksUse = .use
+    ) throws {
         self.path = path
         let file = try MappedFile(path)
         let header = try SegmentHeader(reading: file)
@@ -45,39 +48,57 @@ package final class Segment: Sendable {
                 .incompatible, "holds vectors of another encoder", at: .init(path: path.string))
         }
         blocks = BlockChecks(file: file, header: header)
-        try blocks.check(
-            [.centre, .axes, .entries].map { header.offset($0)..<header.offset($0) + header.bytes($0) })
+        try blocks.check(use == .use ? [.centre, .axes, .entries] : [.centre, .axes])
         func floats(_ section: SegmentHeader.Section) throws -> AlignedBuffer<Float> {
             let start = header.offset(section)
             let values = file.buffer(Float.self, start..<start + header.bytes(section), repeating: 0)
             if let bad = VectorRows.firstUnusable(values, count: values.count, dimensions: 1) {
                 throw KindredError(
-                    .invalidData, "a number is not finite: the file is damaged; recreate the index from its source",
+                    .invalidData,
+                    "a number is not finite: the file is damaged; recreate the index from its source",
                     at: .init(path: path.string, byte: start + 4 * bad))
             }
             return values
         }
         code = VectorCode(
-            metric: header.metric, centre: try floats(.centre), axes: header.hasAxes ? try floats(.axes) : nil,
+            metric: header.metric, centre: try floats(.centre),
+            axes: header.hasAxes ? try floats(.axes) : nil,
             layout: header.layout)
         let start = header.offset(.entries)
+        guard use == .use else {
+            entries = AlignedBuffer([0])
+            planes = Self.planes(file, header, resident: resident)
+            links = Self.links(file, header, resident: resident)
+            return
+        }
         entries = file.buffer(UInt32.self, start..<start + header.bytes(.entries), repeating: 0)
         for index in 0..<entries.count where entries[index] >= UInt32(header.count) {
             throw KindredError(
-                .invalidData, "an entry is out of range: the file is damaged; recreate the index from its source",
+                .invalidData,
+                "an entry is out of range: the file is damaged; recreate the index from its source",
                 at: .init(path: path.string, byte: start + 4 * index))
         }
         if resident { try Self.checkWalked(blocks, header) }
-        planes = CodePlanes(
+        planes = Self.planes(file, header, resident: resident)
+        links = Self.links(file, header, resident: resident)
+    }
+
+    package enum LinksUse { case use, ignore }
+
+    private static func planes(_ file: MappedFile, _ header: SegmentHeader, resident: Bool) -> CodePlanes {
+        CodePlanes(
             file: file, head: header.offset(.head), rest: header.offset(.rest), count: header.count,
             layout: header.layout, resident: resident)
-        links = LinkRows(
+    }
+
+    private static func links(_ file: MappedFile, _ header: SegmentHeader, resident: Bool) -> LinkRows {
+        LinkRows(
             file: file, at: header.offset(.links), count: header.count, width: header.width,
             idBytes: header.linkBytes, resident: resident)
     }
 
     private static func checkWalked(_ blocks: BlockChecks, _ header: SegmentHeader) throws {
-        try blocks.check([.head, .links].map { header.offset($0)..<header.offset($0) + header.bytes($0) })
+        try blocks.check([.head, .links])
     }
 
     /// Checks what walks read, before the first of them.
@@ -85,16 +106,13 @@ package final class Segment: Sendable {
 
     /// Checks the codes and ids of rows.
     func check(_ rows: some Sequence<UInt32>) throws {
-        let (rest, bytes) = (header.offset(.rest), header.layout.restBytes)
-        let (ids, idBytes) = (header.offset(.ids), header.idBytes)
-        try blocks.check(rows.lazy.map { rest + Int($0) * bytes..<rest + (Int($0) + 1) * bytes })
-        try blocks.check(rows.lazy.map { ids + Int($0) * idBytes..<ids + (Int($0) + 1) * idBytes })
+        try blocks.check(.rest, rows: rows, stride: header.layout.restBytes)
+        try blocks.check(.ids, rows: rows, stride: header.idBytes)
     }
 
     /// Checks all codes and ids.
     func checkAll() throws {
-        try blocks.check(
-            [.head, .rest, .ids].map { header.offset($0)..<header.offset($0) + header.bytes($0) })
+        try blocks.check([.head, .rest, .ids])
     }
 
     func id(_ row: Int) -> Int64 {
@@ -108,7 +126,7 @@ package final class Segment: Sendable {
     /// The ids, in the order of rows.
     /// - Throws: `invalidData` where they are damaged.
     package func ids() throws -> [Int64] {
-        try blocks.check([header.offset(.ids)..<header.offset(.ids) + header.bytes(.ids)])
+        try blocks.check([.ids])
         return (0..<count).map(id)
     }
 

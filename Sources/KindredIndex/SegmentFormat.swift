@@ -34,7 +34,7 @@ import SystemPackage
 /// | ids | n ids |
 /// | links | n rows of w neighbours; one that is not below n ends a list; at least 1 byte behind them |
 /// | entries | e rows where walks start |
-/// | checksums | CRC-32C of each 65,536 bytes from 4,096 to here, the last one shorter |
+/// | checksums | for each section before, CRC-32C of each 65,536 bytes from its start, the last one up to the next section |
 struct SegmentHeader {
     static let magic = Array("KINDREDV".utf8)
     static let version: UInt32 = 2
@@ -73,14 +73,21 @@ struct SegmentHeader {
         case .ids: count * idBytes
         case .links: count * width * linkBytes + 1
         case .entries: entryCount * 4
-        case .checksums: Self.blocks(before: offset(.checksums)) * 4
+        case .checksums: firstBlock(.checksums) * 4
         }
     }
 
     static func aligned(_ offset: Int) -> Int { (offset + size - 1) / size * size }
 
-    /// Blocks from the header to `offset`.
-    static func blocks(before offset: Int) -> Int { (offset - size + blockSize - 1) / blockSize }
+    /// Blocks of a section, with what is behind its content.
+    func blockCount(_ section: Section) -> Int {
+        (offsets[section.rawValue + 1] - offset(section) + Self.blockSize - 1) / Self.blockSize
+    }
+
+    /// The number of a section's first block.
+    func firstBlock(_ section: Section) -> Int {
+        Section.allCases[..<section.rawValue].reduce(0) { $0 + blockCount($1) }
+    }
 
     /// Lays the sections out.
     mutating func place() {
@@ -174,12 +181,15 @@ struct SegmentHeader {
             number(112) == 4 || number(112) == 8, (1...Self.maximumEntries).contains(Int(number(120)))
         else { throw invalid("the header's numbers are out of range: the file is damaged", byte: 16) }
         let groups = (0..<groupCount).map {
-            (dimensions: Int(number(72 + 12 * $0)), nibbles: Int(number(76 + 12 * $0)),
-                unit: Float(bitPattern: number(80 + 12 * $0)))
+            (
+                dimensions: Int(number(72 + 12 * $0)), nibbles: Int(number(76 + 12 * $0)),
+                unit: Float(bitPattern: number(80 + 12 * $0))
+            )
         }
         guard
             groups.allSatisfy({
-                $0.dimensions > 0 && $0.dimensions <= dimensions && (1...3).contains($0.nibbles) && $0.unit > 0
+                $0.dimensions > 0 && $0.dimensions <= dimensions && (1...3).contains($0.nibbles)
+                    && $0.unit > 0
                     && $0.unit.isFinite
             }), groups.reduce(0, { $0 + $1.dimensions }) == dimensions
         else { throw invalid("the groups of dimensions are wrong: the file is damaged", byte: 72) }
@@ -200,7 +210,8 @@ struct SegmentHeader {
         }
         guard offsets.last == file.count else {
             throw invalid(
-                "has \(file.count) bytes instead of \(offsets.last ?? 0): it is cut off or has grown", byte: file.count)
+                "has \(file.count) bytes instead of \(offsets.last ?? 0): it is cut off or has grown",
+                byte: file.count)
         }
     }
 }

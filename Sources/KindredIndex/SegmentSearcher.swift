@@ -36,10 +36,12 @@ package final class SegmentSearcher: @unchecked Sendable {
     /// - Throws: `invalidRequest` for queries of other dimensions or with a number that is not finite; `invalidData`
     ///   where the file is damaged.
     package func search(
-        _ queries: Matrix, k: Int, efSearch: Int?, filter: SegmentFilter? = nil, onResult: ((Int) -> Void)? = nil
+        _ queries: Matrix, k: Int, efSearch: Int?, filter: SegmentFilter? = nil,
+        onResult: ((Int) -> Void)? = nil
     ) throws -> [[Neighbor]] {
         guard queries.columns == segment.dimensions,
-            VectorRows.firstUnusable(queries.elements, count: queries.rows, dimensions: queries.columns) == nil
+            VectorRows.firstUnusable(queries.elements, count: queries.rows, dimensions: queries.columns)
+                == nil
         else {
             throw KindredError(
                 .invalidRequest, "a query must have \(segment.dimensions) finite numbers below 1e15")
@@ -64,7 +66,8 @@ package final class SegmentSearcher: @unchecked Sendable {
     }
 
     private func ranked(k: Int, efSearch: Int?, filter: SegmentFilter?) throws -> [Neighbor] {
-        guard let efSearch, segment.count > Segment.scanLimit, (filter?.count ?? .max) > Self.scanOfAccepted else {
+        guard let efSearch, segment.count > Segment.scanLimit, (filter?.count ?? .max) > Self.scanOfAccepted
+        else {
             return try scan(k: k, filter: filter)
         }
         let ef = min(max(efSearch, k), segment.count)
@@ -77,7 +80,9 @@ package final class SegmentSearcher: @unchecked Sendable {
         }
         walk.search(query, ef: ef, entries: segment.entries, seeds: Self.seeds, accepted: accepted)
         // A filter may have cut the walk off from what it accepts.
-        guard walk.count >= min(k, filter?.count ?? segment.count) else { return try scan(k: k, filter: filter) }
+        guard walk.count >= min(k, filter?.count ?? segment.count) else {
+            return try scan(k: k, filter: filter)
+        }
         try segment.check(walk.rows, count: walk.count)
         reserve(walk.count)
         segment.planes.rescore(query, walk.rows, count: walk.count, into: scores)

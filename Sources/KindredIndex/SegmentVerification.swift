@@ -6,12 +6,13 @@ extension Segment {
     ///
     /// - Throws: `invalidData` with the byte of the first that fails.
     package func verify() throws {
-        try blocks.check([SegmentHeader.size..<header.offset(.checksums)])
+        try blocks.check(SegmentHeader.Section.allCases.filter { $0 != .checksums })
         for row in 0..<count {
             let factors = planes.factors(row)
             guard factors.allSatisfy(\.isFinite) else {
                 throw damaged(
-                    "a factor is not finite", byte: header.offset(.rest) + (row + 1) * header.layout.restBytes - 4)
+                    "a factor is not finite",
+                    byte: header.offset(.rest) + (row + 1) * header.layout.restBytes - 4)
             }
         }
         var seen: Set<Int64> = Set(minimumCapacity: count)

@@ -21,7 +21,8 @@ package enum SegmentWriter {
         options: SegmentOptions = SegmentOptions(), threads: Int = Processor.count, files: FileLayer = .system
     ) throws {
         try write(
-            MatrixVectors(vectors), ids: ids, fingerprint: fingerprint, to: path, options: options, threads: threads,
+            MatrixVectors(vectors), ids: ids, fingerprint: fingerprint, to: path, options: options,
+            threads: threads,
             files: files)
     }
 
@@ -36,7 +37,8 @@ package enum SegmentWriter {
         let (heads, extra) = try heads(of: source, code: code, threads: threads)
         let graph = GraphBuilder.build(planes: heads, extra: extra, segment: options, threads: threads)
         try write(
-            SegmentContent(code: code, fingerprint: fingerprint, ids: ids, graph: graph), heads: heads, to: path,
+            SegmentContent(code: code, fingerprint: fingerprint, ids: ids, graph: graph), heads: heads,
+            to: path,
             files: files
         ) { rows, planes in
             try encode(source, rows, code: code, threads: threads, into: planes)
@@ -50,7 +52,8 @@ package enum SegmentWriter {
             throw KindredError(
                 .invalidRequest, "a segment needs vectors of 1 to \(VectorCode.maximumDimensions) dimensions")
         }
-        guard source.count <= SegmentHeader.maximumVectors, ids.count == source.count, Set(ids).count == ids.count,
+        guard source.count <= SegmentHeader.maximumVectors, ids.count == source.count,
+            Set(ids).count == ids.count,
             fingerprint.count == 32
         else {
             throw KindredError(
@@ -109,7 +112,8 @@ package enum SegmentWriter {
 
     /// Codes vectors of a source, `rows` of them, into rows from 0 on.
     private static func encode(
-        _ source: some VectorSource, _ rows: ArraySlice<UInt32>, code: VectorCode, threads: Int, into planes: CodePlanes
+        _ source: some VectorSource, _ rows: ArraySlice<UInt32>, code: VectorCode, threads: Int,
+        into planes: CodePlanes
     ) throws {
         let size = 256
         try Processor.parallelThrowing((rows.count + size - 1) / size, threads: threads) { part in
@@ -183,7 +187,9 @@ package enum SegmentWriter {
                 graph.links.links(of: Int(row), into: &list)
                 for place in 0..<header.width {
                     let link = place < list.count ? places[Int(list[place])] : LinkRows.none
-                    for byte in 0..<linkBytes { bytes.append(UInt8(truncatingIfNeeded: link >> UInt32(8 * byte))) }
+                    for byte in 0..<linkBytes {
+                        bytes.append(UInt8(truncatingIfNeeded: link >> UInt32(8 * byte)))
+                    }
                 }
             }
             try output.write(bytes)
@@ -196,7 +202,9 @@ package enum SegmentWriter {
     private static func inBatches(
         _ rows: ArraySlice<UInt32>, size: Int, _ body: (ArraySlice<UInt32>) throws -> Void
     ) rethrows {
-        for start in stride(from: 0, to: rows.count, by: size) { try body(rows.dropFirst(start).prefix(size)) }
+        for start in stride(from: 0, to: rows.count, by: size) {
+            try body(rows.dropFirst(start).prefix(size))
+        }
     }
 }
 
@@ -215,7 +223,8 @@ extension SegmentWriter {
     ) throws {
         guard let first = segments.first,
             segments.allSatisfy({
-                $0.fingerprint == first.fingerprint && $0.dimensions == first.dimensions && $0.metric == first.metric
+                $0.fingerprint == first.fingerprint && $0.dimensions == first.dimensions
+                    && $0.metric == first.metric
             })
         else { throw KindredError(.invalidRequest, "segments of different encoders cannot be merged") }
         var options = options
@@ -243,7 +252,8 @@ extension SegmentWriter {
 
     private static func extend(
         _ base: (segment: Segment, rows: [UInt32], ids: [Int64]),
-        by others: [(segment: Segment, rows: [UInt32], ids: [Int64])], to path: FilePath, options: SegmentOptions,
+        by others: [(segment: Segment, rows: [UInt32], ids: [Int64])], to path: FilePath,
+        options: SegmentOptions,
         threads: Int, files: FileLayer
     ) throws {
         let code = base.segment.code
@@ -262,16 +272,19 @@ extension SegmentWriter {
         for (place, row) in base.rows.enumerated() { places[Int(row)] = UInt32(place) }
         // The coordinate for inner products is left out: neighbours are then chosen by distance alone.
         let graph = GraphBuilder.extend(
-            base.segment.links, rows: places, entries: base.segment.entries.array(), planes: planes, extra: nil,
+            base.segment.links, rows: places, entries: base.segment.entries.array(), planes: planes,
+            extra: nil,
             segment: options, threads: threads)
         try write(
             SegmentContent(
-                code: code, fingerprint: base.segment.fingerprint, ids: base.ids + others.flatMap(\.ids), graph: graph),
+                code: code, fingerprint: base.segment.fingerprint, ids: base.ids + others.flatMap(\.ids),
+                graph: graph),
             heads: planes, to: path, files: files
         ) { rows, batch in batch.copy(rows, of: planes, at: 0) }
     }
 
-    /// Writes a segment's graph anew from its codes, which keep their bytes; for a file whose links are damaged.
+    /// Writes a segment's graph anew from its codes, which keep their bytes; for a file whose links are damaged, opened
+    /// to ignore them.
     ///
     /// - Throws: `invalidData` where codes, ids, centre or axes are damaged: they cannot be made again without the source.
     package static func rebuildLinks(
@@ -330,6 +343,7 @@ private struct ChecksummedOutput {
         let missing = header.offset(section) - file.count
         precondition(missing >= 0, "a section is larger than its place")
         if missing > 0 { try write([UInt8](repeating: 0, count: missing)) }
+        if blockCount > 0 { closeBlock() }
     }
 
     mutating func write(_ bytes: [UInt8]) throws {
@@ -354,7 +368,6 @@ private struct ChecksummedOutput {
 
     mutating func finish() throws {
         try begin(.checksums)
-        if blockCount > 0 { closeBlock() }
         try file.write(littleEndian(checksums))
         try file.commit()
     }

@@ -24,7 +24,8 @@ struct VectorCode: Sendable {
     static let headShare = 0.7
     private static let sampleSize = 16_384
 
-    init(metric: VectorMetric, centre: AlignedBuffer<Float>, axes: AlignedBuffer<Float>?, layout: CodeLayout) {
+    init(metric: VectorMetric, centre: AlignedBuffer<Float>, axes: AlignedBuffer<Float>?, layout: CodeLayout)
+    {
         precondition(centre.count == layout.dimensions)
         precondition(layout.hasBias == (metric == .euclidean))
         self.metric = metric
@@ -46,7 +47,8 @@ struct VectorCode: Sendable {
         let centre = AlignedBuffer<Float>((0..<dimensions).map { Float(sums[$0] / Double(sampled)) })
         let hasBias = metric == .euclidean
 
-        guard count >= Self.fewestForAxes, dimensions <= Self.mostDimensionsForAxes, sampled >= 2 * dimensions,
+        guard count >= Self.fewestForAxes, dimensions <= Self.mostDimensionsForAxes,
+            sampled >= 2 * dimensions,
             dimensions > 16
         else {
             self.init(
@@ -57,11 +59,13 @@ struct VectorCode: Sendable {
         }
         VectorRows.subtract(centre, from: sample, count: sampled)
         let covariance = BLAS.Operand(
-            AlignedBuffer<Float>(repeating: 0, count: dimensions * dimensions), rows: dimensions, columns: dimensions)
+            AlignedBuffer<Float>(repeating: 0, count: dimensions * dimensions), rows: dimensions,
+            columns: dimensions)
         let centred = BLAS.Operand(sample, rows: sampled, columns: dimensions)
         BLAS.multiply(transposed: centred, centred, into: covariance)
         guard let rising = BLAS.eigenvectors(covariance) else {
-            throw KindredError(.invalidData, "the vectors' principal axes cannot be computed; are they all alike?")
+            throw KindredError(
+                .invalidData, "the vectors' principal axes cannot be computed; are they all alike?")
         }
         let variances = rising.reversed().map { Double(max(0, $0)) / Double(sampled) }
         let groups = Self.groups(variances, hasBias: hasBias)
@@ -69,13 +73,16 @@ struct VectorCode: Sendable {
         let axes = AlignedBuffer<Float>(repeating: 0, count: dimensions * dimensions)
         for row in 0..<dimensions {
             axes.copy(
-                covariance.buffer, from: (dimensions - 1 - row) * dimensions..<(dimensions - row) * dimensions,
+                covariance.buffer,
+                from: (dimensions - 1 - row) * dimensions..<(dimensions - row) * dimensions,
                 at: row * dimensions)
         }
         var generator = SplitMix64(seed: seed)
         var start = 0
         for group in groups {
-            VectorRows.mix(axes, range: start..<start + group.dimensions, dimensions: dimensions) { generator.next() }
+            VectorRows.mix(axes, range: start..<start + group.dimensions, dimensions: dimensions) {
+                generator.next()
+            }
             start += group.dimensions
         }
         self.init(

@@ -23,7 +23,8 @@ package struct VectorFile: VectorSource {
         let magic = try file.bytes(0..<min(10, file.count))
         if ArrayHeader.isArray(magic) {
             let array = try ArrayHeader(file, types: ["<f4": 4, "<f2": 2])
-            guard array.rows <= SegmentHeader.maximumVectors, array.columns <= VectorCode.maximumDimensions else {
+            guard array.rows <= SegmentHeader.maximumVectors, array.columns <= VectorCode.maximumDimensions
+            else {
                 throw invalid("may have at most \(VectorCode.maximumDimensions) columns", byte: 10)
             }
             start = array.start
@@ -116,7 +117,8 @@ private struct ArrayHeader {
             throw invalid("the header of the array is damaged", byte: 8)
         }
         let text = String(decoding: try file.bytes(sizeEnd..<start), as: UTF8.self)
-        guard let type = Self.value(of: "descr", in: text), let order = Self.value(of: "fortran_order", in: text),
+        guard let type = Self.value(of: "descr", in: text),
+            let order = Self.value(of: "fortran_order", in: text),
             let shape = Self.value(of: "shape", in: text)
         else { throw invalid("the header of the array is damaged", byte: sizeEnd) }
         let numbers = shape.filter { $0 != "(" && $0 != ")" }.split(separator: ",").map {
@@ -154,8 +156,11 @@ package enum ArrayFile {
         return (0..<array.rows).map { row in
             (0..<array.columns).map { column in
                 let start = (row * array.columns + column) * array.elementBytes
-                let value = bytes[start..<start + array.elementBytes].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-                return array.elementBytes == 8 ? Int64(bitPattern: value) : Int64(Int32(bitPattern: UInt32(value)))
+                let value = bytes[start..<start + array.elementBytes].reversed().reduce(UInt64(0)) {
+                    $0 << 8 | UInt64($1)
+                }
+                return array.elementBytes == 8
+                    ? Int64(bitPattern: value) : Int64(Int32(bitPattern: UInt32(value)))
             }
         }
     }
@@ -166,7 +171,8 @@ package enum ArrayFile {
     package static func write<Element: FixedWidthInteger>(
         _ values: [Element], type: String, columns: Int, to path: FilePath
     ) throws {
-        var header = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(values.count / max(1, columns)), \(columns)), }"
+        var header =
+            "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(values.count / max(1, columns)), \(columns)), }"
         header += String(repeating: " ", count: 63 - (header.utf8.count + 10) % 64) + "\n"
         let file = try AtomicFile(path)
         try file.write([0x93] + Array("NUMPY".utf8) + [1, 0] + littleEndian([UInt16(header.utf8.count)]))

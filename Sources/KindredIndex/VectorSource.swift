@@ -22,10 +22,12 @@ package struct MatrixVectors: VectorSource {
     package func read(_ rows: [UInt32], into buffer: AlignedBuffer<Float>) throws {
         for (index, row) in rows.enumerated() {
             buffer.copy(
-                matrix.elements, from: Int(row) * dimensions..<(Int(row) + 1) * dimensions, at: index * dimensions)
+                matrix.elements, from: Int(row) * dimensions..<(Int(row) + 1) * dimensions,
+                at: index * dimensions)
         }
         if let bad = VectorRows.firstUnusable(buffer, count: rows.count, dimensions: dimensions) {
-            throw KindredError(.invalidData, "vector \(rows[bad]) has a number that is not finite, or beyond 1e15")
+            throw KindredError(
+                .invalidData, "vector \(rows[bad]) has a number that is not finite, or beyond 1e15")
         }
     }
 }

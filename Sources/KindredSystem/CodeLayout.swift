@@ -59,7 +59,9 @@ package struct CodeLayout: Hashable, Sendable {
     package var headBytes: Int { headBlocks * Self.bytesPerBlock }
     /// Bytes of a row of the rest.
     package var restBytes: Int {
-        groups.enumerated().reduce(4) { $0 + $1.element.packedBytes * ($1.element.nibbles - ($1.offset == 0 ? 1 : 0)) }
+        groups.enumerated().reduce(4) {
+            $0 + $1.element.packedBytes * ($1.element.nibbles - ($1.offset == 0 ? 1 : 0))
+        }
     }
 
     /// The layout as the kernels take it.

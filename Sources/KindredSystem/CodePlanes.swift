@@ -36,7 +36,8 @@ package final class CodePlanes: @unchecked Sendable {
     ///
     /// - Parameter resident: copy the heads into memory, in huge pages where the system has them.
     package init(
-        file: MappedFile, head headStart: Int, rest restStart: Int, count: Int, layout: CodeLayout, resident: Bool
+        file: MappedFile, head headStart: Int, rest restStart: Int, count: Int, layout: CodeLayout,
+        resident: Bool
     ) {
         precondition(count > 0)
         self.count = count
@@ -62,17 +63,21 @@ package final class CodePlanes: @unchecked Sendable {
     /// - Parameters:
     ///   - vectors: `count` rows of the layout's dimensions, residuals in the order of its groups; all finite.
     ///   - bias: an element for each where the layout has one.
-    package func encode(_ vectors: AlignedBuffer<Float>, count: Int, bias: AlignedBuffer<Float>? = nil, at row: Int) {
+    package func encode(
+        _ vectors: AlignedBuffer<Float>, count: Int, bias: AlignedBuffer<Float>? = nil, at row: Int
+    ) {
         guard let own else { preconditionFailure("planes of a file are read-only") }
         precondition(row >= 0 && count >= 0 && row + count <= self.count)
         precondition(layout.hasBias == (bias != nil))
         var kernelLayout = layout.kernelLayout
         let work = AlignedBuffer<UInt16>(repeating: 0, count: layout.dimensions)
-        let spare = own.rest == nil ? AlignedBuffer<UInt8>(repeating: 0, count: count * layout.restBytes) : nil
+        let spare =
+            own.rest == nil ? AlignedBuffer<UInt8>(repeating: 0, count: count * layout.restBytes) : nil
         let restStart = own.rest.map { $0.base + row * layout.restBytes } ?? spare!.base
         kindred_encode(
             own.head.base + row * layout.headBytes, restStart,
-            vectors.pointer(0..<count * layout.dimensions), bias.map { UnsafePointer($0.pointer(0..<count)) }, count,
+            vectors.pointer(0..<count * layout.dimensions), bias.map { UnsafePointer($0.pointer(0..<count)) },
+            count,
             &kernelLayout, work.base)
     }
 
@@ -100,7 +105,8 @@ package final class CodePlanes: @unchecked Sendable {
         var kernelLayout = layout.kernelLayout
         return [Float](unsafeUninitializedCapacity: layout.dimensions) { buffer, initialized in
             kindred_decode(
-                buffer.baseAddress!, head + row * layout.headBytes, rest + row * layout.restBytes, &kernelLayout)
+                buffer.baseAddress!, head + row * layout.headBytes, rest + row * layout.restBytes,
+                &kernelLayout)
             initialized = layout.dimensions
         }
     }
@@ -124,7 +130,8 @@ package final class CodePlanes: @unchecked Sendable {
         if layout.hasBias { values.append(end.loadUnaligned(fromByteOffset: -8, as: Float.self)) }
         if let rest {
             values.append(
-                UnsafeRawPointer(rest + (row + 1) * layout.restBytes).loadUnaligned(fromByteOffset: -4, as: Float.self))
+                UnsafeRawPointer(rest + (row + 1) * layout.restBytes).loadUnaligned(
+                    fromByteOffset: -4, as: Float.self))
         }
         return values
     }
@@ -135,7 +142,8 @@ package final class CodePlanes: @unchecked Sendable {
         let start = UnsafeRawPointer(head + row * layout.headBytes)
         var hash: UInt64 = 0x9E37_79B9_7F4A_7C15
         for offset in stride(from: 0, to: layout.headBytes, by: 8) {
-            hash = (hash ^ start.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) &* 0xBF58_476D_1CE4_E5B9
+            hash =
+                (hash ^ start.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) &* 0xBF58_476D_1CE4_E5B9
             hash ^= hash >> 29
         }
         return hash
@@ -158,8 +166,9 @@ package final class CodePlanes: @unchecked Sendable {
     /// Similarities of the query to rows, by all their bits.
     ///
     /// - Parameter scores: gets one for each row.
-    package func rescore(_ query: CodedQuery, _ rows: AlignedBuffer<UInt32>, count: Int, into scores: AlignedBuffer<Float>)
-    {
+    package func rescore(
+        _ query: CodedQuery, _ rows: AlignedBuffer<UInt32>, count: Int, into scores: AlignedBuffer<Float>
+    ) {
         guard let rest else { preconditionFailure("heads alone cannot be rescored") }
         precondition(count <= rows.count && count <= scores.count && query.layout == layout)
         for index in 0..<count { precondition(rows[index] < UInt32(self.count), "row out of range") }

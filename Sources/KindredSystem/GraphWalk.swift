@@ -130,10 +130,12 @@ package final class GraphWalk {
         }
         var graph = kindred_graph(
             head: planes.head, head_blocks: planes.layout.headBlocks, links: links.base, width: links.width,
-            id_bytes: Int32(links.idBytes), has_bias: planes.layout.hasBias ? 1 : 0, count: UInt32(planes.count))
+            id_bytes: Int32(links.idBytes), has_bias: planes.layout.hasBias ? 1 : 0,
+            count: UInt32(planes.count))
         var query = query.graphQuery
         var work = kindred_graph_work(
-            visited: visited.base, touched: touched.base, pool: pool.base, found: found.base, evaluated: 0, hops: 0)
+            visited: visited.base, touched: touched.base, pool: pool.base, found: found.base, evaluated: 0,
+            hops: 0)
         let filter =
             switch accepted?.filter {
             case nil: KINDRED_ACCEPT_ALL

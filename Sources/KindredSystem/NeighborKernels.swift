@@ -95,13 +95,15 @@ package final class CandidateLists: @unchecked Sendable {
     /// Takes in what `leafNeighbors` gave for `members`, for those of them that are `part` modulo `parts`: different
     /// threads take different parts. The lists do not depend on the order of calls.
     package func merge(
-        _ members: [UInt32], near: AlignedBuffer<UInt32>, distances near2: AlignedBuffer<Float>, keep: Int, part: Int,
+        _ members: [UInt32], near: AlignedBuffer<UInt32>, distances near2: AlignedBuffer<Float>, keep: Int,
+        part: Int,
         parts: Int
     ) {
         precondition(near.count >= members.count * keep && near2.count >= members.count * keep)
         precondition(members.allSatisfy { Int($0) < count }, "row out of range")
         kindred_merge_candidates(
-            rows.base, distances.base, capacity, members, members.count, near.base, near2.base, keep, UInt32(part),
+            rows.base, distances.base, capacity, members, members.count, near.base, near2.base, keep,
+            UInt32(part),
             UInt32(parts))
     }
 

@@ -12,7 +12,9 @@ package enum VectorRows {
     }
 
     /// The sum of squares of each row.
-    package static func squares(_ rows: AlignedBuffer<Float>, count: Int, dimensions: Int, into out: AlignedBuffer<Float>) {
+    package static func squares(
+        _ rows: AlignedBuffer<Float>, count: Int, dimensions: Int, into out: AlignedBuffer<Float>
+    ) {
         let values = rows.pointer(0..<count * dimensions)
         let sums = out.pointer(0..<count)
         for row in 0..<count {
@@ -45,7 +47,8 @@ package enum VectorRows {
     }
 
     /// Takes `vector` from each row.
-    package static func subtract(_ vector: AlignedBuffer<Float>, from rows: AlignedBuffer<Float>, count: Int) {
+    package static func subtract(_ vector: AlignedBuffer<Float>, from rows: AlignedBuffer<Float>, count: Int)
+    {
         let dimensions = vector.count
         let values = rows.pointer(0..<count * dimensions)
         let taken = vector.base
@@ -56,7 +59,8 @@ package enum VectorRows {
     }
 
     /// Adds each row to `sums`, a number for each column.
-    package static func addColumns(_ rows: AlignedBuffer<Float>, count: Int, into sums: AlignedBuffer<Double>) {
+    package static func addColumns(_ rows: AlignedBuffer<Float>, count: Int, into sums: AlignedBuffer<Double>)
+    {
         let dimensions = sums.count
         let values = rows.pointer(0..<count * dimensions)
         let totals = sums.base
@@ -67,7 +71,9 @@ package enum VectorRows {
     }
 
     /// The inner product of a row and a vector.
-    package static func product(_ rows: AlignedBuffer<Float>, row: Int, _ vector: AlignedBuffer<Float>) -> Float {
+    package static func product(_ rows: AlignedBuffer<Float>, row: Int, _ vector: AlignedBuffer<Float>)
+        -> Float
+    {
         let dimensions = vector.count
         let start = rows.pointer(row * dimensions..<(row + 1) * dimensions)
         var sum: Float = 0
@@ -92,7 +98,8 @@ package enum VectorRows {
             for index in stride(from: range.count - 1, to: 0, by: -1) {
                 let other = Int(random() % UInt64(index + 1))
                 let (a, b) = (
-                    values + (range.lowerBound + index) * dimensions, values + (range.lowerBound + other) * dimensions
+                    values + (range.lowerBound + index) * dimensions,
+                    values + (range.lowerBound + other) * dimensions
                 )
                 let negates = random() & 1 == 1
                 for column in 0..<dimensions {
@@ -103,7 +110,8 @@ package enum VectorRows {
             }
             hadamard(values + range.lowerBound * dimensions, count: power, dimensions: dimensions)
             if power < range.count {
-                hadamard(values + (range.upperBound - power) * dimensions, count: power, dimensions: dimensions)
+                hadamard(
+                    values + (range.upperBound - power) * dimensions, count: power, dimensions: dimensions)
             }
         }
     }
