@@ -20,6 +20,15 @@ INLINE void pack(uint8_t *out, const uint16_t *codes, ptrdiff_t dimensions, int 
     }
 }
 
+INLINE ptrdiff_t blocks_of(ptrdiff_t dimensions) { return (dimensions + 2 * BLOCK - 1) / (2 * BLOCK); }
+
+// What the most significant nibble of a group stands for, against group 0's.
+INLINE float head_weight(const kindred_code_layout *layout, int g) {
+    const kindred_code_group *first = &layout->groups[0], *group = &layout->groups[g];
+    return group->unit * (float)(1 << 4 * (group->nibbles - 1)) /
+           (first->unit * (float)(1 << 4 * (first->nibbles - 1)));
+}
+
 INLINE float centre_of(int32_t nibbles) { return (float)((1 << 4 * nibbles) - 1) * 0.5f; }
 
 INLINE void encode_body(uint8_t *head, uint8_t *rest, const float *vectors, const float *bias, ptrdiff_t count,
@@ -60,6 +69,7 @@ INLINE void encode_body(uint8_t *head, uint8_t *rest, const float *vectors, cons
             const float centre = centre_of(group->nibbles), unit = group->unit;
             const float inverse = step * unit > 1e-30f ? 1.0f / (step * unit) : 0, top = 2 * centre;
             const int shift = 4 * (group->nibbles - 1);
+            const float weight = g < layout->head_groups ? head_weight(layout, g) : 0;
             for (ptrdiff_t j = 0; j < group->dimensions; j += SUM_LANES) {
                 ptrdiff_t lanes = group->dimensions - j < SUM_LANES ? group->dimensions - j : SUM_LANES;
                 for (int lane = 0; lane < lanes; lane++) {
@@ -69,10 +79,10 @@ INLINE void encode_body(uint8_t *head, uint8_t *rest, const float *vectors, cons
                     codes[j + lane] = (uint16_t)u;
                     square[lane] += x[j + lane] * x[j + lane];
                     product[lane] += x[j + lane] * (unit * ((float)u - centre));
-                    if (g == 0) head_product[lane] += x[j + lane] * (float)(16 * (u >> shift) - 120);
+                    head_product[lane] += x[j + lane] * (weight * (float)(16 * (u >> shift) - 120));
                 }
             }
-            if (g == 0) {
+            if (g == layout->head_groups - 1) {
                 for (int lane = 0; lane < SUM_LANES; lane++) head_square += square[lane];
             }
             codes += group->dimensions;
@@ -89,13 +99,18 @@ INLINE void encode_body(uint8_t *head, uint8_t *rest, const float *vectors, cons
 
         uint8_t *to = head + i * layout->head_blocks * BLOCK, *end = to + layout->head_blocks * BLOCK;
         memset(to, 0, (size_t)(end - to));
-        pack(to, work, layout->groups[0].dimensions, 4 * (layout->groups[0].nibbles - 1));
+        codes = work;
+        for (int g = 0; g < layout->head_groups; g++) {
+            pack(to, codes, layout->groups[g].dimensions, 4 * (layout->groups[g].nibbles - 1));
+            to += blocks_of(layout->groups[g].dimensions) * BLOCK;
+            codes += layout->groups[g].dimensions;
+        }
         memcpy(end - 4, &head_factor, 4);
         if (layout->has_bias) memcpy(end - 8, bias + i, 4);
         to = rest + i * layout->rest_stride;
         codes = work;
         for (int g = 0; g < layout->group_count; g++) {
-            for (int32_t nibble = layout->groups[g].nibbles - (g == 0 ? 2 : 1); nibble >= 0; nibble--) {
+            for (int32_t nibble = layout->groups[g].nibbles - (g < layout->head_groups ? 2 : 1); nibble >= 0; nibble--) {
                 pack(to, codes, layout->groups[g].dimensions, 4 * nibble);
                 to += packed_bytes(layout->groups[g].dimensions);
             }
@@ -209,7 +224,7 @@ void kindred_decode(float *vector, const uint8_t *head, const uint8_t *rest, con
             uint16_t codes[2 * BLOCK] = {0};
             const uint8_t *plane = rest;
             for (int32_t nibble = group->nibbles - 1; nibble >= 0; nibble--) {
-                if (g == 0 && nibble == group->nibbles - 1) {
+                if (g < layout->head_groups && nibble == group->nibbles - 1) {
                     unpack(codes, head + start / 2, n, 4 * nibble);
                 } else {
                     unpack(codes, plane + start / 2, n, 4 * nibble);
@@ -221,7 +236,8 @@ void kindred_decode(float *vector, const uint8_t *head, const uint8_t *rest, con
             }
         }
         vector += group->dimensions;
-        rest += packed_bytes(group->dimensions) * (group->nibbles - (g == 0 ? 1 : 0));
+        rest += packed_bytes(group->dimensions) * (group->nibbles - (g < layout->head_groups ? 1 : 0));
+        if (g < layout->head_groups) head += blocks_of(group->dimensions) * BLOCK;
     }
 }
 

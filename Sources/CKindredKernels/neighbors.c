@@ -43,7 +43,7 @@ INLINE gathered places(uint8_t *work, ptrdiff_t rows, ptrdiff_t blocks) {
 
 // Unpacks one row and computes what distances to it need.
 INLINE void gather_row(gathered *g, ptrdiff_t i, const kindred_heads *heads, uint32_t row) {
-    const uint8_t *head = heads->plane + (ptrdiff_t)row * heads->blocks * BLOCK;
+    const uint8_t *head = heads->plane + (ptrdiff_t)row * heads->stride;
     uint8_t *bytes = g->bytes + i * g->width;
     unpack_head(bytes, head, heads->blocks, heads->dimensions);
     int32_t square = 0, sum = 0;
@@ -53,7 +53,7 @@ INLINE void gather_row(gathered *g, ptrdiff_t i, const kindred_heads *heads, uin
         sum += value;
     }
     float factor;
-    memcpy(&factor, head + heads->blocks * BLOCK - 4, 4);
+    memcpy(&factor, head + heads->stride - 4, 4);
     factor *= 8;
     g->factors[i] = factor;
     g->norms[i] = factor * factor * (float)square;
@@ -63,7 +63,7 @@ INLINE void gather_row(gathered *g, ptrdiff_t i, const kindred_heads *heads, uin
 
 INLINE void gather(gathered *g, const kindred_heads *heads, const uint32_t *rows, ptrdiff_t count) {
     for (ptrdiff_t i = 0; i < count; i++) {
-        __builtin_prefetch(heads->plane + (ptrdiff_t)rows[i + 8 < count ? i + 8 : i] * heads->blocks * BLOCK);
+        __builtin_prefetch(heads->plane + (ptrdiff_t)rows[i + 8 < count ? i + 8 : i] * heads->stride);
         gather_row(g, i, heads, rows[i]);
     }
 }
@@ -180,7 +180,7 @@ INLINE ptrdiff_t prune_body(uint32_t *kept, const kindred_heads *heads, uint32_t
     ptrdiff_t n = 0;
     gather_row(&g, 0, heads, node);
     for (ptrdiff_t i = 0; i < count; i++) {
-        __builtin_prefetch(heads->plane + (ptrdiff_t)candidates[i + 8 < count ? i + 8 : i] * heads->blocks * BLOCK);
+        __builtin_prefetch(heads->plane + (ptrdiff_t)candidates[i + 8 < count ? i + 8 : i] * heads->stride);
         gather_row(&g, i + 1, heads, candidates[i]);
         indices[i] = (uint32_t)(i + 1);
     }

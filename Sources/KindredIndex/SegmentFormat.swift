@@ -12,15 +12,16 @@ import SystemPackage
 /// | 24 | 4 | dimensions, d |
 /// | 28 | 4 | links of a node, w |
 /// | 32 | 4 | metric: 0 cosine, 1 inner product, 2 Euclidean |
-/// | 36 | 4 | groups of dimensions, 1 to 3 |
+/// | 36 | 4 | groups of dimensions, 1 to 4 |
 /// | 40 | 32 | fingerprint of the encoder (SHA-256); zeros for vectors of other origin |
-/// | 72 | 12 × 3 | for each group: dimensions, 4-bit planes, unit (a float); zeros for those that are not there |
-/// | 108 | 4 | 1 where there are axes, else 0 |
-/// | 112 | 4 | bytes of an id, 4 or 8 |
-/// | 116 | 4 | bytes of a link, 3 or 4 |
-/// | 120 | 4 | entries, e |
-/// | 124 | 4 | 0 |
-/// | 128 | 8 × 9 | byte offsets of the sections below, in their order, and the file's size |
+/// | 72 | 12 × 4 | for each group: dimensions, 4-bit planes, unit (a float); zeros for those that are not there |
+/// | 120 | 4 | groups of the head |
+/// | 124 | 4 | 1 where there are axes, else 0 |
+/// | 128 | 4 | bytes of an id, 4 or 8 |
+/// | 132 | 4 | bytes of a link, 3 or 4 |
+/// | 136 | 4 | entries, e |
+/// | 140 | 4 | 0 |
+/// | 144 | 8 × 9 | byte offsets of the sections below, in their order, and the file's size |
 /// | 4092 | 4 | CRC-32C of bytes 0..<4092 |
 ///
 /// Sections start on multiples of 4,096 bytes, and what is behind their content is zero:
@@ -29,7 +30,7 @@ import SystemPackage
 /// |---|---|
 /// | centre | d floats |
 /// | axes | d × d floats, an axis a row; empty where there are none |
-/// | head | n rows: most significant bits of the first group, bias, factor (`kindred_codes.h`) |
+/// | head | n rows: most significant bits of the first groups, bias, factor (`kindred_codes.h`) |
 /// | rest | n rows: the other bits, factor; at least 64 bytes of zeros behind them |
 /// | ids | n ids |
 /// | links | n rows of w neighbours; one that is not below n ends a list; at least 1 byte behind them |
@@ -119,6 +120,7 @@ struct SegmentHeader {
             append(UInt32(group?.nibbles ?? 0))
             append((group?.unit ?? 0).bitPattern)
         }
+        append(UInt32(layout.headGroups))
         append(UInt32(hasAxes ? 1 : 0))
         append(UInt32(idBytes))
         append(UInt32(linkBytes))
@@ -177,8 +179,8 @@ struct SegmentHeader {
             (1...VectorCode.maximumDimensions).contains(dimensions),
             (1...LinkRows.maximumWidth).contains(Int(number(28))),
             let metric = VectorMetric(rawValue: number(32)),
-            (1...CodeLayout.maximumGroups).contains(groupCount), number(108) <= 1,
-            number(112) == 4 || number(112) == 8, (1...Self.maximumEntries).contains(Int(number(120)))
+            (1...CodeLayout.maximumGroups).contains(groupCount), number(124) <= 1,
+            number(128) == 4 || number(128) == 8, (1...Self.maximumEntries).contains(Int(number(136)))
         else { throw invalid("the header's numbers are out of range: the file is damaged", byte: 16) }
         let groups = (0..<groupCount).map {
             (
@@ -191,22 +193,27 @@ struct SegmentHeader {
                 $0.dimensions > 0 && $0.dimensions <= dimensions && (1...3).contains($0.nibbles)
                     && $0.unit > 0
                     && $0.unit.isFinite
-            }), groups.reduce(0, { $0 + $1.dimensions }) == dimensions
+            }), groups.reduce(0, { $0 + $1.dimensions }) == dimensions,
+            (1...groupCount).contains(Int(number(120))),
+            groups[..<(Int(number(120)) - 1)].allSatisfy({
+                $0.dimensions % CodeLayout.dimensionsPerBlock == 0
+            }),
+            (72 + 12 * groupCount..<120).allSatisfy({ file.load(UInt8.self, at: $0) == 0 }), number(140) == 0
         else { throw invalid("the groups of dimensions are wrong: the file is damaged", byte: 72) }
         self.init(
             count: Int(vectors), width: Int(number(28)), metric: metric,
             layout: CodeLayout(
                 groups: groups.map { .init(dimensions: $0.dimensions, nibbles: $0.nibbles, unit: $0.unit) },
-                hasBias: metric == .euclidean),
-            fingerprint: file.bytes(40..<72), hasAxes: number(108) == 1, idBytes: Int(number(112)),
-            entryCount: Int(number(120)))
-        guard Int(number(116)) == linkBytes else {
-            throw invalid("the size of links is wrong: the file is damaged", byte: 116)
+                headGroups: Int(number(120)), hasBias: metric == .euclidean),
+            fingerprint: file.bytes(40..<72), hasAxes: number(124) == 1, idBytes: Int(number(128)),
+            entryCount: Int(number(136)))
+        guard Int(number(132)) == linkBytes else {
+            throw invalid("the size of links is wrong: the file is damaged", byte: 132)
         }
         // The layout follows from the numbers above; the offsets must say the same.
         for (index, offset) in offsets.enumerated()
-        where file.load(UInt64.self, at: 128 + 8 * index).littleEndian != UInt64(offset) {
-            throw invalid("the sections do not fit the header: the file is damaged", byte: 128 + 8 * index)
+        where file.load(UInt64.self, at: 144 + 8 * index).littleEndian != UInt64(offset) {
+            throw invalid("the sections do not fit the header: the file is damaged", byte: 144 + 8 * index)
         }
         guard offsets.last == file.count else {
             throw invalid(

@@ -20,8 +20,9 @@ struct VectorCode: Sendable {
     /// the codes, and finding them the rest of the build.
     static let fewestForAxes = 8192
     static let mostDimensionsForAxes = 4096
-    /// The share of the variance that the head has at least.
-    static let headShare = 0.7
+    /// The share of the variance that the head has at least, and of it what has 12 bits.
+    static let headShare = 0.85
+    static let fineShare = 0.7
     private static let sampleSize = 16_384
 
     init(metric: VectorMetric, centre: AlignedBuffer<Float>, axes: AlignedBuffer<Float>?, layout: CodeLayout)
@@ -68,7 +69,7 @@ struct VectorCode: Sendable {
                 .invalidData, "the vectors' principal axes cannot be computed; are they all alike?")
         }
         let variances = rising.reversed().map { Double(max(0, $0)) / Double(sampled) }
-        let groups = Self.groups(variances, hasBias: hasBias)
+        let (groups, headGroups) = Self.groups(variances, hasBias: hasBias)
         // The rows come in the order of rising variance.
         let axes = AlignedBuffer<Float>(repeating: 0, count: dimensions * dimensions)
         for row in 0..<dimensions {
@@ -86,52 +87,60 @@ struct VectorCode: Sendable {
             start += group.dimensions
         }
         self.init(
-            metric: metric, centre: centre, axes: axes, layout: CodeLayout(groups: groups, hasBias: hasBias))
+            metric: metric, centre: centre, axes: axes,
+            layout: CodeLayout(groups: groups, headGroups: headGroups, hasBias: hasBias))
     }
 
-    /// Divides dimensions of falling variance into the head, a body and a tail.
+    /// Divides dimensions of falling variance into those of the head, a body and a tail.
     ///
     /// What an error of the code in a dimension does to an inner product grows with the square of the dimension's
     /// variance v: the query is large where the vectors are. A step of s standard deviations gives v² s² / 12. So the
-    /// head has 12 bits, the body 8, and the tail, as long as it adds no more to the error than `tailShare` times what the
-    /// body does, 4.
-    static func groups(_ variances: [Double], hasBias: Bool) -> [CodeLayout.Group] {
+    /// first blocks of the head have 12 bits, the rest of it and the body 8, and the tail, as long as it adds no more to
+    /// the error than `tailShare` times what those with 8 bits do, 4.
+    static func groups(
+        _ variances: [Double], hasBias: Bool
+    ) -> (groups: [CodeLayout.Group], headGroups: Int) {
+        let count = variances.count
         let total = variances.reduce(0, +)
-        func deviation(_ range: Range<Int>) -> Double {
-            (variances[range].reduce(0, +) / Double(range.count)).squareRoot()
-        }
+        func share(_ range: Range<Int>) -> Double { variances[range].reduce(0, +) / total }
         var blocks = 1
         var head = 0
         while true {
-            head = min(variances.count, CodeLayout.headDimensions(blocks: blocks, hasBias: hasBias))
-            if head == variances.count || variances[..<head].reduce(0, +) >= headShare * total { break }
+            head = min(count, CodeLayout.headDimensions(blocks: blocks, hasBias: hasBias))
+            if head == count || share(0..<head) >= headShare { break }
             blocks += 1
         }
-        guard head < variances.count, deviation(0..<head) > 0 else {
-            return [.init(dimensions: variances.count, nibbles: 2, unit: 1)]
-        }
+        guard total > 0, head < count else { return ([.init(dimensions: count, nibbles: 2, unit: 1)], 1) }
+        var fine = CodeLayout.dimensionsPerBlock
+        while fine < head, share(0..<fine) < fineShare { fine += CodeLayout.dimensionsPerBlock }
+        fine = min(fine, head)
         func error(_ range: Range<Int>, bits: Int) -> Double {
             let steps = Double(1 << bits)
             return variances[range].reduce(0) { $0 + $1 * $1 } / (steps * steps)
         }
-        var tail = (variances.count - head) / 8 * 8
-        while tail > 0 {
-            let split = variances.count - tail
-            if error(split..<variances.count, bits: 4) <= tailShare * error(head..<split, bits: 8) { break }
+        var tail = (count - head) / 8 * 8
+        while tail > 0,
+            error(count - tail..<count, bits: 4) > tailShare * error(fine..<count - tail, bits: 8)
+        {
             tail -= 8
         }
-        let split = variances.count - tail
-        let parts = [(0..<head, 3), (head..<split, 2), (split..<variances.count, 1)].filter { !$0.0.isEmpty }
-        // A group's whole range of codes stands for as many of its standard deviations as the head's does.
-        func unit(_ part: (Range<Int>, Int)) -> Double {
-            max(deviation(part.0), 1e-6 * deviation(0..<head)) / Double((1 << (4 * part.1)) - 1)
+        let parts = [
+            (range: 0..<fine, nibbles: 3), (fine..<head, 2), (head..<count - tail, 2),
+            (count - tail..<count, 1),
+        ].filter { !$0.range.isEmpty }
+        // A group's whole range of codes stands for as many of its standard deviations as the first one's does.
+        func unit(_ part: (range: Range<Int>, nibbles: Int)) -> Double {
+            let deviation = (share(part.range) / Double(part.range.count)).squareRoot()
+            return max(deviation, 1e-6) / Double((1 << (4 * part.nibbles)) - 1)
         }
-        return parts.map {
-            CodeLayout.Group(dimensions: $0.0.count, nibbles: $0.1, unit: Float(unit($0) / unit(parts[0])))
-        }
+        return (
+            parts.map {
+                .init(dimensions: $0.range.count, nibbles: $0.nibbles, unit: Float(unit($0) / unit(parts[0])))
+            }, fine < head ? 2 : 1
+        )
     }
 
-    static let tailShare = 1.0
+    static let tailShare = 1.5
 
     /// Turns vectors into residuals along the axes.
     ///

@@ -1,6 +1,6 @@
 import CKindredKernels
 
-/// How vectors are coded: groups of dimensions with 4, 8 or 12 bits each, the most significant 4 bits of the first group
+/// How vectors are coded: groups of dimensions with 4, 8 or 12 bits each, the most significant 4 bits of the first groups
 /// apart from the rest. `kindred_codes.h` has the bytes.
 package struct CodeLayout: Hashable, Sendable {
     package struct Group: Hashable, Sendable {
@@ -24,23 +24,31 @@ package struct CodeLayout: Hashable, Sendable {
 
     package static let bytesPerBlock = 64
     package static let dimensionsPerBlock = 128
-    package static let maximumGroups = 3
+    package static let maximumGroups = 4
 
     package let groups: [Group]
+    /// The first so many groups have their most significant bits in the head.
+    package let headGroups: Int
     /// Whether a number is added to each similarity, as Euclidean distance needs it.
     package let hasBias: Bool
     package let dimensions: Int
     package let headBlocks: Int
 
-    /// - Parameter groups: 1 to 3, each of at least one dimension.
-    package init(groups: [Group], hasBias: Bool) {
+    /// - Parameters:
+    ///   - groups: 1 to 4, each of at least one dimension.
+    ///   - headGroups: at least 1; all of them but the last fill whole blocks.
+    package init(groups: [Group], headGroups: Int = 1, hasBias: Bool) {
         precondition((1...Self.maximumGroups).contains(groups.count))
+        precondition((1...groups.count).contains(headGroups))
         precondition(
             groups.allSatisfy { $0.dimensions > 0 && (1...3).contains($0.nibbles) && $0.unit > 0 })
+        precondition(groups[..<(headGroups - 1)].allSatisfy { $0.dimensions % Self.dimensionsPerBlock == 0 })
         self.groups = groups
+        self.headGroups = headGroups
         self.hasBias = hasBias
         dimensions = groups.reduce(0) { $0 + $1.dimensions }
-        headBlocks = Self.headBlocks(dimensions: groups[0].dimensions, hasBias: hasBias)
+        headBlocks = Self.headBlocks(
+            dimensions: groups[..<headGroups].reduce(0) { $0 + $1.dimensions }, hasBias: hasBias)
     }
 
     /// The blocks that a head of so many dimensions takes.
@@ -55,12 +63,20 @@ package struct CodeLayout: Hashable, Sendable {
 
     private static func reservedDimensions(hasBias: Bool) -> Int { hasBias ? 16 : 8 }
 
-    package var headDimensions: Int { groups[0].dimensions }
+    /// What the most significant bits of a group of the head stand for, against the first group's.
+    func headWeight(_ group: Int) -> Float {
+        func step(_ group: Group) -> Float { group.unit * Float(1 << (4 * (group.nibbles - 1))) }
+        return step(groups[group]) / step(groups[0])
+    }
+
+    /// Where a group of the head starts, in blocks.
+    func headStart(_ group: Int) -> Int { groups[..<group].reduce(0) { $0 + $1.blocks } }
+
     package var headBytes: Int { headBlocks * Self.bytesPerBlock }
     /// Bytes of a row of the rest.
     package var restBytes: Int {
         groups.enumerated().reduce(4) {
-            $0 + $1.element.packedBytes * ($1.element.nibbles - ($1.offset == 0 ? 1 : 0))
+            $0 + $1.element.packedBytes * ($1.element.nibbles - ($1.offset < headGroups ? 1 : 0))
         }
     }
 
@@ -73,28 +89,31 @@ package struct CodeLayout: Hashable, Sendable {
             return kindred_code_group(
                 dimensions: group.dimensions, nibbles: Int32(group.nibbles), unit: group.unit)
         }
-        layout.groups = (group(0), group(1), group(2))
+        layout.groups = (group(0), group(1), group(2), group(3))
         layout.group_count = Int32(groups.count)
+        layout.head_groups = Int32(headGroups)
         layout.has_bias = hasBias ? 1 : 0
         layout.head_blocks = headBlocks
         layout.rest_stride = restBytes
         return layout
     }
 
-    /// Where the planes of a group lie in a row: the head's, or bytes into the rest, most significant first.
+    /// Where the planes of a group lie: bytes into the row's head or rest, most significant first.
     enum Plane {
-        case head
+        case head(offset: Int)
         case rest(offset: Int)
     }
 
     func planes(ofGroup index: Int) -> [(plane: Plane, nibble: Int)] {
         var offset = 0
         for (number, group) in groups[..<index].enumerated() {
-            offset += group.packedBytes * (group.nibbles - (number == 0 ? 1 : 0))
+            offset += group.packedBytes * (group.nibbles - (number < headGroups ? 1 : 0))
         }
         let group = groups[index]
         return (0..<group.nibbles).reversed().map { nibble in
-            if index == 0 && nibble == group.nibbles - 1 { return (.head, nibble) }
+            if index < headGroups && nibble == group.nibbles - 1 {
+                return (.head(offset: headStart(index) * Self.bytesPerBlock), nibble)
+            }
             defer { offset += group.packedBytes }
             return (.rest(offset: offset), nibble)
         }

@@ -159,7 +159,8 @@ package final class CodePlanes: @unchecked Sendable {
     func heads(extra: AlignedBuffer<Float>?) -> kindred_heads {
         precondition(extra.map { $0.count == count } ?? true)
         return kindred_heads(
-            plane: head, blocks: layout.headBlocks, dimensions: layout.headDimensions,
+            plane: head, stride: layout.headBytes, blocks: layout.groups[0].blocks,
+            dimensions: layout.groups[0].dimensions,
             extra: extra.map { UnsafePointer($0.base) })
     }
 

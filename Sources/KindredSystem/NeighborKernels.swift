@@ -21,7 +21,7 @@ package final class NeighborKernels: @unchecked Sendable {
     }
 
     private func reserve(rows: Int) -> UnsafeMutablePointer<UInt8> {
-        let bytes = Int(kindred_neighbors_work(rows, planes.layout.headBlocks))
+        let bytes = Int(kindred_neighbors_work(rows, planes.layout.groups[0].blocks))
         if work.count < bytes { work = AlignedBuffer(repeating: 0, count: bytes) }
         return work.base
     }

@@ -66,6 +66,11 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
                 .init(dimensions: 120, nibbles: 3, unit: 1), .init(dimensions: 191, nibbles: 2, unit: 4),
                 .init(dimensions: 73, nibbles: 1, unit: 17),
             ], hasBias: true),
+        CodeLayout(
+            groups: [
+                .init(dimensions: 128, nibbles: 3, unit: 1), .init(dimensions: 119, nibbles: 2, unit: 7),
+                .init(dimensions: 33, nibbles: 2, unit: 4), .init(dimensions: 9, nibbles: 1, unit: 17),
+            ], headGroups: 2, hasBias: false),
     ]
 
     @Test(arguments: layouts)
@@ -240,7 +245,8 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
                     work.withUnsafeMutableBufferPointer { work in
                         let start = work.baseAddress! + (64 - Int(bitPattern: work.baseAddress!) % 64) % 64
                         var heads = kindred_heads(
-                            plane: plane.baseAddress, blocks: blocks, dimensions: dimensions,
+                            plane: plane.baseAddress, stride: blocks * 64, blocks: blocks,
+                            dimensions: dimensions,
                             extra: extra.baseAddress)
                         var near = [UInt32](repeating: 1, count: count * keep)
                         var distances = [Float](repeating: 1, count: count * keep)

@@ -205,7 +205,7 @@ private struct BuiltSegment {
                     // Only what says nothing about the layout can be another: fingerprint and metric.
                     #expect(
                         (40..<72).contains(place) || (32..<36).contains(place) || (80..<84).contains(place)
-                            || (124..<128).contains(place), "byte \(place)")
+                            || (140..<144).contains(place), "byte \(place)")
                 } catch let error as KindredError {
                     #expect(
                         error.location?.path == path.string && error.location?.byte != nil, "byte \(place)")

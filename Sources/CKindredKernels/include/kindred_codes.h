@@ -7,13 +7,15 @@
 // and zero where the run has no dimension. So whole blocks are read, also where a run ends within one: the bytes
 // behind it do not count, but must be readable.
 //
-// A vector of d dimensions is coded in up to three groups of dimensions, each with 1 to 3 nibbles a dimension and a
+// A vector of d dimensions is coded in up to four groups of dimensions, each with 1 to 3 nibbles a dimension and a
 // unit: code u in 0 ..< 16^nibbles stands for factor * unit * (u - (16^nibbles - 1) / 2). Two rows of bytes hold it:
 //
-//   head: head_blocks * 64 bytes. The most significant nibbles of group 0, packed; zeros; where there is a bias its
-//         float; the head's factor, a float, in the last 4 bytes.
-//   rest: the other nibbles of group 0, most significant first, then those of groups 1 and 2, each plane a packed run;
-//         the factor of the whole code, a float, at the end.
+//   head: head_blocks * 64 bytes. The most significant nibbles of the first head_groups groups, each group packed from a
+//         block of its own on; zeros; where there is a bias its float; the head's factor, a float, in the last 4 bytes.
+//   rest: the other nibbles of each group, most significant first, each plane a packed run; the factor of the whole
+//         code, a float, at the end.
+//
+// A group's weight in the head is what its most significant nibble stands for, against group 0's.
 //
 // Sums are integers, so every variant gives the same. With nibbles at most 15 a sum of two products fits the 16 bits
 // of AVX2's multiply; a run of up to 2^20 dimensions fits 32 bits.
@@ -30,8 +32,9 @@ typedef struct {
 } kindred_code_group;
 
 typedef struct {
-    kindred_code_group groups[3];
+    kindred_code_group groups[4];
     int32_t group_count;
+    int32_t head_groups;
     int32_t has_bias;
     ptrdiff_t head_blocks;
     ptrdiff_t rest_stride;  ///< bytes of a rest row
@@ -70,7 +73,8 @@ KINDRED_CODE_FUNCTIONS(_neon)         // to be called only with KINDRED_NEON; th
 /// The vector that a row's codes stand for: the groups' dimensions of floats.
 void kindred_decode(float *vector, const uint8_t *head, const uint8_t *rest, const kindred_code_layout *layout);
 
-/// The most significant nibbles of a head row of `dimensions` dimensions as bytes 2 h, 128 for each block: byte j of
+/// The most significant nibbles of a group of `dimensions` dimensions, from its first block on, as bytes 2 h, 128 for
+/// each block: byte j of
 /// block b is that of the run's low half j, byte 64 + j that of its high half. 15, which counts as 0, where there is
 /// no dimension.
 void kindred_unpack_head(uint8_t *out, const uint8_t *head, ptrdiff_t blocks, ptrdiff_t dimensions);

@@ -1,7 +1,7 @@
 // Neighbours among rows of head codes (kindred_codes.h): what a graph is built from.
 //
-// Distances are squared Euclidean ones between the vectors that the head codes stand for, x = 8 factor (2 h - 15) with
-// the row's head factor, plus, where there is an `extra` coordinate, the square of its difference: with
+// Distances are squared Euclidean ones between the vectors that the head codes of group 0 stand for, x = 8 factor
+// (2 h - 15) with the row's head factor, plus, where there is an `extra` coordinate, the square of its difference: with
 // sqrt(max |x|^2 - |x|^2) the nearest neighbour is the one of largest inner product (Bachrach et al. 2014, Theorem 1).
 // Of equal distances the smaller row counts as nearer, so results do not depend on the order of work.
 #ifndef KINDRED_NEIGHBORS_H
@@ -12,8 +12,9 @@
 
 typedef struct {
     const uint8_t *plane;
-    ptrdiff_t blocks;
-    ptrdiff_t dimensions;
+    ptrdiff_t stride;      ///< bytes of a head row
+    ptrdiff_t blocks;      ///< of group 0, at the start of the row
+    ptrdiff_t dimensions;  ///< of group 0
     const float *extra;  ///< an element for each row, or NULL
 } kindred_heads;
 
