@@ -105,7 +105,11 @@ let package = Package(
         .testTarget(
             name: "KindredTokenizersTests", dependencies: ["KindredTokenizers", "KindredTestSupport"],
             resources: [.copy("Fixtures")]),
-        .testTarget(name: "KindredIndexTests", dependencies: ["KindredIndex", "KindredTestSupport"]),
+        .testTarget(
+            name: "KindredIndexTests",
+            dependencies: [
+                "KindredIndex", "KindredSystem", "KindredTensors", "CKindredKernels", "KindredTestSupport",
+            ]),
         .testTarget(name: "KindredStoreTests", dependencies: ["KindredStore", "KindredTestSupport"]),
         .testTarget(
             name: "KindredEncoderTests", dependencies: ["KindredEncoder", "KindredTestSupport"],

@@ -1,125 +1,246 @@
 #include "kindred_codes.h"
 
 #include "kindred_features.h"
+#include "products.h"
 
-enum { BLOCK = 64 };
+enum { SUM_LANES = 16 };
 
-void kindred_code_products_portable(int32_t *out, const uint8_t *plane, ptrdiff_t blocks, const int8_t *query,
-                                    const uint32_t *rows, ptrdiff_t count) {
-    for (ptrdiff_t i = 0; i < count; i++) {
-        const uint8_t *row = plane + (ptrdiff_t)rows[i] * blocks * BLOCK;
-        int32_t sum = 0;
-        for (ptrdiff_t block = 0; block < blocks; block++) {
-            const uint8_t *codes = row + block * BLOCK;
-            const int8_t *q = query + block * 2 * BLOCK;
-            for (int j = 0; j < BLOCK; j++) sum += (codes[j] & 15) * q[j] + (codes[j] >> 4) * q[BLOCK + j];
+INLINE ptrdiff_t packed_bytes(ptrdiff_t dimensions) { return (dimensions + 1) / 2; }
+
+INLINE void pack(uint8_t *out, const uint16_t *codes, ptrdiff_t dimensions, int shift) {
+    for (ptrdiff_t start = 0; start < dimensions; start += 2 * BLOCK) {
+        ptrdiff_t half = block_half(dimensions, start), high = dimensions - start - half;
+        if (high > half) high = half;
+        const uint16_t *c = codes + start;
+        uint8_t *to = out + start / 2;
+        for (ptrdiff_t j = 0; j < high; j++) {
+            to[j] = (uint8_t)((c[j] >> shift & 15) | (c[half + j] >> shift & 15) << 4);
         }
-        out[i] = sum;
+        if (high < half) to[high] = (uint8_t)(c[high] >> shift & 15);
     }
 }
 
-#if defined(__x86_64__)
-#include <immintrin.h>
+INLINE ptrdiff_t blocks_of(ptrdiff_t dimensions) { return (dimensions + 2 * BLOCK - 1) / (2 * BLOCK); }
 
-__attribute__((target("avx2"))) void kindred_code_products_avx2(int32_t *out, const uint8_t *plane, ptrdiff_t blocks,
-                                                                const int8_t *query, const uint32_t *rows,
-                                                                ptrdiff_t count) {
-    const __m256i low_half = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
+// What the most significant nibble of a group stands for, against group 0's.
+INLINE float head_weight(const kindred_code_layout *layout, int g) {
+    const kindred_code_group *first = &layout->groups[0], *group = &layout->groups[g];
+    return group->unit * (float)(1 << 4 * (group->nibbles - 1)) /
+           (first->unit * (float)(1 << 4 * (first->nibbles - 1)));
+}
+
+INLINE float centre_of(int32_t nibbles) { return (float)((1 << 4 * nibbles) - 1) * 0.5f; }
+
+INLINE void encode_body(uint8_t *head, uint8_t *rest, const float *vectors, const float *bias, ptrdiff_t count,
+                        const kindred_code_layout *layout, uint16_t *work) {
+    ptrdiff_t dimensions = 0;
+    for (int g = 0; g < layout->group_count; g++) dimensions += layout->groups[g].dimensions;
     for (ptrdiff_t i = 0; i < count; i++) {
-        const uint8_t *row = plane + (ptrdiff_t)rows[i] * blocks * BLOCK;
-        if (i + 1 < count) _mm_prefetch((const char *)(plane + (ptrdiff_t)rows[i + 1] * blocks * BLOCK), _MM_HINT_T0);
-        __m256i sum = _mm256_setzero_si256();
-        for (ptrdiff_t block = 0; block < blocks; block++) {
-            for (int half = 0; half < 2; half++) {
-                const int8_t *q = query + block * 2 * BLOCK + half * 32;
-                __m256i codes = _mm256_loadu_si256((const __m256i *)(row + block * BLOCK + half * 32));
-                __m256i low = _mm256_and_si256(codes, low_half);
-                __m256i high = _mm256_and_si256(_mm256_srli_epi16(codes, 4), low_half);
-                __m256i a = _mm256_maddubs_epi16(low, _mm256_loadu_si256((const __m256i *)q));
-                __m256i b = _mm256_maddubs_epi16(high, _mm256_loadu_si256((const __m256i *)(q + BLOCK)));
-                sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, ones));
-                sum = _mm256_add_epi32(sum, _mm256_madd_epi16(b, ones));
+        const float *vector = vectors + i * dimensions;
+        // The step that lets the largest element, by its group's measure, have the largest code.
+        float step = 0;
+        const float *x = vector;
+        for (int g = 0; g < layout->group_count; g++) {
+            const kindred_code_group *group = &layout->groups[g];
+            float largest[SUM_LANES] = {0};
+            ptrdiff_t j = 0;
+            for (; j + SUM_LANES <= group->dimensions; j += SUM_LANES) {
+                for (int lane = 0; lane < SUM_LANES; lane++) {
+                    float size = __builtin_fabsf(x[j + lane]);
+                    largest[lane] = size > largest[lane] ? size : largest[lane];
+                }
             }
-        }
-        __m128i four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
-        four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
-        four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1));
-        out[i] = _mm_cvtsi128_si32(four);
-    }
-}
-
-__attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) void kindred_code_products_avx512_vnni(
-    int32_t *out, const uint8_t *plane, ptrdiff_t blocks, const int8_t *query, const uint32_t *rows, ptrdiff_t count) {
-    const __m512i low_half = _mm512_set1_epi8(15);
-    for (ptrdiff_t i = 0; i < count; i++) {
-        const uint8_t *row = plane + (ptrdiff_t)rows[i] * blocks * BLOCK;
-        // Rows lie at random: the lines of a later one are asked for while this one is worked on.
-        if (i + 2 < count) {
-            const char *later = (const char *)(plane + (ptrdiff_t)rows[i + 2] * blocks * BLOCK);
-            for (ptrdiff_t block = 0; block < blocks; block++) _mm_prefetch(later + block * BLOCK, _MM_HINT_T0);
-        }
-        __m512i a = _mm512_setzero_si512(), b = _mm512_setzero_si512();
-        for (ptrdiff_t block = 0; block < blocks; block++) {
-            const int8_t *q = query + block * 2 * BLOCK;
-            __m512i codes = _mm512_loadu_si512(row + block * BLOCK);
-            __m512i low = _mm512_and_si512(codes, low_half);
-            __m512i high = _mm512_and_si512(_mm512_srli_epi16(codes, 4), low_half);
-            a = _mm512_dpbusd_epi32(a, low, _mm512_loadu_si512(q));
-            b = _mm512_dpbusd_epi32(b, high, _mm512_loadu_si512(q + BLOCK));
-        }
-        out[i] = _mm512_reduce_add_epi32(_mm512_add_epi32(a, b));
-    }
-}
-#else
-void kindred_code_products_avx2(int32_t *out, const uint8_t *plane, ptrdiff_t blocks, const int8_t *query,
-                                const uint32_t *rows, ptrdiff_t count) {
-    kindred_code_products_portable(out, plane, blocks, query, rows, count);
-}
-
-void kindred_code_products_avx512_vnni(int32_t *out, const uint8_t *plane, ptrdiff_t blocks, const int8_t *query,
-                                       const uint32_t *rows, ptrdiff_t count) {
-    kindred_code_products_portable(out, plane, blocks, query, rows, count);
-}
-#endif
-
-#if defined(__ARM_NEON)
-#include <arm_neon.h>
-
-void kindred_code_products_neon(int32_t *out, const uint8_t *plane, ptrdiff_t blocks, const int8_t *query,
-                                const uint32_t *rows, ptrdiff_t count) {
-    const uint8x16_t low_half = vdupq_n_u8(15);
-    for (ptrdiff_t i = 0; i < count; i++) {
-        const uint8_t *row = plane + (ptrdiff_t)rows[i] * blocks * BLOCK;
-        int32x4_t sum = vdupq_n_s32(0);
-        for (ptrdiff_t block = 0; block < blocks; block++) {
-            for (int part = 0; part < BLOCK; part += 16) {
-                const int8_t *q = query + block * 2 * BLOCK + part;
-                uint8x16_t codes = vld1q_u8(row + block * BLOCK + part);
-                int8x16_t low = vreinterpretq_s8_u8(vandq_u8(codes, low_half));
-                int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(codes, 4));
-                int8x16_t a = vld1q_s8(q), b = vld1q_s8(q + BLOCK);
-                int16x8_t products = vmull_s8(vget_low_s8(low), vget_low_s8(a));
-                products = vmlal_s8(products, vget_high_s8(low), vget_high_s8(a));
-                products = vmlal_s8(products, vget_low_s8(high), vget_low_s8(b));
-                products = vmlal_s8(products, vget_high_s8(high), vget_high_s8(b));
-                sum = vpadalq_s16(sum, products);
+            for (; j < group->dimensions; j++) {
+                float size = __builtin_fabsf(x[j]);
+                largest[0] = size > largest[0] ? size : largest[0];
             }
+            float most = 0;
+            for (int lane = 0; lane < SUM_LANES; lane++) most = largest[lane] > most ? largest[lane] : most;
+            most = most / (group->unit * centre_of(group->nibbles));
+            step = most > step ? most : step;
+            x += group->dimensions;
         }
-        out[i] = vaddvq_s32(sum);
+
+        float square[SUM_LANES] = {0}, product[SUM_LANES] = {0}, head_product[SUM_LANES] = {0}, head_square = 0;
+        x = vector;
+        uint16_t *codes = work;
+        for (int g = 0; g < layout->group_count; g++) {
+            const kindred_code_group *group = &layout->groups[g];
+            const float centre = centre_of(group->nibbles), unit = group->unit;
+            const float inverse = step * unit > 1e-30f ? 1.0f / (step * unit) : 0, top = 2 * centre;
+            const int shift = 4 * (group->nibbles - 1);
+            const float weight = g < layout->head_groups ? head_weight(layout, g) : 0;
+            for (ptrdiff_t j = 0; j < group->dimensions; j += SUM_LANES) {
+                ptrdiff_t lanes = group->dimensions - j < SUM_LANES ? group->dimensions - j : SUM_LANES;
+                for (int lane = 0; lane < lanes; lane++) {
+                    float value = x[j + lane] * inverse + centre + 0.5f;
+                    value = value < 0 ? 0 : value > top ? top : value;
+                    int32_t u = (int32_t)value;
+                    codes[j + lane] = (uint16_t)u;
+                    square[lane] += x[j + lane] * x[j + lane];
+                    product[lane] += x[j + lane] * (unit * ((float)u - centre));
+                    head_product[lane] += x[j + lane] * (weight * (float)(16 * (u >> shift) - 120));
+                }
+            }
+            if (g == layout->head_groups - 1) {
+                for (int lane = 0; lane < SUM_LANES; lane++) head_square += square[lane];
+            }
+            codes += group->dimensions;
+            x += group->dimensions;
+        }
+        float all_square = 0, all_product = 0, all_head = 0;
+        for (int lane = 0; lane < SUM_LANES; lane++) {
+            all_square += square[lane];
+            all_product += product[lane];
+            all_head += head_product[lane];
+        }
+        float head_factor = all_head > 0 ? head_square / all_head : 0;
+        float factor = all_product > 0 ? all_square / all_product : 0;
+
+        uint8_t *to = head + i * layout->head_blocks * BLOCK, *end = to + layout->head_blocks * BLOCK;
+        memset(to, 0, (size_t)(end - to));
+        codes = work;
+        for (int g = 0; g < layout->head_groups; g++) {
+            pack(to, codes, layout->groups[g].dimensions, 4 * (layout->groups[g].nibbles - 1));
+            to += blocks_of(layout->groups[g].dimensions) * BLOCK;
+            codes += layout->groups[g].dimensions;
+        }
+        memcpy(end - 4, &head_factor, 4);
+        if (layout->has_bias) memcpy(end - 8, bias + i, 4);
+        to = rest + i * layout->rest_stride;
+        codes = work;
+        for (int g = 0; g < layout->group_count; g++) {
+            for (int32_t nibble = layout->groups[g].nibbles - (g < layout->head_groups ? 2 : 1); nibble >= 0; nibble--) {
+                pack(to, codes, layout->groups[g].dimensions, 4 * nibble);
+                to += packed_bytes(layout->groups[g].dimensions);
+            }
+            codes += layout->groups[g].dimensions;
+        }
+        memcpy(to, &factor, 4);
     }
 }
-#else
-void kindred_code_products_neon(int32_t *out, const uint8_t *plane, ptrdiff_t blocks, const int8_t *query,
-                                const uint32_t *rows, ptrdiff_t count) {
-    kindred_code_products_portable(out, plane, blocks, query, rows, count);
-}
-#endif
 
-void kindred_code_products(int32_t *out, const uint8_t *plane, ptrdiff_t blocks, const int8_t *query,
+enum { RESCORE_BATCH = 64 };
+
+INLINE void rescore_body(float *out, const kindred_code_run *runs, ptrdiff_t run_count, double constant, float offset,
+                         const uint8_t *factor, ptrdiff_t factor_stride, const uint8_t *bias, ptrdiff_t bias_stride,
+                         const uint32_t *rows, ptrdiff_t count, nibble_products *products) {
+    int32_t high[RESCORE_BATCH], low[RESCORE_BATCH];
+    double sums[RESCORE_BATCH];
+    for (ptrdiff_t start = 0; start < count; start += RESCORE_BATCH) {
+        ptrdiff_t n = count - start < RESCORE_BATCH ? count - start : RESCORE_BATCH;
+        const uint32_t *batch = rows + start;
+        // Rows lie at random: all their lines are asked for before the first is needed.
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const uint8_t *end = factor + (ptrdiff_t)batch[i] * factor_stride;
+            for (ptrdiff_t back = 0; back < factor_stride; back += BLOCK) __builtin_prefetch(end - back);
+            sums[i] = 0;
+        }
+        for (ptrdiff_t r = 0; r < run_count; r++) {
+            const kindred_code_run *run = &runs[r];
+            products(high, run->plane, run->stride, run->blocks, run->high, batch, n);
+            products(low, run->plane, run->stride, run->blocks, run->low, batch, n);
+            for (ptrdiff_t i = 0; i < n; i++) sums[i] += run->weight * (128.0 * high[i] + low[i]);
+        }
+        for (ptrdiff_t i = 0; i < n; i++) {
+            float f, b = 0;
+            memcpy(&f, factor + (ptrdiff_t)batch[i] * factor_stride, 4);
+            if (bias) memcpy(&b, bias + (ptrdiff_t)batch[i] * bias_stride, 4);
+            out[start + i] = offset + (float)(f * (sums[i] - constant)) + b;
+        }
+    }
+}
+
+#define DEFINE_VARIANT(SUFFIX, TARGET, PRODUCTS)                                                                      \
+    TARGET void kindred_code_products##SUFFIX(int32_t *out, const uint8_t *plane, ptrdiff_t stride, ptrdiff_t blocks, \
+                                              const int8_t *query, const uint32_t *rows, ptrdiff_t count) {           \
+        PRODUCTS(out, plane, stride, blocks, query, rows, count);                                                     \
+    }                                                                                                                 \
+    TARGET void kindred_encode##SUFFIX(uint8_t *head, uint8_t *rest, const float *vectors, const float *bias,         \
+                                       ptrdiff_t count, const kindred_code_layout *layout, uint16_t *work) {          \
+        encode_body(head, rest, vectors, bias, count, layout, work);                                                  \
+    }                                                                                                                 \
+    TARGET void kindred_rescore##SUFFIX(float *out, const kindred_code_run *runs, ptrdiff_t run_count,                \
+                                        double constant, float offset, const uint8_t *factor,                         \
+                                        ptrdiff_t factor_stride, const uint8_t *bias, ptrdiff_t bias_stride,          \
+                                        const uint32_t *rows, ptrdiff_t count) {                                      \
+        rescore_body(out, runs, run_count, constant, offset, factor, factor_stride, bias, bias_stride, rows, count,   \
+                     PRODUCTS);                                                                                       \
+    }
+
+DEFINE_VARIANT(_portable, , nibble_products_portable)
+DEFINE_VARIANT(_avx2, AVX2, IF_X86(nibble_products_avx2, nibble_products_portable))
+DEFINE_VARIANT(_avx512_vnni, VNNI, IF_X86(nibble_products_vnni, nibble_products_portable))
+DEFINE_VARIANT(_neon, , IF_NEON(nibble_products_neon, nibble_products_portable))
+
+#define DISPATCH(CALL)                                                          \
+    uint32_t features = kindred_features();                                     \
+    if (features & KINDRED_AVX512_VNNI) return CALL(_avx512_vnni);              \
+    if (features & KINDRED_AVX2) return CALL(_avx2);                            \
+    if (features & KINDRED_NEON) return CALL(_neon);                            \
+    CALL(_portable);
+
+void kindred_code_products(int32_t *out, const uint8_t *plane, ptrdiff_t stride, ptrdiff_t blocks, const int8_t *query,
                            const uint32_t *rows, ptrdiff_t count) {
-    uint32_t features = kindred_features();
-    if (features & KINDRED_AVX512_VNNI) return kindred_code_products_avx512_vnni(out, plane, blocks, query, rows, count);
-    if (features & KINDRED_AVX2) return kindred_code_products_avx2(out, plane, blocks, query, rows, count);
-    if (features & KINDRED_NEON) return kindred_code_products_neon(out, plane, blocks, query, rows, count);
-    kindred_code_products_portable(out, plane, blocks, query, rows, count);
+#define CALL(SUFFIX) kindred_code_products##SUFFIX(out, plane, stride, blocks, query, rows, count)
+    DISPATCH(CALL)
+#undef CALL
+}
+
+void kindred_encode(uint8_t *head, uint8_t *rest, const float *vectors, const float *bias, ptrdiff_t count,
+                    const kindred_code_layout *layout, uint16_t *work) {
+#define CALL(SUFFIX) kindred_encode##SUFFIX(head, rest, vectors, bias, count, layout, work)
+    DISPATCH(CALL)
+#undef CALL
+}
+
+void kindred_rescore(float *out, const kindred_code_run *runs, ptrdiff_t run_count, double constant, float offset,
+                     const uint8_t *factor, ptrdiff_t factor_stride, const uint8_t *bias, ptrdiff_t bias_stride,
+                     const uint32_t *rows, ptrdiff_t count) {
+#define CALL(SUFFIX)                                                                                            \
+    kindred_rescore##SUFFIX(out, runs, run_count, constant, offset, factor, factor_stride, bias, bias_stride,   \
+                            rows, count)
+    DISPATCH(CALL)
+#undef CALL
+}
+
+// Adds a packed plane's nibbles to the codes, shifted.
+static void unpack(uint16_t *codes, const uint8_t *packed, ptrdiff_t dimensions, int shift) {
+    for (ptrdiff_t i = 0; i < dimensions; i++) {
+        ptrdiff_t start = i / (2 * BLOCK) * (2 * BLOCK), half = block_half(dimensions, start), within = i - start;
+        uint8_t byte = packed[start / 2 + (within < half ? within : within - half)];
+        codes[i] |= (uint16_t)((within < half ? byte & 15 : byte >> 4) << shift);
+    }
+}
+
+void kindred_decode(float *vector, const uint8_t *head, const uint8_t *rest, const kindred_code_layout *layout) {
+    float factor;
+    memcpy(&factor, rest + layout->rest_stride - 4, 4);
+    for (int g = 0; g < layout->group_count; g++) {
+        const kindred_code_group *group = &layout->groups[g];
+        for (ptrdiff_t start = 0; start < group->dimensions; start += 2 * BLOCK) {
+            // 128 dimensions at a time, whole blocks of every plane.
+            ptrdiff_t n = group->dimensions - start < 2 * BLOCK ? group->dimensions - start : 2 * BLOCK;
+            uint16_t codes[2 * BLOCK] = {0};
+            const uint8_t *plane = rest;
+            for (int32_t nibble = group->nibbles - 1; nibble >= 0; nibble--) {
+                if (g < layout->head_groups && nibble == group->nibbles - 1) {
+                    unpack(codes, head + start / 2, n, 4 * nibble);
+                } else {
+                    unpack(codes, plane + start / 2, n, 4 * nibble);
+                    plane += packed_bytes(group->dimensions);
+                }
+            }
+            for (ptrdiff_t j = 0; j < n; j++) {
+                vector[start + j] = factor * (group->unit * ((float)codes[j] - centre_of(group->nibbles)));
+            }
+        }
+        vector += group->dimensions;
+        rest += packed_bytes(group->dimensions) * (group->nibbles - (g < layout->head_groups ? 1 : 0));
+        if (g < layout->head_groups) head += blocks_of(group->dimensions) * BLOCK;
+    }
+}
+
+void kindred_unpack_head(uint8_t *out, const uint8_t *head, ptrdiff_t blocks, ptrdiff_t dimensions) {
+    unpack_head(out, head, blocks, dimensions);
 }

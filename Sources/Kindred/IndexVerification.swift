@@ -84,6 +84,6 @@ public struct IndexVerification: Sendable {
                 "holds \(segment.count) vectors of \(segment.dimensions) dimensions, not "
                     + "\(record.count) of \(reference.dimensions)", at: location)
         }
-        return segment.ids
+        return try segment.ids()
     }
 }

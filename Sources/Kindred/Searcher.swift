@@ -54,8 +54,8 @@ public final class Searcher: @unchecked Sendable {
     private struct Snapshot {
         let generation: Catalog.Generation
         let encoder: TextEncoder
-        let segments: [Segment]
-        let deletions: Set<Int64>
+        /// With which of their vectors are not deleted; nil where all are there.
+        let segments: [(segment: Segment, live: SegmentFilter?)]
     }
 
     /// - Throws: `notFound`, `invalidData`, `incompatible`.
@@ -132,12 +132,10 @@ public final class Searcher: @unchecked Sendable {
     {
         let snapshot = try currentSnapshot()
         let vector = try snapshot.encoder.encode([query], threads: 1).row(0)
-        let deletions = snapshot.deletions
-        let accepts: ((Int64) -> Bool)? = deletions.isEmpty ? nil : { !deletions.contains($0) }
         let efSearch = max(efSearch ?? Segment.defaultEfSearch, limit)
         var found: [Neighbor] = []
-        for segment in snapshot.segments {
-            found += try segment.search(vector, k: limit, efSearch: efSearch, where: accepts)
+        for (segment, filter) in snapshot.segments {
+            found += try segment.search(vector, k: limit, efSearch: efSearch, filter: filter)
         }
         return found.sorted { ($1.score, $0.id) < ($0.score, $1.id) }.prefix(limit).map {
             ($0.id, Double($0.score))
@@ -170,16 +168,19 @@ public final class Searcher: @unchecked Sendable {
         let reference = try EncoderReference.current(of: directory, catalog)
         let (records, deletions) = try catalog.segmentsAndDeletions()
         let known = Dictionary(
-            (snapshot?.segments ?? []).map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+            (snapshot?.segments ?? []).map { ($0.segment.path, $0.segment) },
+            uniquingKeysWith: { first, _ in first })
         let fingerprint = try SegmentStore.bytes(ofFingerprint: reference.fingerprint)
-        let segments = try records.map { record in
+        let segments = try records.map { record -> (Segment, SegmentFilter?) in
             let path = directory.segments.appending(record.file)
-            return try known[path] ?? Segment(path: path, fingerprint: fingerprint)
+            let segment = try known[path] ?? Segment(path: path, fingerprint: fingerprint)
+            let live = try deletions.isEmpty ? nil : SegmentFilter(segment) { !deletions.contains($0) }
+            return (segment, live)
         }
         var encoder = snapshot?.encoder
         if encoder?.fingerprint != reference.fingerprint {
             encoder = try reference.open(index: directory.name)
         }
-        return Snapshot(generation: generation, encoder: encoder!, segments: segments, deletions: deletions)
+        return Snapshot(generation: generation, encoder: encoder!, segments: segments)
     }
 }

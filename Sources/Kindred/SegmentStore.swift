@@ -91,7 +91,7 @@ struct SegmentStore {
         let segments = try records.map { record in
             try Segment(path: directory.segments.appending(record.file), fingerprint: fingerprintBytes)
         }
-        let held = segments.flatMap { segment in segment.ids.filter(deletions.contains) }
+        let held = try segments.flatMap { segment in try segment.ids().filter(deletions.contains) }
         let live = segments.reduce(0) { $0 + $1.count } - held.count
         var merged: (file: String, fingerprint: String, count: Int)?
         if live > 0 {
@@ -112,7 +112,7 @@ struct SegmentStore {
     /// The largest passage id in the staged segments, which hold every passage up to it; 0 where there are none.
     func lastStagedPassage() throws -> Int64 {
         try catalog.segmentsAndDeletions(staged: true).segments.map { record in
-            try Segment(path: directory.segments.appending(record.file), fingerprint: fingerprintBytes).ids
+            try Segment(path: directory.segments.appending(record.file), fingerprint: fingerprintBytes).ids()
                 .max() ?? 0
         }.max() ?? 0
     }
@@ -122,7 +122,7 @@ struct SegmentStore {
         let staged = try catalog.segmentsAndDeletions(staged: true).segments
         guard !staged.isEmpty else { return [] }
         let held = try Set(
-            staged.flatMap { try Segment(path: directory.segments.appending($0.file)).ids })
+            staged.flatMap { try Segment(path: directory.segments.appending($0.file)).ids() })
         return held.intersection(ids)
     }
 

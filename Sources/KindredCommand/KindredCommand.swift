@@ -24,6 +24,7 @@ struct KindredCommand: ParsableCommand {
         subcommands: [
             IndexCommand.self, SearchCommand.self, ReplCommand.self, StatusCommand.self, VerifyCommand.self,
             TrainCommand.self, ReindexCommand.self, ModelCommand.self, EncodeCommand.self, EvalCommand.self,
+            VectorsCommand.self,
         ])
 
     /// Runs the command line; every failure becomes one line on standard error and a stable exit code.

@@ -1,267 +1,385 @@
-import Foundation
 import KindredSystem
 
-/// Builds the graph of a segment over its codes (Malkov and Yashunin 2018, Algorithms 1 and 4).
+/// Builds the graph of a segment over the heads of its codes.
 ///
-/// Nodes are added in batches: each node of a batch looks for neighbours in the graph as it was before the batch, and
-/// among the nodes before it in the batch; then the links are made, each node's by itself. Both steps may run on any
-/// number of threads, and the result is the same.
-final class GraphBuilder: NavigableGraph, @unchecked Sendable {
-    let count: Int
-    private let options: SegmentOptions
+/// In bulk (Rubel et al. 2026, arXiv 2602.21247): rows are divided into overlapping leaves; within a leaf all are compared
+/// with all, and each row's nearest are pruned (RobustPrune, Subramanya et al. 2019); what a row got from its leaves is
+/// pruned again, links are made both ways, and a list that is too long is pruned once more. Into a graph that is there
+/// already new nodes are put in batches, each looking for neighbours in the graph as it was before the batch.
+/// Either way the result does not depend on the number of threads.
+///
+/// Rows with equal heads are one node to this: the first stands for all, and the others hang behind it in a chain.
+final class GraphBuilder: @unchecked Sendable {
+    struct Options {
+        var partition = Partition.Options()
+        /// Nearest rows of a leaf that are looked at, and how many of them are kept.
+        var look = 32
+        var keep = 16
+        /// Candidates of a row from all its leaves.
+        var candidates = 48
+        /// Links that a row chooses itself; the others come from rows that chose it.
+        var forward = 24
+        /// RobustPrune's α, on squared distances.
+        var alpha: Float = 1.2
+        /// Walks that look for better neighbours when all links are made.
+        var refinements = 0
+    }
+
     private let planes: CodePlanes
-    /// Every node as a query: what it is compared by while the graph is built.
-    private let queries: [CodePlanes.Query]
-    let levels: [UInt8]
-    private(set) var entry: UInt32 = 0
-    private(set) var top = 0
+    private let extra: AlignedBuffer<Float>?
+    private let segment: SegmentOptions
+    private let options: Options
+    private let threads: Int
+    fileprivate let links: LinkRows
+    private let kernels: [NeighborKernels]
 
-    /// Level 0: a count and `width` links for each node; more than are kept, so that lists are pruned seldom.
-    private let base: AlignedBuffer<UInt32>
-    private let baseWidth: Int
-    /// Level l ≥ 1: neighbours by node, for the nodes that reach it.
-    private var upper: [[UInt32: [UInt32]]]
+    /// Work is divided into so many parts, whatever the number of threads.
+    private static let parts = 8
+    /// Links that are left free in every list, for chains of equal rows and for nodes that could not be reached.
+    private static let spare = 2
+    private static let largestBatch = 1024
 
-    static let maximumLevel = 15
-    /// Links of a node on level 0 are kept this far below the limit, to leave room for `connect`.
-    private static let spareLinks = 2
-    private static let largestBatch = 256
+    private var width: Int { links.width }
+    private var limit: Int { max(1, width - Self.spare) }
 
-    /// - Parameters:
-    ///   - queries: of the rows of `planes`, in order.
-    ///   - threads: does not change the result.
-    init(planes: CodePlanes, queries: [CodePlanes.Query], options: SegmentOptions, threads: Int) {
-        count = planes.count
+    private init(
+        planes: CodePlanes, extra: AlignedBuffer<Float>?, segment: SegmentOptions, options: Options,
+        threads: Int
+    ) {
         self.planes = planes
-        self.queries = queries
+        self.extra = extra
+        self.segment = segment
         self.options = options
-        baseWidth = 2 * options.m + 2 * options.m / 3
-        base = AlignedBuffer(repeating: 0, count: count * (baseWidth + 1))
-        upper = Array(repeating: [:], count: Self.maximumLevel + 1)
-        levels = Self.levels(count: count, options: options)
-        build(threads: threads)
-        connect()
+        self.threads = threads
+        links = LinkRows(count: planes.count, width: 2 * segment.m)
+        kernels = (0..<Self.parts).map { _ in NeighborKernels(planes: planes, extra: extra) }
     }
 
-    /// Level l with probability M^-l: ⌊-ln(u) / ln(M)⌋ for u uniform in (0, 1].
-    private static func levels(count: Int, options: SegmentOptions) -> [UInt8] {
-        var state = options.seed
-        return (0..<count).map { _ in
-            // SplitMix64 (Steele, Lea and Flood 2014).
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            z ^= z >> 31
-            let uniform = (Double(z >> 11) + 1) * 0x1p-53
-            return UInt8(min(Double(maximumLevel), -log(uniform) / log(Double(max(2, options.m)))))
+    /// Builds a graph in bulk.
+    ///
+    /// - Parameters:
+    ///   - extra: one more coordinate of each row.
+    ///   - threads: does not change the result.
+    static func build(
+        planes: CodePlanes, extra: AlignedBuffer<Float>?, segment: SegmentOptions,
+        options: Options = Options(),
+        threads: Int
+    ) -> Graph {
+        let builder = GraphBuilder(
+            planes: planes, extra: extra, segment: segment, options: options, threads: threads)
+        let classes = EqualRows(planes, rows: 0..<UInt32(planes.count))
+        let partition = Partition(
+            classes.representatives, planes: planes, extra: extra, options: options.partition,
+            seed: segment.seed,
+            threads: threads)
+        builder.link(classes.representatives, candidates: builder.candidates(partition.leaves))
+        let order = classes.expanded(partition.order)
+        for _ in 0..<options.refinements {
+            builder.refine(classes.representatives, entries: builder.entries(order))
+        }
+        builder.chain(classes)
+        let entries = builder.entries(order)
+        builder.connect(entries)
+        return Graph(links: builder.links, entries: entries, order: order)
+    }
+
+    /// Puts new rows into a graph.
+    ///
+    /// - Parameters:
+    ///   - base: the links of the first rows, of which some are dropped.
+    ///   - rows: for each row of `base` its row in `planes`; nil for one that is dropped.
+    ///   - planes: rows that keep their codes first, the new ones after them.
+    ///   - entries: rows of `base` where walks started.
+    static func extend(
+        _ base: LinkRows, rows: [UInt32?], entries: [UInt32], planes: CodePlanes,
+        extra: AlignedBuffer<Float>?,
+        segment: SegmentOptions, options: Options = Options(), threads: Int
+    ) -> Graph {
+        let builder = GraphBuilder(
+            planes: planes, extra: extra, segment: segment, options: options, threads: threads)
+        let kept = rows.reduce(0) { $0 + ($1 == nil ? 0 : 1) }
+        builder.takeOver(base, rows: rows)
+        var starts = entries.compactMap { rows[Int($0)] }
+        if starts.isEmpty { starts = [0] }
+        let classes = EqualRows(planes, rows: UInt32(kept)..<UInt32(planes.count))
+        builder.insert(classes.representatives, after: kept, entries: starts)
+        builder.chain(classes)
+        let order = (0..<UInt32(planes.count)).map { $0 }
+        builder.connect(starts)
+        return Graph(links: builder.links, entries: starts, order: order)
+    }
+
+    /// Rows spread over the whole order, so over the whole space.
+    private func entries(_ order: [UInt32]) -> [UInt32] {
+        var wanted = 1
+        while wanted * wanted * 4 < order.count { wanted += 1 }
+        wanted = min(max(wanted, 16), order.count)
+        return (0..<wanted).map { order[$0 * order.count / wanted] }
+    }
+
+    // MARK: In bulk
+
+    private func candidates(_ leaves: [[UInt32]]) -> CandidateLists {
+        let lists = CandidateLists(count: planes.count, capacity: options.candidates)
+        let keep = options.keep
+        let largest = leaves.map(\.count).max() ?? 0
+        let buffers = (0..<Self.parts).map { _ in
+            (
+                near: AlignedBuffer<UInt32>(repeating: 0, count: largest * keep),
+                distances: AlignedBuffer<Float>(repeating: 0, count: largest * keep)
+            )
+        }
+        for start in stride(from: 0, to: leaves.count, by: Self.parts) {
+            let some = min(Self.parts, leaves.count - start)
+            Processor.parallel(some, threads: threads) { part in
+                self.kernels[part].leafNeighbors(
+                    leaves[start + part], look: self.options.look, keep: keep, alpha: self.options.alpha,
+                    near: buffers[part].near, distances: buffers[part].distances)
+            }
+            Processor.parallel(threads > 1 ? Self.parts : 1, threads: threads) { part in
+                for index in 0..<some {
+                    lists.merge(
+                        leaves[start + index], near: buffers[index].near, distances: buffers[index].distances,
+                        keep: keep, part: part, parts: self.threads > 1 ? Self.parts : 1)
+                }
+            }
+        }
+        return lists
+    }
+
+    /// Runs `body` for every row, each part of them with kernels of its own.
+    private func forEach(_ rows: [UInt32], _ body: @Sendable (NeighborKernels, Int, UInt32) -> Void) {
+        let size = (rows.count + Self.parts - 1) / Self.parts
+        Processor.parallel(Self.parts, threads: threads) { part in
+            for index in min(part * size, rows.count)..<min((part + 1) * size, rows.count) {
+                body(self.kernels[part], index, rows[index])
+            }
         }
     }
 
-    func neighbors(of node: UInt32, level: Int, into list: inout [UInt32]) {
-        list.removeAll(keepingCapacity: true)
-        if level == 0 {
-            let start = Int(node) * (baseWidth + 1)
-            for index in 0..<Int(base[start]) { list.append(base[start + 1 + index]) }
-        } else {
-            list.append(contentsOf: upper[level][node] ?? [])
+    private func link(_ rows: [UInt32], candidates: CandidateLists) {
+        let (links, options, limit) = (links, options, limit)
+        forEach(rows) { kernels, _, row in
+            links.set(
+                kernels.prune(
+                    candidates.candidates(of: Int(row)), of: row, limit: min(options.forward, limit),
+                    alpha: options.alpha), of: Int(row))
+        }
+        linkBack(from: rows)
+    }
+
+    /// Gives each row that the given ones link to a link back.
+    private func linkBack(from rows: [UInt32]) {
+        // Incoming links as one array, those of a row together: counts, then places.
+        var starts = [UInt32](repeating: 0, count: planes.count + 1)
+        var list: [UInt32] = []
+        for row in rows {
+            links.links(of: Int(row), into: &list)
+            for target in list { starts[Int(target) + 1] += 1 }
+        }
+        for row in 0..<planes.count { starts[row + 1] += starts[row] }
+        var places = starts
+        var incoming = [UInt32](repeating: 0, count: Int(starts[planes.count]))
+        for row in rows {
+            links.links(of: Int(row), into: &list)
+            for target in list {
+                incoming[Int(places[Int(target)])] = row
+                places[Int(target)] += 1
+            }
+        }
+        let targets = (0..<UInt32(planes.count)).filter { starts[Int($0)] < starts[Int($0) + 1] }
+        let (links, options, limit) = (links, options, limit)
+        let (firsts, sources) = (starts, incoming)
+        forEach(targets) { kernels, _, row in
+            var all: [UInt32] = []
+            links.links(of: Int(row), into: &all)
+            let own = all.count
+            for source in sources[Int(firsts[Int(row)])..<Int(firsts[Int(row) + 1])]
+            where !all[..<own].contains(source) {
+                all.append(source)
+            }
+            guard all.count > own else { return }
+            if all.count > limit {
+                all = kernels.prune(
+                    Array(all.prefix(NeighborKernels.maximumCandidates)), of: row, limit: limit,
+                    alpha: options.alpha)
+            }
+            links.set(all, of: Int(row))
         }
     }
 
-    private func set(_ links: [UInt32], of node: UInt32, level: Int) {
-        guard level == 0 else {
-            upper[level][node] = links
-            return
-        }
-        let start = Int(node) * (baseWidth + 1)
-        base[start] = UInt32(links.count)
-        for (index, link) in links.enumerated() { base[start + 1 + index] = link }
-    }
-
-    /// Links that a node keeps on a level.
-    private func limit(_ level: Int) -> Int { level == 0 ? 2 * options.m - Self.spareLinks : options.m }
-
-    // MARK: Building
-
-    private func build(threads: Int) {
-        guard count > 0 else { return }
-        top = Int(levels[0])
-        for level in 0..<top + 1 where level > 0 { upper[level][0] = [] }
-        var done = 1
-        while done < count {
-            // A batch is small against what is there already, so that little is missed by not seeing its own nodes.
-            let size = min(max(1, done / 8), Self.largestBatch, count - done)
-            let batch = done..<done + size
-            link(batch, found: candidates(for: batch, threads: threads), threads: threads)
-            done += size
+    /// Looks for better neighbours of every row by a walk, in the graph as it is.
+    private func refine(_ rows: [UInt32], entries: [UInt32]) {
+        for start in stride(from: 0, to: rows.count, by: 65_536) {
+            let some = Array(rows[start..<min(start + 65_536, rows.count)])
+            let found = walk(some, entries: entries)
+            let (links, options, limit) = (links, options, limit)
+            forEach(some) { kernels, index, row in
+                var all: [UInt32] = []
+                links.links(of: Int(row), into: &all)
+                all += found[index]
+                links.set(
+                    kernels.prune(
+                        Array(all.prefix(NeighborKernels.maximumCandidates)), of: row,
+                        limit: min(options.forward, limit), alpha: options.alpha), of: Int(row))
+            }
+            linkBack(from: some)
         }
     }
 
-    /// The neighbours that each node of a batch chooses: by node, then level.
-    private func candidates(for batch: Range<Int>, threads: Int) -> [[[UInt32]]] {
-        let parts = max(1, min(threads * 4, batch.count))
-        let results = Results(count: batch.count)
-        Processor.parallel(parts, threads: threads) { part in
-            var beam = Beam(count: count, widestNode: max(baseWidth, 256))
-            var index = part
-            while index < batch.count {
-                let node = UInt32(batch.lowerBound + index)
-                results.set(index, choose(node, batchStart: UInt32(batch.lowerBound), &beam))
-                index += parts
+    // MARK: Into a graph
+
+    /// What walks from the entries find for each row.
+    private func walk(_ rows: [UInt32], entries: [UInt32]) -> [[UInt32]] {
+        let results = SharedArray<[UInt32]>(repeating: [], count: rows.count)
+        let size = (rows.count + Self.parts - 1) / Self.parts
+        let (planes, links, ef) = (planes, links, segment.efConstruction)
+        Processor.parallel(Self.parts, threads: threads) { part in
+            let walk = GraphWalk(planes: planes, links: links)
+            let query = CodedQuery(layout: planes.layout)
+            let starts = AlignedBuffer<UInt32>(entries)
+            for index in min(part * size, rows.count)..<min((part + 1) * size, rows.count) {
+                query.set(head: Int(rows[index]), of: planes)
+                walk.search(query, ef: ef, entries: starts, seeds: 8)
+                results.set(index, walk.rows.array(0..<walk.count))
             }
         }
         return results.values
     }
 
-    private func choose(_ node: UInt32, batchStart: UInt32, _ beam: inout Beam) -> [[UInt32]] {
-        let query = queries[Int(node)]
-        let level = Int(levels[Int(node)])
-        var chosen = Array(repeating: [UInt32](), count: level + 1)
-        var entries = [beam.descend(self, planes, query, from: entry, top: top, to: level)]
-        for current in stride(from: min(level, top), through: 0, by: -1) {
-            let found = beam.search(
-                self, planes, query, from: entries, level: current, ef: options.efConstruction)
-            entries = found.prefix(8).map(\.row)
-            let siblings = (batchStart..<node).filter { levels[Int($0)] >= current }
-            let all = found + siblings.map { Candidate(row: $0, score: 0) }
-            let ranked = Array(beam.rescored(all, planes, query).prefix(options.efConstruction))
-            chosen[current] = prune(ranked, of: node, limit: current == 0 ? limit(0) : options.m, &beam)
-        }
-        return chosen
-    }
-
-    /// Keeps a candidate only where it is more similar to the node than to every one kept before it: links in many
-    /// directions instead of many in one (Algorithm 4). What is left over fills the list.
-    ///
-    /// - Parameter candidates: best first, with their similarities to the node.
-    private func prune(
-        _ candidates: [Candidate], of node: UInt32, limit: Int, _ beam: inout Beam
-    ) -> [UInt32] {
-        var kept: [UInt32] = []
-        var passed: [UInt32] = []
-        var waiting = candidates.filter { $0.row != node }
-        while kept.count < limit, let next = waiting.first {
-            kept.append(next.row)
-            waiting.removeFirst()
-            let rivals = beam.scores(of: waiting, planes, queries[Int(next.row)])
-            var left: [Candidate] = []
-            for (candidate, score) in zip(waiting, rivals) {
-                if score < candidate.score { left.append(candidate) } else { passed.append(candidate.row) }
-            }
-            waiting = left
-        }
-        return kept + passed.prefix(limit - kept.count)
-    }
-
-    private func link(_ batch: Range<Int>, found: [[[UInt32]]], threads: Int) {
-        var incoming: [Int: [UInt32: [UInt32]]] = [:]
-        for (index, node) in batch.enumerated() {
-            for (level, neighbors) in found[index].enumerated() {
-                set(neighbors, of: UInt32(node), level: level)
-                for neighbor in neighbors {
-                    incoming[level, default: [:]][neighbor, default: []].append(UInt32(node))
-                }
-            }
-        }
-        for (level, links) in incoming.sorted(by: { $0.key < $1.key }) {
-            let targets = links.keys.sorted()
-            let parts = level == 0 ? max(1, min(threads * 4, targets.count)) : 1
-            Processor.parallel(parts, threads: threads) { part in
-                var beam = Beam(count: 1, widestNode: max(baseWidth, 256))
-                var index = part
-                while index < targets.count {
-                    add(links[targets[index]]!, to: targets[index], level: level, &beam)
-                    index += parts
-                }
-            }
-        }
-        for node in batch where Int(levels[node]) > top {
-            top = Int(levels[node])
-            entry = UInt32(node)
-        }
-    }
-
-    /// Adds links from new nodes to a node's list, and prunes it where it is full.
-    private func add(_ new: [UInt32], to node: UInt32, level: Int, _ beam: inout Beam) {
+    /// Copies links, and mends those of rows that lost a neighbour: the neighbours of what is gone are candidates in its
+    /// place (Singh et al. 2021, Algorithm 4).
+    private func takeOver(_ base: LinkRows, rows: [UInt32?]) {
         var list: [UInt32] = []
-        neighbors(of: node, level: level, into: &list)
-        for link in new where !list.contains(link) { list.append(link) }
-        if list.count > (level == 0 ? baseWidth : options.m) {
-            list = pruned(list, of: node, level: level, &beam)
+        var beyond: [UInt32] = []
+        for (old, row) in rows.enumerated() {
+            guard let row else { continue }
+            base.links(of: old, into: &list)
+            var kept = list.compactMap { rows[Int($0)] }
+            if kept.count < list.count {
+                for gone in list where rows[Int(gone)] == nil {
+                    base.links(of: Int(gone), into: &beyond)
+                    kept += beyond.compactMap { rows[Int($0)] }
+                }
+                kept = kernels[0].prune(
+                    Array(kept.prefix(NeighborKernels.maximumCandidates)), of: row, limit: limit,
+                    alpha: options.alpha)
+            }
+            links.set(kept.prefix(width), of: Int(row))
         }
-        set(list, of: node, level: level)
     }
 
-    private func pruned(_ list: [UInt32], of node: UInt32, level: Int, _ beam: inout Beam) -> [UInt32] {
-        let ranked = beam.rescored(list.map { Candidate(row: $0, score: 0) }, planes, queries[Int(node)])
-        return prune(ranked, of: node, limit: limit(level), &beam)
+    private func insert(_ rows: [UInt32], after kept: Int, entries: [UInt32]) {
+        var done = 0
+        while done < rows.count {
+            // A batch is small against what is there already, so that little is missed by not seeing its own nodes.
+            let size = min(max(1, (kept + done) / 8), Self.largestBatch, rows.count - done)
+            let batch = Array(rows[done..<done + size])
+            let found = walk(batch, entries: entries)
+            let keep = min(options.keep, Self.largestBatch)
+            let near = AlignedBuffer<UInt32>(repeating: 0, count: batch.count * keep)
+            let distances = AlignedBuffer<Float>(repeating: 0, count: batch.count * keep)
+            kernels[0].leafNeighbors(
+                batch, look: options.look, keep: keep, alpha: options.alpha, near: near, distances: distances)
+            let (links, options, limit) = (links, options, limit)
+            forEach(batch) { kernels, index, row in
+                let siblings = near.array(index * keep..<(index + 1) * keep).filter {
+                    $0 != NeighborKernels.none
+                }
+                links.set(
+                    kernels.prune(
+                        Array((found[index] + siblings).prefix(NeighborKernels.maximumCandidates)), of: row,
+                        limit: min(options.forward, limit), alpha: options.alpha), of: Int(row))
+            }
+            linkBack(from: batch)
+            done += size
+        }
     }
 
-    /// Prunes the lists of level 0 to what the file keeps, then gives every node that cannot be reached from the entry a
-    /// link from one that can. No link is taken away for it: that could cut off another node. Every list has room for
-    /// `spareLinks`, so the node that was attached last can always take the next.
-    private func connect() {
-        guard count > 0 else { return }
-        var beam = Beam(count: count, widestNode: max(baseWidth, 256))
+    // MARK: Every node reachable
+
+    /// Hangs equal rows behind the first of them, each with its links, so that a walk that comes to one comes to all.
+    private func chain(_ classes: EqualRows) {
         var list: [UInt32] = []
-        for node in 0..<UInt32(count) {
-            neighbors(of: node, level: 0, into: &list)
-            if list.count > limit(0) { set(pruned(list, of: node, level: 0, &beam), of: node, level: 0) }
+        for members in classes.classes {
+            links.links(of: Int(members[0]), into: &list)
+            let shared = list.prefix(max(0, limit - 4))
+            for (index, row) in members.enumerated().dropFirst() {
+                let next = members[(index + 1)...].prefix(3)
+                links.set((next + [members[0]] + shared).prefix(limit), of: Int(row))
+            }
+            list.insert(members[1], at: 0)
+            links.set(list.prefix(width), of: Int(members[0]))
         }
-        var reached = Reachability(graph: self, from: entry)
-        var last = entry
-        for node in 0..<UInt32(count) where !reached.contains(node) {
-            let near = beam.search(
-                self, planes, queries[Int(node)], from: [entry], level: 0, ef: options.efConstruction)
-            let host = near.first { reached.contains($0.row) && hasRoom($0.row) }?.row ?? last
-            neighbors(of: host, level: 0, into: &list)
-            list.append(node)
-            set(list, of: host, level: 0)
-            reached.extend(self, from: node)
+    }
+
+    /// Gives every node that cannot be reached from the first entry a link from one that can. No link is taken away for
+    /// it: that could cut off another node. Every list had room, so the node that was attached last can take the next.
+    private func connect(_ entries: [UInt32]) {
+        guard let first = entries.first else { return }
+        var reached = Reachability(links, from: first)
+        guard reached.count < planes.count else { return }
+        let walk = GraphWalk(planes: planes, links: links)
+        let query = CodedQuery(layout: planes.layout)
+        let starts = AlignedBuffer<UInt32>(entries)
+        var last = first
+        var list: [UInt32] = []
+        for node in 0..<UInt32(planes.count) where !reached.contains(node) {
+            query.set(head: Int(node), of: planes)
+            walk.search(query, ef: segment.efConstruction, entries: starts, seeds: 8)
+            let near = walk.rows.array(0..<walk.count).first { candidate in
+                guard reached.contains(candidate), candidate != node else { return false }
+                return hasRoom(candidate)
+            }
+            let host =
+                near
+                ?? (hasRoom(last)
+                    ? last : (0..<UInt32(planes.count)).first { reached.contains($0) && hasRoom($0) } ?? last)
+            links.links(of: Int(host), into: &list)
+            list = list.prefix(width - 1) + [node]
+            links.set(list, of: Int(host))
+            reached.extend(links, from: node)
             last = node
         }
     }
+}
 
-    private func hasRoom(_ node: UInt32) -> Bool { base[Int(node) * (baseWidth + 1)] < UInt32(2 * options.m) }
-
-    /// Results of a batch's nodes, set by several threads.
-    private final class Results: @unchecked Sendable {
-        private let lock = NSLock()
-        private var stored: [[[UInt32]]]
-
-        init(count: Int) { stored = Array(repeating: [], count: count) }
-
-        func set(_ index: Int, _ value: [[UInt32]]) { lock.withLock { stored[index] = value } }
-
-        var values: [[[UInt32]]] { lock.withLock { stored } }
+extension GraphBuilder {
+    fileprivate func hasRoom(_ node: UInt32) -> Bool {
+        links.link(Int(node), links.width - 1) == LinkRows.none
     }
 }
 
-/// The nodes that a walk along level 0 can reach.
-struct Reachability {
-    private var reached: [Bool]
-    private(set) var count = 0
+/// Rows whose heads are the same, byte for byte.
+private struct EqualRows {
+    /// The first of each class, and every row that is alone; in rising order.
+    private(set) var representatives: [UInt32] = []
+    /// Classes of more than one row, each in rising order.
+    private(set) var classes: [[UInt32]] = []
+    private var classOfFirst: [UInt32: Int] = [:]
 
-    init(graph: some NavigableGraph, from entry: UInt32) {
-        reached = Array(repeating: false, count: graph.count)
-        extend(graph, from: entry)
-    }
-
-    func contains(_ node: UInt32) -> Bool { reached[Int(node)] }
-
-    mutating func extend(_ graph: some NavigableGraph, from node: UInt32) {
-        guard !reached[Int(node)] else { return }
-        reached[Int(node)] = true
-        count += 1
-        var waiting = [node]
-        var list: [UInt32] = []
-        while let next = waiting.popLast() {
-            graph.neighbors(of: next, level: 0, into: &list)
-            for neighbor in list where !reached[Int(neighbor)] {
-                reached[Int(neighbor)] = true
-                count += 1
-                waiting.append(neighbor)
+    init(_ planes: CodePlanes, rows: Range<UInt32>) {
+        var firsts: [UInt64: [UInt32]] = Dictionary(minimumCapacity: rows.count)
+        for row in rows {
+            let hash = planes.headHash(Int(row))
+            let equal = firsts[hash]?.first { planes.haveEqualHeads(Int($0), Int(row)) }
+            guard let equal else {
+                firsts[hash, default: []].append(row)
+                representatives.append(row)
+                continue
+            }
+            if let known = classOfFirst[equal] {
+                classes[known].append(row)
+            } else {
+                classOfFirst[equal] = classes.count
+                classes.append([equal, row])
             }
         }
+    }
+
+    /// The same order with each class's rows behind the first of them.
+    func expanded(_ order: [UInt32]) -> [UInt32] {
+        guard !classes.isEmpty else { return order }
+        return order.flatMap { row in classOfFirst[row].map { classes[$0] } ?? [row] }
     }
 }

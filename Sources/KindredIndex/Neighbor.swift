@@ -1,7 +1,8 @@
 /// A vector that was found: the id it was stored under, and its similarity to the query.
 package struct Neighbor: Hashable, Sendable {
     package let id: Int64
-    /// Inner product, which is the cosine for unit vectors.
+    /// The larger the more similar: inner product, which is the cosine for unit vectors; for the Euclidean metric the
+    /// square of the distance, negated.
     package let score: Float
 
     package init(id: Int64, score: Float) {
@@ -10,14 +11,15 @@ package struct Neighbor: Hashable, Sendable {
     }
 }
 
-/// What a segment is built with; names and meaning as in Malkov and Yashunin 2018, §4.
+/// What a segment is built with.
 package struct SegmentOptions: Sendable, Hashable {
-    /// Links of a node on the upper levels; twice as many on level 0.
+    /// M: a node has at most 2 M links.
     package var m = 16
-    /// Candidates that are kept while a node's neighbours are looked for.
-    package var efConstruction = 128
-    /// Decides the nodes' levels.
+    /// Candidates that are kept while a new node's neighbours are looked for by a walk.
+    package var efConstruction = 64
+    /// Decides the partition and the mixing of the axes.
     package var seed: UInt64 = 1
+    package var metric = VectorMetric.innerProduct
 
     package init() {}
 }

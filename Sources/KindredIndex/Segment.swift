@@ -1,4 +1,6 @@
 import KindredSystem
+import KindredTensors
+import Synchronization
 import SystemPackage
 
 /// An immutable file of vectors with a graph to search them by, mapped into memory. Safe to use from several threads.
@@ -11,176 +13,181 @@ package final class Segment: Sendable {
     package let path: FilePath
     package var count: Int { header.count }
     package var dimensions: Int { header.dimensions }
+    package var metric: VectorMetric { header.metric }
     /// SHA-256 of the encoder that made the vectors.
     package var fingerprint: [UInt8] { header.fingerprint }
+    /// Bytes of the file.
+    package var bytes: Int { file.count }
 
     let header: SegmentHeader
     let file: MappedFile
-    let graph: MappedGraph
-    private let planes: CodePlanes
-    private let code: VectorCode
+    let planes: CodePlanes
+    let links: LinkRows
+    let code: VectorCode
+    let entries: AlignedBuffer<UInt32>
+    let blocks: BlockChecks
+    private let searchers = Mutex<[SegmentSearcher]>([])
 
-    /// Maps a segment; reads its header only.
+    /// Maps a segment; reads its header, centre, axes and entries only.
     ///
-    /// - Parameter fingerprint: what the segment's must be; nil for any.
-    /// - Throws: `notFound`; `invalidData` for a damaged file; `incompatible` for a newer format or another encoder.
-    package init(path: FilePath, fingerprint: [UInt8]? = nil) throws {
+    /// - Parameters:
+    ///   - fingerprint: what the segment's must be; nil for any.
+    ///   - resident: copy what walks read into memory, in huge pages where the system has them.
+    ///   - links: whether they will be used; a file that is opened to make them anew need not have good ones.
+    /// - Throws: `notFound`; `invalidData` for a damaged file; `incompatible` for another format or another encoder.
+    package init(
+        path: FilePath, fingerprint: [UInt8]? = nil, resident: Bool = false, links use: LinksUse = .use
+    ) throws {
         self.path = path
-        file = try MappedFile(path)
-        header = try SegmentHeader(reading: file)
+        let file = try MappedFile(path)
+        let header = try SegmentHeader(reading: file)
+        self.file = file
+        self.header = header
         if let fingerprint, fingerprint != header.fingerprint {
             throw KindredError(
                 .incompatible, "holds vectors of another encoder", at: .init(path: path.string))
         }
-        let start = header.offset(.centre)
-        let mapped = file
-        let centre = (0..<header.dimensions).map {
-            Float(bitPattern: mapped.load(UInt32.self, at: start + 4 * $0).littleEndian)
+        blocks = BlockChecks(file: file, header: header)
+        try blocks.check(use == .use ? [.centre, .axes, .entries] : [.centre, .axes])
+        func floats(_ section: SegmentHeader.Section) throws -> AlignedBuffer<Float> {
+            let start = header.offset(section)
+            let values = file.buffer(Float.self, start..<start + header.bytes(section), repeating: 0)
+            if let bad = VectorRows.firstUnusable(values, count: values.count, dimensions: 1) {
+                throw KindredError(
+                    .invalidData,
+                    "a number is not finite: the file is damaged; recreate the index from its source",
+                    at: .init(path: path.string, byte: start + 4 * bad))
+            }
+            return values
         }
-        code = VectorCode(centre: centre)
-        planes = CodePlanes(
-            file: file, high: header.offset(.high), low: header.offset(.low),
-            factors: header.offset(.factors),
-            count: header.count, blocks: code.blocks)
-        graph = try MappedGraph(file: file, header: header)
+        code = VectorCode(
+            metric: header.metric, centre: try floats(.centre),
+            axes: header.hasAxes ? try floats(.axes) : nil,
+            layout: header.layout)
+        let start = header.offset(.entries)
+        guard use == .use else {
+            entries = AlignedBuffer([0])
+            planes = Self.planes(file, header, resident: resident)
+            links = Self.links(file, header, resident: resident)
+            return
+        }
+        entries = file.buffer(UInt32.self, start..<start + header.bytes(.entries), repeating: 0)
+        for index in 0..<entries.count where entries[index] >= UInt32(header.count) {
+            throw KindredError(
+                .invalidData,
+                "an entry is out of range: the file is damaged; recreate the index from its source",
+                at: .init(path: path.string, byte: start + 4 * index))
+        }
+        if resident { try Self.checkWalked(blocks, header) }
+        planes = Self.planes(file, header, resident: resident)
+        links = Self.links(file, header, resident: resident)
     }
 
-    package func id(_ row: Int) -> Int64 {
+    package enum LinksUse { case use, ignore }
+
+    private static func planes(_ file: MappedFile, _ header: SegmentHeader, resident: Bool) -> CodePlanes {
+        CodePlanes(
+            file: file, head: header.offset(.head), rest: header.offset(.rest), count: header.count,
+            layout: header.layout, resident: resident)
+    }
+
+    private static func links(_ file: MappedFile, _ header: SegmentHeader, resident: Bool) -> LinkRows {
+        LinkRows(
+            file: file, at: header.offset(.links), count: header.count, width: header.width,
+            idBytes: header.linkBytes, resident: resident)
+    }
+
+    private static func checkWalked(_ blocks: BlockChecks, _ header: SegmentHeader) throws {
+        try blocks.check([.head, .links])
+    }
+
+    /// Checks what walks read, before the first of them.
+    func checkWalked() throws { try Self.checkWalked(blocks, header) }
+
+    /// Checks the codes and ids of rows.
+    func check(_ rows: some Sequence<UInt32>) throws {
+        try blocks.check(.rest, rows: rows, stride: header.layout.restBytes)
+        try blocks.check(.ids, rows: rows, stride: header.idBytes)
+    }
+
+    /// Checks all codes and ids.
+    func checkAll() throws {
+        try blocks.check([.head, .rest, .ids])
+    }
+
+    func id(_ row: Int) -> Int64 {
         precondition(row >= 0 && row < count)
-        return file.load(Int64.self, at: header.offset(.ids) + 8 * row).littleEndian
+        let start = header.offset(.ids) + header.idBytes * row
+        return header.idBytes == 8
+            ? file.load(Int64.self, at: start).littleEndian
+            : Int64(file.load(UInt32.self, at: start).littleEndian)
     }
 
-    package var ids: [Int64] { (0..<count).map(id) }
+    /// The ids, in the order of rows.
+    /// - Throws: `invalidData` where they are damaged.
+    package func ids() throws -> [Int64] {
+        try blocks.check([.ids])
+        return (0..<count).map(id)
+    }
 
     /// The vector of a row, as its code has it.
-    package func vector(_ row: Int) -> [Float] {
-        code.decode(planes.codes(row: row, dimensions: dimensions), planes.factors(row: row))
+    /// - Throws: `invalidData` where it is damaged.
+    package func vector(_ row: Int) throws -> [Float] {
+        try checkWalked()
+        try check(CollectionOfOne(UInt32(row)))
+        return code.vector(planes.vector(row))
     }
 
     /// The `k` vectors most similar to the query, best first, ties by id.
     ///
     /// - Parameters:
     ///   - efSearch: candidates that are kept on the walk; at least `k`.
-    ///   - accepts: which ids may be returned. The result has min(k, accepted) neighbours.
-    /// - Throws: `invalidRequest` for a query of other dimensions or with a number that is not finite.
+    ///   - filter: which vectors may be returned. The result has min(k, accepted) neighbours.
+    /// - Throws: `invalidRequest` for a query of other dimensions or with a number that is not finite; `invalidData`
+    ///   where the file is damaged.
     package func search(
-        _ query: [Float], k: Int, efSearch: Int = defaultEfSearch, where accepts: ((Int64) -> Bool)? = nil
+        _ query: [Float], k: Int, efSearch: Int = defaultEfSearch, filter: SegmentFilter? = nil
     ) throws -> [Neighbor] {
-        let coded = try checked(query)
-        guard k > 0 else { return [] }
-        if count <= Self.scanLimit { return scan(coded, k: k, where: accepts) }
-        var beam = Beam(count: count, widestNode: 2 * header.m)
-        let start = beam.descend(graph, planes, coded, from: header.entry, top: header.top, to: 0)
-        let found = beam.search(graph, planes, coded, from: [start], level: 0, ef: max(efSearch, k))
-        let neighbors = beam.rescored(found, planes, coded).map {
-            Neighbor(id: id(Int($0.row)), score: $0.score)
-        }
-        let accepted = accepts.map { accepts in neighbors.filter { accepts($0.id) } } ?? neighbors
-        // A filter may have left too few of those found, or damage may have cut the walk short.
-        if accepted.count < min(k, count) { return scan(coded, k: k, where: accepts) }
-        return Array(Self.ordered(accepted).prefix(k))
+        try withSearcher { try $0.search(Matrix([query]), k: k, efSearch: efSearch, filter: filter)[0] }
+    }
+
+    /// The same with the filter as a question to each id.
+    package func search(
+        _ query: [Float], k: Int, efSearch: Int = defaultEfSearch, where accepts: (Int64) -> Bool
+    ) throws -> [Neighbor] {
+        try search(query, k: k, efSearch: efSearch, filter: SegmentFilter(self, where: accepts))
     }
 
     /// The `k` most similar vectors by looking at every code.
-    /// - Throws: `invalidRequest` as `search` does.
-    package func exactSearch(
-        _ query: [Float], k: Int, where accepts: ((Int64) -> Bool)? = nil
-    ) throws -> [Neighbor] {
-        scan(try checked(query), k: k, where: accepts)
+    /// - Throws: as `search` does.
+    package func exactSearch(_ query: [Float], k: Int, filter: SegmentFilter? = nil) throws -> [Neighbor] {
+        try withSearcher { try $0.search(Matrix([query]), k: k, efSearch: nil, filter: filter)[0] }
     }
 
-    private func checked(_ query: [Float]) throws -> CodePlanes.Query {
-        guard query.count == dimensions, query.allSatisfy({ $0.isFinite && abs($0) < 1e18 }) else {
-            throw KindredError(.invalidRequest, "a query must have \(dimensions) finite numbers")
-        }
-        return code.query(query)
-    }
-
-    private func scan(_ query: CodePlanes.Query, k: Int, where accepts: ((Int64) -> Bool)?) -> [Neighbor] {
-        var best: [Neighbor] = []
-        let batch = CodePlanes.Batch(capacity: 256)
-        var row = 0
-        while row < count {
-            batch.removeAll()
-            while row < count, batch.count < batch.capacity {
-                if accepts?(id(row)) ?? true { batch.append(UInt32(row)) }
-                row += 1
-            }
-            planes.scoreByBothPlanes(query, batch)
-            for index in 0..<batch.count {
-                let score = batch.score(index)
-                if best.count >= 2 * k + 64 { best = Array(Self.ordered(best).prefix(k)) }
-                best.append(Neighbor(id: id(Int(batch.row(index))), score: score))
-            }
-        }
-        return Array(Self.ordered(best).prefix(k))
-    }
-
-    private static func ordered(_ neighbors: [Neighbor]) -> [Neighbor] {
-        neighbors.sorted { $0.score > $1.score || ($0.score == $1.score && $0.id < $1.id) }
+    private func withSearcher<Result>(_ body: (SegmentSearcher) throws -> Result) rethrows -> Result {
+        // Its memory is used again by the next query, whichever thread has it.
+        let searcher = searchers.withLock { $0.popLast() } ?? SegmentSearcher(self)
+        defer { searchers.withLock { if $0.count < Processor.count { $0.append(searcher) } } }
+        return try body(searcher)
     }
 }
 
-/// The graph of a mapped segment. Whatever its bytes are, neighbours are below the count and lists end.
-struct MappedGraph: NavigableGraph, Sendable {
-    let count: Int
-    private let file: MappedFile
-    private let links: Int
-    private let width: Int
-    private let upperWidth: Int
-    /// Where the nodes of each upper level and their lists lie.
-    private let levels: [(nodes: Int, count: Int, lists: Int)]
+/// Which vectors of a segment may be returned: a bit for each row, and their count.
+package final class SegmentFilter: Sendable {
+    let bits: AlignedBuffer<UInt64>
+    package let count: Int
 
-    init(file: MappedFile, header: SegmentHeader) throws {
-        self.file = file
-        count = header.count
-        links = header.offset(.links)
-        width = 1 + 2 * header.m
-        upperWidth = 1 + header.m
-        var levels: [(nodes: Int, count: Int, lists: Int)] = []
-        var position = header.offset(.upper)
-        let end = header.offset(.checksums)
-        for _ in stride(from: 1, through: header.top, by: 1) {
-            let nodes = position + 4 <= end ? Int(file.load(UInt32.self, at: position).littleEndian) : -1
-            let lists = position + 4 + 4 * max(0, nodes)
-            let next = lists + 4 * max(0, nodes) * upperWidth
-            guard nodes >= 0, nodes <= header.count, next <= end else {
-                throw KindredError(
-                    .invalidData,
-                    "the upper levels do not fit the file: it is damaged; index the dump again into "
-                        + "another name", at: .init(path: file.path.string, byte: position))
-            }
-            levels.append((position + 4, nodes, lists))
-            position = next
+    /// - Throws: `invalidData` where the segment's ids are damaged.
+    package init(_ segment: Segment, where accepts: (Int64) -> Bool) throws {
+        let ids = try segment.ids()
+        bits = AlignedBuffer(repeating: 0, count: (ids.count + 63) / 64)
+        var count = 0
+        for (row, id) in ids.enumerated() where accepts(id) {
+            bits[row >> 6] |= 1 << UInt64(row & 63)
+            count += 1
         }
-        self.levels = levels
+        self.count = count
     }
 
-    func neighbors(of node: UInt32, level: Int, into list: inout [UInt32]) {
-        list.removeAll(keepingCapacity: true)
-        guard level > 0 else { return read(links + Int(node) * width * 4, limit: width - 1, into: &list) }
-        let place = levels[level - 1]
-        guard let position = find(node, in: place) else { return }
-        read(place.lists + position * upperWidth * 4, limit: upperWidth - 1, into: &list)
-    }
-
-    private func read(_ start: Int, limit: Int, into list: inout [UInt32]) {
-        let stored = min(Int(file.load(UInt32.self, at: start).littleEndian), limit)
-        for index in 0..<stored {
-            let neighbor = file.load(UInt32.self, at: start + 4 + 4 * index).littleEndian
-            if Int(neighbor) < count { list.append(neighbor) }
-        }
-    }
-
-    private func find(_ node: UInt32, in level: (nodes: Int, count: Int, lists: Int)) -> Int? {
-        var lower = 0
-        var upper = level.count
-        while lower < upper {
-            let middle = (lower + upper) / 2
-            let found = file.load(UInt32.self, at: level.nodes + 4 * middle).littleEndian
-            if found == node { return middle }
-            if found < node { lower = middle + 1 } else { upper = middle }
-        }
-        return nil
-    }
+    func accepts(_ row: Int) -> Bool { bits[row >> 6] >> UInt64(row & 63) & 1 == 1 }
 }

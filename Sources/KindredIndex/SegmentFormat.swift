@@ -6,64 +6,101 @@ import SystemPackage
 /// | OFFSET | SIZE | MEANING |
 /// |---|---|---|
 /// | 0 | 8 | "KINDREDV" |
-/// | 8 | 4 | format version, 1 |
+/// | 8 | 4 | format version, 2 |
 /// | 12 | 4 | 0x01020304 as its writer's machine has it: the endianness mark |
 /// | 16 | 8 | vectors, n |
 /// | 24 | 4 | dimensions, d |
-/// | 28 | 4 | M |
-/// | 32 | 4 | entry node |
-/// | 36 | 4 | top level |
-/// | 40 | 32 | fingerprint of the encoder (SHA-256) |
-/// | 72 | 8 × 9 | byte offsets of the sections below, in their order, and the file's size |
+/// | 28 | 4 | links of a node, w |
+/// | 32 | 4 | metric: 0 cosine, 1 inner product, 2 Euclidean |
+/// | 36 | 4 | groups of dimensions, 1 to 4 |
+/// | 40 | 32 | fingerprint of the encoder (SHA-256); zeros for vectors of other origin |
+/// | 72 | 12 × 4 | for each group: dimensions, 4-bit planes, unit (a float); zeros for those that are not there |
+/// | 120 | 4 | groups of the head |
+/// | 124 | 4 | 1 where there are axes, else 0 |
+/// | 128 | 4 | bytes of an id, 4 or 8 |
+/// | 132 | 4 | bytes of a link, 3 or 4 |
+/// | 136 | 4 | entries, e |
+/// | 140 | 4 | 0 |
+/// | 144 | 8 × 9 | byte offsets of the sections below, in their order, and the file's size |
 /// | 4092 | 4 | CRC-32C of bytes 0..<4092 |
 ///
-/// Sections start on multiples of 4,096 bytes:
+/// Sections start on multiples of 4,096 bytes, and what is behind their content is zero:
 ///
 /// | section | content |
 /// |---|---|
 /// | centre | d floats |
-/// | high | n rows of ⌈d / 128⌉ · 64 bytes: high nibbles (`kindred_codes.h`) |
-/// | low | the same for the low nibbles |
-/// | factors | n pairs of floats: f4, f8 (`VectorCode`) |
-/// | ids | n 64-bit ids |
-/// | links | n rows of 1 + 2 M 32-bit numbers: how many, and the neighbours on level 0 |
-/// | upper | for each level 1...top: how many nodes, the nodes in rising order, then a row of 1 + M numbers for each |
-/// | checksums | CRC-32C of each 65,536 bytes from 4,096 to here, the last one shorter |
+/// | axes | d × d floats, an axis a row; empty where there are none |
+/// | head | n rows: most significant bits of the first groups, bias, factor (`kindred_codes.h`) |
+/// | rest | n rows: the other bits, factor; at least 64 bytes of zeros behind them |
+/// | ids | n ids |
+/// | links | n rows of w neighbours; one that is not below n ends a list; at least 1 byte behind them |
+/// | entries | e rows where walks start |
+/// | checksums | for each section before, CRC-32C of each 65,536 bytes from its start, the last one up to the next section |
 struct SegmentHeader {
     static let magic = Array("KINDREDV".utf8)
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     static let mark: UInt32 = 0x0102_0304
     static let size = 4096
     static let blockSize = 65_536
-    static let maximumVectors = Int(UInt32.max) / 2
-    static let maximumM = 256
+    static let maximumVectors = Int(Int32.max) - 1
+    static let maximumM = LinkRows.maximumWidth / 2
+    static let maximumEntries = 1 << 20
 
-    enum Section: Int, CaseIterable { case centre, high, low, factors, ids, links, upper, checksums }
+    enum Section: Int, CaseIterable { case centre, axes, head, rest, ids, links, entries, checksums }
 
     var count: Int
-    var dimensions: Int
-    var m: Int
-    var entry: UInt32
-    var top: Int
+    var width: Int
+    var metric: VectorMetric
+    var layout: CodeLayout
     var fingerprint: [UInt8]
+    var hasAxes: Bool
+    var idBytes: Int
+    var entryCount: Int
     /// Where each section starts, and the end of the file.
-    var offsets: [Int]
+    var offsets: [Int] = []
+
+    var dimensions: Int { layout.dimensions }
+    var linkBytes: Int { LinkRows.idBytes(count: count) }
 
     func offset(_ section: Section) -> Int { offsets[section.rawValue] }
 
-    /// The bytes that a section's content takes; nil for those whose size the header does not give.
-    static func bytes(_ section: Section, count: Int, dimensions: Int, m: Int) -> Int? {
-        let plane = count * VectorCode.blocks(dimensions) * CodePlanes.bytesPerBlock
-        return switch section {
+    /// The bytes that a section needs.
+    func bytes(_ section: Section) -> Int {
+        switch section {
         case .centre: dimensions * 4
-        case .high, .low: plane
-        case .factors, .ids: count * 8
-        case .links: count * (1 + 2 * m) * 4
-        case .upper, .checksums: nil
+        case .axes: hasAxes ? dimensions * dimensions * 4 : 0
+        case .head: count * layout.headBytes
+        case .rest: count * layout.restBytes + CodePlanes.readableBeyond
+        case .ids: count * idBytes
+        case .links: count * width * linkBytes + 1
+        case .entries: entryCount * 4
+        case .checksums: firstBlock(.checksums) * 4
         }
     }
 
     static func aligned(_ offset: Int) -> Int { (offset + size - 1) / size * size }
+
+    /// Blocks of a section, with what is behind its content.
+    func blockCount(_ section: Section) -> Int {
+        (offsets[section.rawValue + 1] - offset(section) + Self.blockSize - 1) / Self.blockSize
+    }
+
+    /// The number of a section's first block.
+    func firstBlock(_ section: Section) -> Int {
+        Section.allCases[..<section.rawValue].reduce(0) { $0 + blockCount($1) }
+    }
+
+    /// Lays the sections out.
+    mutating func place() {
+        offsets = []
+        var next = Self.size
+        for section in Section.allCases where section != .checksums {
+            offsets.append(next)
+            next = Self.aligned(next + bytes(section))
+        }
+        offsets.append(next)
+        offsets.append(next + bytes(.checksums))
+    }
 
     /// The header's bytes.
     func encoded() -> [UInt8] {
@@ -73,81 +110,127 @@ struct SegmentHeader {
         append(Self.mark)
         append(UInt64(count))
         append(UInt32(dimensions))
-        append(UInt32(m))
-        append(entry)
-        append(UInt32(top))
+        append(UInt32(width))
+        append(metric.rawValue)
+        append(UInt32(layout.groups.count))
         bytes += fingerprint
+        for index in 0..<CodeLayout.maximumGroups {
+            let group = index < layout.groups.count ? layout.groups[index] : nil
+            append(UInt32(group?.dimensions ?? 0))
+            append(UInt32(group?.nibbles ?? 0))
+            append((group?.unit ?? 0).bitPattern)
+        }
+        append(UInt32(layout.headGroups))
+        append(UInt32(hasAxes ? 1 : 0))
+        append(UInt32(idBytes))
+        append(UInt32(linkBytes))
+        append(UInt32(entryCount))
+        append(UInt32(0))
         for offset in offsets { append(UInt64(offset)) }
         bytes += [UInt8](repeating: 0, count: Self.size - 4 - bytes.count)
         append(CRC32C(bytes).value)
         return bytes
     }
 
-    /// Reads and checks a file's header: afterwards every section lies in the file, and its size fits n, d and M.
-    /// - Throws: `invalidData` for a file that is none of ours or damaged, `incompatible` for one of a newer format.
+    init(
+        count: Int, width: Int, metric: VectorMetric, layout: CodeLayout, fingerprint: [UInt8], hasAxes: Bool,
+        idBytes: Int, entryCount: Int
+    ) {
+        self.count = count
+        self.width = width
+        self.metric = metric
+        self.layout = layout
+        self.fingerprint = fingerprint
+        self.hasAxes = hasAxes
+        self.idBytes = idBytes
+        self.entryCount = entryCount
+        place()
+    }
+
+    /// Reads and checks a file's header: afterwards every section lies in the file, and its size fits.
+    ///
+    /// - Throws: `invalidData` for a file that is none of ours or damaged, `incompatible` for one of another format.
     init(reading file: MappedFile) throws {
         func invalid(_ message: String, byte: Int) -> KindredError {
             KindredError(
-                .invalidData, "\(message); index the dump again into another name",
+                .invalidData, "\(message); recreate the index from its source",
                 at: .init(path: file.path.string, byte: byte))
         }
+        func number(_ byte: Int) -> UInt32 { file.load(UInt32.self, at: byte).littleEndian }
         guard file.count >= Self.size, file.bytes(0..<8) == Self.magic else {
             throw invalid("is no segment of Kindred", byte: 0)
         }
-        let version = file.load(UInt32.self, at: 8).littleEndian
-        guard version <= Self.version else {
+        let version = number(8)
+        guard version == Self.version else {
+            let which = version > Self.version ? "a newer" : "an older"
             throw KindredError(
                 .incompatible,
-                "was written by a newer version of Kindred (format \(version), this one reads up to \(Self.version)); "
-                    + "use that version", at: .init(path: file.path.string, byte: 8))
+                "was written by \(which) version of Kindred (format \(version), this one reads \(Self.version)); "
+                    + (version > Self.version ? "use that version" : "recreate the index from its source"),
+                at: .init(path: file.path.string, byte: 8))
         }
-        guard
-            CRC32C(file.bytes(0..<Self.size - 4)).value
-                == file.load(UInt32.self, at: Self.size - 4).littleEndian
-        else { throw invalid("the header's checksum is wrong: the file is damaged", byte: Self.size - 4) }
-        guard version == Self.version, file.load(UInt32.self, at: 12).littleEndian == Self.mark else {
-            throw invalid("was written with another byte order or format", byte: 8)
+        guard CRC32C(file.bytes(0..<Self.size - 4)).value == number(Self.size - 4) else {
+            throw invalid("the header's checksum is wrong: the file is damaged", byte: Self.size - 4)
         }
+        guard number(12) == Self.mark else { throw invalid("was written with another byte order", byte: 12) }
         let vectors = file.load(UInt64.self, at: 16).littleEndian
-        dimensions = Int(file.load(UInt32.self, at: 24).littleEndian)
-        m = Int(file.load(UInt32.self, at: 28).littleEndian)
-        entry = file.load(UInt32.self, at: 32).littleEndian
-        top = Int(file.load(UInt32.self, at: 36).littleEndian)
-        fingerprint = file.bytes(40..<72)
+        let (dimensions, groupCount) = (Int(number(24)), Int(number(36)))
         guard (1...UInt64(Self.maximumVectors)).contains(vectors),
             (1...VectorCode.maximumDimensions).contains(dimensions),
-            (2...Self.maximumM).contains(m), UInt64(entry) < vectors, top <= GraphBuilder.maximumLevel
+            (1...LinkRows.maximumWidth).contains(Int(number(28))),
+            let metric = VectorMetric(rawValue: number(32)),
+            (1...CodeLayout.maximumGroups).contains(groupCount), number(124) <= 1,
+            number(128) == 4 || number(128) == 8, (1...Self.maximumEntries).contains(Int(number(136)))
         else { throw invalid("the header's numbers are out of range: the file is damaged", byte: 16) }
-        count = Int(vectors)
-        offsets = []
-        for index in 0...Section.allCases.count {
-            let offset = file.load(UInt64.self, at: 72 + 8 * index).littleEndian
-            guard offset <= UInt64(file.count) else { throw invalid("the file is cut off", byte: file.count) }
-            offsets.append(Int(offset))
+        let groups = (0..<groupCount).map {
+            (
+                dimensions: Int(number(72 + 12 * $0)), nibbles: Int(number(76 + 12 * $0)),
+                unit: Float(bitPattern: number(80 + 12 * $0))
+            )
+        }
+        guard
+            groups.allSatisfy({
+                $0.dimensions > 0 && $0.dimensions <= dimensions && (1...3).contains($0.nibbles)
+                    && $0.unit > 0
+                    && $0.unit.isFinite
+            }), groups.reduce(0, { $0 + $1.dimensions }) == dimensions,
+            (1...groupCount).contains(Int(number(120))),
+            groups[..<(Int(number(120)) - 1)].allSatisfy({
+                $0.dimensions % CodeLayout.dimensionsPerBlock == 0
+            }),
+            (72 + 12 * groupCount..<120).allSatisfy({ file.load(UInt8.self, at: $0) == 0 }), number(140) == 0
+        else { throw invalid("the groups of dimensions are wrong: the file is damaged", byte: 72) }
+        self.init(
+            count: Int(vectors), width: Int(number(28)), metric: metric,
+            layout: CodeLayout(
+                groups: groups.map { .init(dimensions: $0.dimensions, nibbles: $0.nibbles, unit: $0.unit) },
+                headGroups: Int(number(120)), hasBias: metric == .euclidean),
+            fingerprint: file.bytes(40..<72), hasAxes: number(124) == 1, idBytes: Int(number(128)),
+            entryCount: Int(number(136)))
+        guard Int(number(132)) == linkBytes else {
+            throw invalid("the size of links is wrong: the file is damaged", byte: 132)
+        }
+        // The layout follows from the numbers above; the offsets must say the same.
+        for (index, offset) in offsets.enumerated()
+        where file.load(UInt64.self, at: 144 + 8 * index).littleEndian != UInt64(offset) {
+            throw invalid("the sections do not fit the header: the file is damaged", byte: 144 + 8 * index)
         }
         guard offsets.last == file.count else {
-            throw invalid("the file is cut off or has grown", byte: file.count)
-        }
-        for section in Section.allCases {
-            let (start, end) = (offsets[section.rawValue], offsets[section.rawValue + 1])
-            let needed = Self.bytes(section, count: count, dimensions: dimensions, m: m) ?? 0
-            guard start >= Self.size, start % Self.size == 0 || section == .checksums, start <= end,
-                end - start >= needed
-            else { throw invalid("the sections do not fit the header: the file is damaged", byte: 72) }
-        }
-        let covered = offset(.checksums) - Self.size
-        guard file.count - offset(.checksums) == (covered + Self.blockSize - 1) / Self.blockSize * 4 else {
-            throw invalid("the checksums do not fit the file: it is damaged", byte: offset(.checksums))
+            throw invalid(
+                "has \(file.count) bytes instead of \(offsets.last ?? 0): it is cut off or has grown",
+                byte: file.count)
         }
     }
+}
 
-    init(count: Int, dimensions: Int, m: Int, entry: UInt32, top: Int, fingerprint: [UInt8], offsets: [Int]) {
-        self.count = count
-        self.dimensions = dimensions
-        self.m = m
-        self.entry = entry
-        self.top = top
-        self.fingerprint = fingerprint
-        self.offsets = offsets
+/// The bytes of numbers, least significant first.
+func littleEndian<Number: FixedWidthInteger>(_ values: [Number]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(values.count * Number.bitWidth / 8)
+    for value in values {
+        for shift in stride(from: 0, to: Number.bitWidth, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
+        }
     }
+    return bytes
 }

@@ -1,26 +1,26 @@
 import KindredSystem
 
 extension Segment {
-    /// Checks every block against its checksum, and every invariant: ids distinct, factors and centre finite, links in
-    /// range, without repetition or self, upper levels in rising order and nested, every node reachable.
+    /// Checks every block against its checksum, and every invariant: ids distinct, factors finite, links without
+    /// repetition or self, every node reachable from the first entry.
     ///
     /// - Throws: `invalidData` with the byte of the first that fails.
     package func verify() throws {
-        try verifyChecksums()
-        for row in 0..<header.dimensions + 2 * count {
-            let (section, index) =
-                row < header.dimensions
-                ? (SegmentHeader.Section.centre, row) : (.factors, row - header.dimensions)
-            let byte = header.offset(section) + 4 * index
-            let value = Float(bitPattern: file.load(UInt32.self, at: byte).littleEndian)
-            if !value.isFinite { throw damaged("a number is not finite", byte: byte) }
+        try blocks.check(SegmentHeader.Section.allCases.filter { $0 != .checksums })
+        for row in 0..<count {
+            let factors = planes.factors(row)
+            guard factors.allSatisfy(\.isFinite) else {
+                throw damaged(
+                    "a factor is not finite",
+                    byte: header.offset(.rest) + (row + 1) * header.layout.restBytes - 4)
+            }
         }
-        var seen: Set<Int64> = []
-        for row in 0..<count where !seen.insert(id(row)).inserted {
-            throw damaged("the id \(id(row)) is there twice", byte: header.offset(.ids) + 8 * row)
+        var seen: Set<Int64> = Set(minimumCapacity: count)
+        for (row, id) in try ids().enumerated() where !seen.insert(id).inserted {
+            throw damaged("the id \(id) is there twice", byte: header.offset(.ids) + header.idBytes * row)
         }
         try verifyLinks()
-        let reached = Reachability(graph: graph, from: header.entry).count
+        let reached = Reachability(links, from: entries[0]).count
         guard reached == count else {
             throw damaged(
                 "\(count - reached) of \(count) nodes cannot be reached", byte: header.offset(.links))
@@ -29,61 +29,42 @@ extension Segment {
 
     private func damaged(_ what: String, byte: Int) -> KindredError {
         KindredError(
-            .invalidData, "\(what): the file is damaged; index the dump again into another name",
+            .invalidData, "\(what): the file is damaged; recreate the index from its source",
             at: .init(path: path.string, byte: byte))
     }
 
-    private func verifyChecksums() throws {
-        let end = header.offset(.checksums)
-        var start = SegmentHeader.size
-        var index = 0
-        while start < end {
-            let block = start..<min(start + SegmentHeader.blockSize, end)
-            var checksum = CRC32C()
-            checksum.update(file, block)
-            guard checksum.value == file.load(UInt32.self, at: end + 4 * index).littleEndian else {
-                throw damaged("the block's checksum is wrong", byte: start)
-            }
-            start = block.upperBound
-            index += 1
-        }
-    }
-
     private func verifyLinks() throws {
-        let width = 1 + 2 * header.m
+        var list: [UInt32] = []
         for row in 0..<count {
-            try verifyList(
-                at: header.offset(.links) + 4 * row * width, node: UInt32(row), width: width, among: nil)
-        }
-        var position = header.offset(.upper)
-        var below: Set<UInt32>?
-        for _ in stride(from: 1, through: header.top, by: 1) {
-            let nodes = Int(file.load(UInt32.self, at: position).littleEndian)
-            let members = (0..<nodes).map { file.load(UInt32.self, at: position + 4 + 4 * $0).littleEndian }
-            let set = Set(members)
-            guard zip(members, members.dropFirst()).allSatisfy({ $0 < $1 }),
-                members.allSatisfy({ Int($0) < count }),
-                below.map({ set.isSubset(of: $0) }) ?? true, set.contains(header.entry)
-            else { throw damaged("the nodes of an upper level are wrong", byte: position) }
-            let lists = position + 4 + 4 * nodes
-            for (index, node) in members.enumerated() {
-                try verifyList(
-                    at: lists + 4 * index * (1 + header.m), node: node, width: 1 + header.m, among: set)
+            links.links(of: row, into: &list)
+            let start = header.offset(.links) + row * header.width * header.linkBytes
+            if list.contains(UInt32(row)) { throw damaged("node \(row) has a link to itself", byte: start) }
+            for (place, link) in list.enumerated() where list[..<place].contains(link) {
+                throw damaged("node \(row) has a link twice", byte: start + place * header.linkBytes)
             }
-            position = lists + 4 * nodes * (1 + header.m)
-            below = set
         }
     }
 
-    private func verifyList(at start: Int, node: UInt32, width: Int, among members: Set<UInt32>?) throws {
-        let stored = Int(file.load(UInt32.self, at: start).littleEndian)
-        guard stored < width else { throw damaged("node \(node) has \(stored) links", byte: start) }
-        var seen: Set<UInt32> = [node]
-        for index in 0..<stored {
-            let link = file.load(UInt32.self, at: start + 4 + 4 * index).littleEndian
-            guard Int(link) < count, members?.contains(link) ?? true, seen.insert(link).inserted else {
-                throw damaged("node \(node) has a wrong link", byte: start + 4 + 4 * index)
-            }
-        }
+    /// Facts about a segment, for people to read.
+    package struct Description: Sendable {
+        package let vectors, dimensions, links, headBytes, restBytes, entries, fileBytes: Int
+        package let metric: VectorMetric
+        /// Dimensions and bits a dimension of each group.
+        package let groups: [(dimensions: Int, bits: Int)]
+        package let hasAxes: Bool
+    }
+
+    package var facts: Description {
+        Description(
+            vectors: count, dimensions: dimensions, links: header.width, headBytes: header.layout.headBytes,
+            restBytes: header.layout.restBytes, entries: entries.count, fileBytes: file.count, metric: metric,
+            groups: header.layout.groups.map { ($0.dimensions, 4 * $0.nibbles) }, hasAxes: header.hasAxes)
+    }
+}
+
+extension Set {
+    fileprivate init(minimumCapacity: Int) {
+        self.init()
+        reserveCapacity(minimumCapacity)
     }
 }

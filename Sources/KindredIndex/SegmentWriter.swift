@@ -4,186 +4,347 @@ import SystemPackage
 
 /// Builds segments and writes them durably.
 package enum SegmentWriter {
+    /// Vectors that are read, turned and coded at a time.
+    private static let batchSize = 1024
+
     /// Builds a segment of `vectors` and writes it: the file has its name only when it is whole and synced. Its bytes
     /// do not depend on `threads`.
     ///
     /// - Parameters:
-    ///   - vectors: n × d, unit rows.
+    ///   - vectors: n × d; unit rows, where the metric is the inner product of an encoder's vectors.
     ///   - ids: n distinct ids.
     ///   - fingerprint: 32 bytes, of the encoder that made the vectors.
     /// - Throws: `invalidRequest` for no vectors or ids that do not fit; `invalidData` for a number that is not finite;
     ///   `cannotCreate`, `inputOutput`.
     package static func write(
         vectors: Matrix, ids: [Int64], fingerprint: [UInt8], to path: FilePath,
-        options: SegmentOptions = SegmentOptions(), threads: Int = Processor.count
+        options: SegmentOptions = SegmentOptions(), threads: Int = Processor.count, files: FileLayer = .system
     ) throws {
         try write(
-            count: vectors.rows, dimensions: vectors.columns, ids: ids, fingerprint: fingerprint, to: path,
-            options: options, threads: threads, vector: vectors.row)
+            MatrixVectors(vectors), ids: ids, fingerprint: fingerprint, to: path, options: options,
+            threads: threads,
+            files: files)
     }
 
-    /// Builds one segment of the vectors of several, without those that are dropped. The originals are gone, so the
-    /// vectors are decoded and coded anew; Documentation/vector-index.md says what that costs.
-    ///
-    /// - Throws: `invalidRequest` where no vector is left or the segments are of different encoders;
-    ///   `cannotCreate`, `inputOutput`.
-    package static func merge(
-        _ segments: [Segment], dropping: (Int64) -> Bool, to path: FilePath,
-        options: SegmentOptions = SegmentOptions(), threads: Int = Processor.count
+    /// The same for vectors from anywhere. They are read three times: a sample, then all in order, then all in the order
+    /// in which they come to lie in the file.
+    package static func write(
+        _ source: some VectorSource, ids: [Int64], fingerprint: [UInt8], to path: FilePath,
+        options: SegmentOptions = SegmentOptions(), threads: Int = Processor.count, files: FileLayer = .system
     ) throws {
-        guard let first = segments.first,
-            segments.allSatisfy({ $0.fingerprint == first.fingerprint && $0.dimensions == first.dimensions })
-        else { throw KindredError(.invalidRequest, "segments of different encoders cannot be merged") }
-        var ids: [Int64] = []
-        var places: [(segment: Int, row: Int)] = []
-        for (index, segment) in segments.enumerated() {
-            for row in 0..<segment.count where !dropping(segment.id(row)) {
-                ids.append(segment.id(row))
-                places.append((index, row))
-            }
-        }
+        try check(source, ids: ids, fingerprint: fingerprint, options: options)
+        let code = try VectorCode(fitting: source, metric: options.metric, seed: options.seed)
+        let (heads, extra) = try heads(of: source, code: code, threads: threads)
+        let graph = GraphBuilder.build(planes: heads, extra: extra, segment: options, threads: threads)
         try write(
-            count: places.count, dimensions: first.dimensions, ids: ids, fingerprint: first.fingerprint,
+            SegmentContent(code: code, fingerprint: fingerprint, ids: ids, graph: graph), heads: heads,
             to: path,
-            options: options, threads: threads
-        ) { segments[places[$0].segment].vector(places[$0].row) }
+            files: files
+        ) { rows, planes in
+            try encode(source, rows, code: code, threads: threads, into: planes)
+        }
     }
 
-    private static func write(
-        count: Int, dimensions: Int, ids: [Int64], fingerprint: [UInt8], to path: FilePath,
-        options: SegmentOptions,
-        threads: Int, vector: (Int) -> [Float]
+    private static func check(
+        _ source: some VectorSource, ids: [Int64], fingerprint: [UInt8], options: SegmentOptions
     ) throws {
-        guard count > 0, (1...VectorCode.maximumDimensions).contains(dimensions) else {
+        guard source.count > 0, (1...VectorCode.maximumDimensions).contains(source.dimensions) else {
             throw KindredError(
                 .invalidRequest, "a segment needs vectors of 1 to \(VectorCode.maximumDimensions) dimensions")
         }
-        guard count <= SegmentHeader.maximumVectors, ids.count == count, Set(ids).count == count,
-            fingerprint.count == 32, (2...SegmentHeader.maximumM).contains(options.m)
+        guard source.count <= SegmentHeader.maximumVectors, ids.count == source.count,
+            Set(ids).count == ids.count,
+            fingerprint.count == 32
         else {
             throw KindredError(
                 .invalidRequest, "each vector needs an id of its own, and a segment a fingerprint")
         }
-
-        let code = VectorCode(
-            centre: try centre(count: count, dimensions: dimensions, ids: ids, vector: vector))
-        let planes = CodePlanes(count: count, blocks: code.blocks)
-        var queries: [CodePlanes.Query] = []
-        queries.reserveCapacity(count)
-        for row in 0..<count {
-            let values = vector(row)
-            let (codes, factors) = code.encode(values)
-            planes.set(row: row, codes: codes, factors: factors)
-            queries.append(code.query(values))
+        guard (2...SegmentHeader.maximumM).contains(options.m),
+            (1...NeighborKernels.maximumCandidates / 2).contains(options.efConstruction)
+        else {
+            throw KindredError(
+                .invalidRequest,
+                "M must be 2 to \(SegmentHeader.maximumM) and efConstruction 1 to \(NeighborKernels.maximumCandidates / 2)"
+            )
         }
-        let graph = GraphBuilder(planes: planes, queries: queries, options: options, threads: threads)
-        try write(
-            graph, code: code, planes: planes, ids: ids, fingerprint: fingerprint, options: options, to: path)
     }
 
-    /// The mean of the vectors, summed in double precision.
-    private static func centre(count: Int, dimensions: Int, ids: [Int64], vector: (Int) -> [Float]) throws
-        -> [Float]
-    {
-        var sums = [Double](repeating: 0, count: dimensions)
-        for row in 0..<count {
-            for (column, value) in vector(row).enumerated() {
-                guard value.isFinite, abs(value) < 1e18 else {
-                    throw KindredError(
-                        .invalidData, "the vector of id \(ids[row]) has a number that is not finite")
-                }
-                sums[column] += Double(value)
-            }
+    /// The heads of all vectors in their order, and for the inner product the coordinate that turns it into distance:
+    /// what a vector's square is short of the largest (Bachrach et al. 2014, Theorem 1).
+    private static func heads(
+        of source: some VectorSource, code: VectorCode, threads: Int
+    ) throws -> (planes: CodePlanes, extra: AlignedBuffer<Float>?) {
+        let (count, dimensions) = (source.count, source.dimensions)
+        let planes = CodePlanes(count: count, layout: code.layout, headsOnly: true)
+        let squares = AlignedBuffer<Float>(repeating: 0, count: count)
+        let batches = (count + batchSize - 1) / batchSize
+        try Processor.parallelThrowing(batches, threads: threads) { batch in
+            let rows = (batch * batchSize..<min((batch + 1) * batchSize, count)).map { UInt32($0) }
+            let vectors = AlignedBuffer<Float>(repeating: 0, count: rows.count * dimensions)
+            try source.read(rows, into: vectors)
+            let lengths = AlignedBuffer<Float>(repeating: 0, count: rows.count)
+            VectorRows.squares(vectors, count: rows.count, dimensions: dimensions, into: lengths)
+            squares.copy(lengths, from: 0..<rows.count, at: batch * batchSize)
+            encode(vectors, count: rows.count, code: code, into: planes, at: batch * batchSize)
         }
-        return sums.map { Float($0 / Double(count)) }
+        guard code.metric == .innerProduct else { return (planes, nil) }
+        let largest = squares.array().max() ?? 0
+        // Vectors of one length need no such coordinate.
+        guard squares.array().contains(where: { $0 < 0.999 * largest }) else { return (planes, nil) }
+        for row in 0..<count { squares[row] = max(0, largest - squares[row]).squareRoot() }
+        return (planes, squares)
     }
 
-    private static func write(
-        _ graph: GraphBuilder, code: VectorCode, planes: CodePlanes, ids: [Int64], fingerprint: [UInt8],
-        options: SegmentOptions, to path: FilePath
+    private static func encode(
+        _ vectors: AlignedBuffer<Float>, count: Int, code: VectorCode, into planes: CodePlanes, at row: Int
+    ) {
+        let residuals = AlignedBuffer<Float>(repeating: 0, count: count * code.dimensions)
+        code.residuals(vectors, count: count, into: residuals)
+        var bias: AlignedBuffer<Float>?
+        if code.metric == .euclidean {
+            let squares = AlignedBuffer<Float>(repeating: 0, count: count)
+            VectorRows.squares(residuals, count: count, dimensions: code.dimensions, into: squares)
+            for index in 0..<count { squares[index] *= -0.5 }
+            bias = squares
+        }
+        planes.encode(residuals, count: count, bias: bias, at: row)
+    }
+
+    /// Codes vectors of a source, `rows` of them, into rows from 0 on.
+    private static func encode(
+        _ source: some VectorSource, _ rows: ArraySlice<UInt32>, code: VectorCode, threads: Int,
+        into planes: CodePlanes
     ) throws {
-        guard let buffers = planes.buffers else { preconditionFailure("the planes of a build are in memory") }
-        let (count, dimensions, m) = (planes.count, code.dimensions, options.m)
-        let upper = upperLevels(graph, m: m)
-        var offsets: [Int] = []
-        var next = SegmentHeader.size
-        for section in SegmentHeader.Section.allCases where section != .checksums {
-            offsets.append(next)
-            let size =
-                SegmentHeader.bytes(section, count: count, dimensions: dimensions, m: m) ?? upper.count * 4
-            next = SegmentHeader.aligned(next + size)
+        let size = 256
+        try Processor.parallelThrowing((rows.count + size - 1) / size, threads: threads) { part in
+            let some = Array(rows.dropFirst(part * size).prefix(size))
+            let vectors = AlignedBuffer<Float>(repeating: 0, count: some.count * code.dimensions)
+            try source.read(some, into: vectors)
+            encode(vectors, count: some.count, code: code, into: planes, at: part * size)
         }
-        offsets.append(next)
-        let blocks = (next - SegmentHeader.size + SegmentHeader.blockSize - 1) / SegmentHeader.blockSize
-        offsets.append(next + blocks * 4)
+    }
 
+    // MARK: Writing
+
+    private struct SegmentContent {
+        let code: VectorCode
+        let fingerprint: [UInt8]
+        /// By row of the graph.
+        let ids: [Int64]
+        let graph: Graph
+    }
+
+    /// Writes a segment whose rows lie in the graph's order.
+    ///
+    /// - Parameters:
+    ///   - heads: of the rows of the graph.
+    ///   - encode: puts the codes of rows of the graph into planes, from row 0 on.
+    private static func write(
+        _ content: SegmentContent, heads: CodePlanes, to path: FilePath, files: FileLayer,
+        encode: (ArraySlice<UInt32>, CodePlanes) throws -> Void
+    ) throws {
+        let (graph, layout) = (content.graph, content.code.layout)
+        let order = graph.order[...]
+        let idBytes = content.ids.allSatisfy { (0...Int64(UInt32.max)).contains($0) } ? 4 : 8
         let header = SegmentHeader(
-            count: count, dimensions: dimensions, m: m, entry: graph.entry, top: graph.top,
-            fingerprint: fingerprint,
-            offsets: offsets)
-        var output = ChecksummedOutput(file: try AtomicFile(path))
-        try output.writeHeader(header.encoded())
-        try output.write(littleEndian(code.centre.map(\.bitPattern)))
-        try output.pad()
-        try output.write(buffers.high)
-        try output.pad()
-        try output.write(buffers.low)
-        try output.pad()
-        try output.write(buffers.factors)
-        try output.pad()
-        try output.write(littleEndian(ids))
-        try output.pad()
-        var list: [UInt32] = []
-        for node in 0..<UInt32(count) {
-            graph.neighbors(of: node, level: 0, into: &list)
-            let row = [UInt32(list.count)] + list + [UInt32](repeating: 0, count: 2 * m - list.count)
-            try output.write(littleEndian(row))
+            count: order.count, width: graph.links.width, metric: content.code.metric, layout: layout,
+            fingerprint: content.fingerprint, hasAxes: content.code.axes != nil, idBytes: idBytes,
+            entryCount: graph.entries.count)
+        var places = [UInt32](repeating: 0, count: order.count)
+        for (place, row) in order.enumerated() { places[Int(row)] = UInt32(place) }
+
+        var output = try ChecksummedOutput(file: AtomicFile(path, files: files), header: header)
+        try output.begin(.centre)
+        try output.write(content.code.centre)
+        try output.begin(.axes)
+        if let axes = content.code.axes { try output.write(axes) }
+        try output.begin(.head)
+        try inBatches(order, size: 4096) { rows in
+            let planes = CodePlanes(count: rows.count, layout: layout, headsOnly: true)
+            planes.copy(rows, of: heads, at: 0)
+            try output.write(planes.bytes(.head))
         }
-        try output.pad()
-        try output.write(littleEndian(upper))
-        try output.pad()
+        try output.begin(.rest)
+        try inBatches(order, size: 4096) { rows in
+            let planes = CodePlanes(count: rows.count, layout: layout)
+            try encode(rows, planes)
+            try output.write(planes.bytes(.rest))
+        }
+        try output.begin(.ids)
+        try inBatches(order, size: 8192) { rows in
+            try output.write(
+                idBytes == 8
+                    ? littleEndian(rows.map { content.ids[Int($0)] })
+                    : littleEndian(rows.map { UInt32(truncatingIfNeeded: content.ids[Int($0)]) }))
+        }
+        try output.begin(.links)
+        let linkBytes = header.linkBytes
+        var list: [UInt32] = []
+        try inBatches(order, size: 4096) { rows in
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(rows.count * header.width * linkBytes)
+            for row in rows {
+                graph.links.links(of: Int(row), into: &list)
+                for place in 0..<header.width {
+                    let link = place < list.count ? places[Int(list[place])] : LinkRows.none
+                    for byte in 0..<linkBytes {
+                        bytes.append(UInt8(truncatingIfNeeded: link >> UInt32(8 * byte)))
+                    }
+                }
+            }
+            try output.write(bytes)
+        }
+        try output.begin(.entries)
+        try output.write(littleEndian(graph.entries.map { places[Int($0)] }))
         try output.finish()
     }
 
-    private static func upperLevels(_ graph: GraphBuilder, m: Int) -> [UInt32] {
-        var numbers: [UInt32] = []
-        var list: [UInt32] = []
-        for level in stride(from: 1, through: graph.top, by: 1) {
-            let nodes = (0..<UInt32(graph.count)).filter { Int(graph.levels[Int($0)]) >= level }
-            numbers.append(UInt32(nodes.count))
-            numbers += nodes
-            for node in nodes {
-                graph.neighbors(of: node, level: level, into: &list)
-                numbers += [UInt32(list.count)] + list + [UInt32](repeating: 0, count: m - list.count)
-            }
-        }
-        return numbers
-    }
-
-}
-
-/// The bytes of numbers, least significant first.
-func littleEndian<Number: FixedWidthInteger>(_ values: [Number]) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(values.count * Number.bitWidth / 8)
-    for value in values {
-        for shift in stride(from: 0, to: Number.bitWidth, by: 8) {
-            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
+    private static func inBatches(
+        _ rows: ArraySlice<UInt32>, size: Int, _ body: (ArraySlice<UInt32>) throws -> Void
+    ) rethrows {
+        for start in stride(from: 0, to: rows.count, by: size) {
+            try body(rows.dropFirst(start).prefix(size))
         }
     }
-    return bytes
 }
 
-/// A file that is written front to back, with a checksum for each block after the header.
+extension SegmentWriter {
+    /// Builds one segment of the vectors of several, without those that are dropped.
+    ///
+    /// Where one segment brings half of the vectors or more, its code and its graph are kept: what is dropped is mended
+    /// around, and the others are put in. Otherwise the vectors are decoded and the segment is built anew;
+    /// Documentation/vector-index.md says what that costs.
+    ///
+    /// - Throws: `invalidRequest` where no vector is left or the segments are of different encoders; `invalidData` where
+    ///   one is damaged; `cannotCreate`, `inputOutput`.
+    package static func merge(
+        _ segments: [Segment], dropping: (Int64) -> Bool, to path: FilePath,
+        options: SegmentOptions = SegmentOptions(), threads: Int = Processor.count, files: FileLayer = .system
+    ) throws {
+        guard let first = segments.first,
+            segments.allSatisfy({
+                $0.fingerprint == first.fingerprint && $0.dimensions == first.dimensions
+                    && $0.metric == first.metric
+            })
+        else { throw KindredError(.invalidRequest, "segments of different encoders cannot be merged") }
+        var options = options
+        options.metric = first.metric
+        var live: [(segment: Segment, rows: [UInt32], ids: [Int64])] = []
+        for segment in segments {
+            let ids = try segment.ids()
+            try segment.checkWalked()
+            try segment.checkAll()
+            let rows = (0..<UInt32(segment.count)).filter { !dropping(ids[Int($0)]) }
+            live.append((segment, rows, rows.map { ids[Int($0)] }))
+        }
+        let total = live.reduce(0) { $0 + $1.rows.count }
+        guard total > 0 else { throw KindredError(.invalidRequest, "no vector is left to merge") }
+        let largest = live.max { $0.rows.count < $1.rows.count }!
+        let others = live.filter { $0.segment !== largest.segment }
+        if 2 * largest.rows.count >= total, largest.segment.header.width == 2 * options.m {
+            return try extend(largest, by: others, to: path, options: options, threads: threads, files: files)
+        }
+        let source = SegmentVectors(live.map { ($0.segment, $0.rows) })
+        try write(
+            source, ids: live.flatMap(\.ids), fingerprint: first.fingerprint, to: path, options: options,
+            threads: threads, files: files)
+    }
+
+    private static func extend(
+        _ base: (segment: Segment, rows: [UInt32], ids: [Int64]),
+        by others: [(segment: Segment, rows: [UInt32], ids: [Int64])], to path: FilePath,
+        options: SegmentOptions,
+        threads: Int, files: FileLayer
+    ) throws {
+        let code = base.segment.code
+        let source = SegmentVectors(others.map { ($0.segment, $0.rows) })
+        let count = base.rows.count + source.count
+        let planes = CodePlanes(count: count, layout: code.layout)
+        planes.copy(base.rows[...], of: base.segment.planes, at: 0)
+        let added = (0..<UInt32(source.count)).map { $0 }
+        for start in stride(from: 0, to: added.count, by: batchSize) {
+            let some = Array(added[start..<min(start + batchSize, added.count)])
+            let vectors = AlignedBuffer<Float>(repeating: 0, count: some.count * code.dimensions)
+            try source.read(some, into: vectors)
+            encode(vectors, count: some.count, code: code, into: planes, at: base.rows.count + start)
+        }
+        var places = [UInt32?](repeating: nil, count: base.segment.count)
+        for (place, row) in base.rows.enumerated() { places[Int(row)] = UInt32(place) }
+        // The coordinate for inner products is left out: neighbours are then chosen by distance alone.
+        let graph = GraphBuilder.extend(
+            base.segment.links, rows: places, entries: base.segment.entries.array(), planes: planes,
+            extra: nil,
+            segment: options, threads: threads)
+        try write(
+            SegmentContent(
+                code: code, fingerprint: base.segment.fingerprint, ids: base.ids + others.flatMap(\.ids),
+                graph: graph),
+            heads: planes, to: path, files: files
+        ) { rows, batch in batch.copy(rows, of: planes, at: 0) }
+    }
+
+    /// Writes a segment's graph anew from its codes, which keep their bytes; for a file whose links are damaged, opened
+    /// to ignore them.
+    ///
+    /// - Throws: `invalidData` where codes, ids, centre or axes are damaged: they cannot be made again without the source.
+    package static func rebuildLinks(
+        of segment: Segment, options: SegmentOptions = SegmentOptions(), threads: Int = Processor.count,
+        files: FileLayer = .system
+    ) throws {
+        try segment.checkAll()
+        var options = options
+        options.metric = segment.metric
+        options.m = max(2, segment.header.width / 2)
+        let ids = try segment.ids()
+        let graph = GraphBuilder.build(planes: segment.planes, extra: nil, segment: options, threads: threads)
+        try write(
+            SegmentContent(code: segment.code, fingerprint: segment.fingerprint, ids: ids, graph: graph),
+            heads: segment.planes, to: segment.path, files: files
+        ) { rows, batch in batch.copy(rows, of: segment.planes, at: 0) }
+    }
+}
+
+/// Decoded vectors of segments, those of the first one first.
+private struct SegmentVectors: VectorSource {
+    private let places: [(segment: Segment, row: UInt32)]
+    let dimensions: Int
+    var count: Int { places.count }
+
+    init(_ parts: [(segment: Segment, rows: [UInt32])]) {
+        places = parts.flatMap { part in part.rows.map { (part.segment, $0) } }
+        dimensions = parts.first?.segment.dimensions ?? 1
+    }
+
+    func read(_ rows: [UInt32], into buffer: AlignedBuffer<Float>) throws {
+        for (index, row) in rows.enumerated() {
+            let place = places[Int(row)]
+            let vector = AlignedBuffer(try place.segment.vector(Int(place.row)))
+            buffer.copy(vector, from: 0..<dimensions, at: index * dimensions)
+        }
+    }
+}
+
+/// A segment file that is written front to back, with a checksum for each block after the header.
 private struct ChecksummedOutput {
     private let file: AtomicFile
+    private let header: SegmentHeader
     private var checksums: [UInt32] = []
     private var block = CRC32C()
     private var blockCount = 0
 
-    init(file: AtomicFile) { self.file = file }
+    init(file: AtomicFile, header: SegmentHeader) throws {
+        self.file = file
+        self.header = header
+        try file.write(header.encoded())
+    }
 
-    mutating func writeHeader(_ bytes: [UInt8]) throws { try file.write(bytes) }
+    /// Goes on to where the section starts.
+    mutating func begin(_ section: SegmentHeader.Section) throws {
+        let missing = header.offset(section) - file.count
+        precondition(missing >= 0, "a section is larger than its place")
+        if missing > 0 { try write([UInt8](repeating: 0, count: missing)) }
+        if blockCount > 0 { closeBlock() }
+    }
 
     mutating func write(_ bytes: [UInt8]) throws {
         try file.write(bytes)
@@ -197,24 +358,16 @@ private struct ChecksummedOutput {
         }
     }
 
-    /// The buffer's elements as they lie in memory, in pieces.
-    mutating func write<Element: BitwiseCopyable>(_ buffer: AlignedBuffer<Element>) throws {
+    /// The buffer's elements as they lie in memory.
+    mutating func write(_ buffer: AlignedBuffer<Float>) throws {
         let piece = 1 << 16
-        var start = 0
-        while start < buffer.count {
-            let end = min(start + piece, buffer.count)
-            try write(buffer.bytes(start..<end))
-            start = end
+        for start in stride(from: 0, to: buffer.count, by: piece) {
+            try write(buffer.bytes(start..<min(start + piece, buffer.count)))
         }
     }
 
-    mutating func pad() throws {
-        let missing = SegmentHeader.aligned(file.count) - file.count
-        if missing > 0 { try write([UInt8](repeating: 0, count: missing)) }
-    }
-
     mutating func finish() throws {
-        if blockCount > 0 { closeBlock() }
+        try begin(.checksums)
         try file.write(littleEndian(checksums))
         try file.commit()
     }

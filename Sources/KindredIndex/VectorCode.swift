@@ -1,81 +1,212 @@
 import KindredSystem
+import KindredTensors
 
-/// The code of a segment's vectors: 8 bits a dimension around a centre, with a scale for each vector, as two nested
-/// planes of 4 bits. See Documentation/vector-index.md.
+/// How a segment's vectors are coded: a centre, axes, and the layout of the codes along them. See
+/// Documentation/vector-index.md.
 ///
-/// With r = x - c and the step Δ = max|r| / 127.5:
-///
-///     u = clamp(round(r / Δ + 127.5), 0, 255), the high nibble h = u >> 4 and the low one l = u & 15
-///     f4 = |r|² / ⟨r, 16 h - 120⟩, f8 = |r|² / ⟨r, u - 127.5⟩
-///     ⟨q, x⟩ ≈ ⟨q, c⟩ + f4 ⟨q, 16 h - 120⟩ ≈ ⟨q, c⟩ + f8 ⟨q, u - 127.5⟩
-///
-/// The factors make the estimate of ⟨x, x⟩ exact, as RaBitQ's do (Gao and Long 2024, §3.2).
+/// With axes A (rows, orthonormal) a vector x is y = A (x - c), and ⟨q, x⟩ = ⟨q, c⟩ + ⟨A q, y⟩. Where there are vectors
+/// enough the axes are the principal ones, so that the first dimensions carry most: they are the head that a walk reads.
+/// Within each group of the layout the axes are mixed, so that its dimensions carry alike.
 struct VectorCode: Sendable {
-    let centre: [Float]
+    let metric: VectorMetric
+    let centre: AlignedBuffer<Float>
+    /// dimensions × dimensions; nil for the axes as they come.
+    let axes: AlignedBuffer<Float>?
+    let layout: CodeLayout
     var dimensions: Int { centre.count }
-    var blocks: Int { Self.blocks(dimensions) }
 
     static let maximumDimensions = 32_768
+    /// Below that many vectors, and above that many dimensions, the axes stay as they come: d × d floats would outweigh
+    /// the codes, and finding them the rest of the build.
+    static let fewestForAxes = 8192
+    static let mostDimensionsForAxes = 4096
+    /// The share of the variance that the head has at least, and of it what has 12 bits.
+    static let headShare = 0.85
+    static let fineShare = 0.7
+    private static let sampleSize = 16_384
 
-    static func blocks(_ dimensions: Int) -> Int {
-        (dimensions + CodePlanes.dimensionsPerBlock - 1) / CodePlanes.dimensionsPerBlock
+    init(metric: VectorMetric, centre: AlignedBuffer<Float>, axes: AlignedBuffer<Float>?, layout: CodeLayout)
+    {
+        precondition(centre.count == layout.dimensions)
+        precondition(layout.hasBias == (metric == .euclidean))
+        self.metric = metric
+        self.centre = centre
+        self.axes = axes
+        self.layout = layout
     }
 
-    /// The codes, a byte for each dimension, and the factors of a vector.
-    func encode(_ vector: [Float]) -> (codes: [UInt8], factors: CodePlanes.Factors) {
-        var residual = [Float](repeating: 0, count: dimensions)
-        var largest: Float = 0
-        for index in 0..<dimensions {
-            residual[index] = vector[index] - centre[index]
-            largest = max(largest, abs(residual[index]))
+    /// Finds the code for a source's vectors from a sample of them.
+    init(fitting source: some VectorSource, metric: VectorMetric, seed: UInt64) throws {
+        let (count, dimensions) = (source.count, source.dimensions)
+        let sampled = min(count, Self.sampleSize)
+        let rows = (0..<sampled).map { UInt32($0 * count / sampled) }
+        let sample = AlignedBuffer<Float>(repeating: 0, count: sampled * dimensions)
+        try source.read(rows, into: sample)
+        if metric == .cosine { VectorRows.normalize(sample, count: sampled, dimensions: dimensions) }
+        let sums = AlignedBuffer<Double>(repeating: 0, count: dimensions)
+        VectorRows.addColumns(sample, count: sampled, into: sums)
+        let centre = AlignedBuffer<Float>((0..<dimensions).map { Float(sums[$0] / Double(sampled)) })
+        let hasBias = metric == .euclidean
+
+        guard count >= Self.fewestForAxes, dimensions <= Self.mostDimensionsForAxes,
+            sampled >= 2 * dimensions,
+            dimensions > 16
+        else {
+            self.init(
+                metric: metric, centre: centre, axes: nil,
+                layout: CodeLayout(
+                    groups: [.init(dimensions: dimensions, nibbles: 2, unit: 1)], hasBias: hasBias))
+            return
         }
-        // The centre itself: every estimate is ⟨q, c⟩.
-        guard largest > 0 else {
-            return ([UInt8](repeating: 128, count: dimensions), CodePlanes.Factors(high: 0, both: 0))
+        VectorRows.subtract(centre, from: sample, count: sampled)
+        let covariance = BLAS.Operand(
+            AlignedBuffer<Float>(repeating: 0, count: dimensions * dimensions), rows: dimensions,
+            columns: dimensions)
+        let centred = BLAS.Operand(sample, rows: sampled, columns: dimensions)
+        BLAS.multiply(transposed: centred, centred, into: covariance)
+        guard let rising = BLAS.eigenvectors(covariance) else {
+            throw KindredError(
+                .invalidData, "the vectors' principal axes cannot be computed; are they all alike?")
         }
-        let step = largest / 127.5
-        var codes = [UInt8](repeating: 0, count: dimensions)
-        var square: Float = 0
-        var highProduct: Float = 0
-        var bothProduct: Float = 0
-        for index in 0..<dimensions {
-            let r = residual[index]
-            let u = min(max((r / step + 127.5).rounded(), 0), 255)
-            let code = UInt8(u)
-            codes[index] = code
-            square += r * r
-            highProduct += r * (16 * Float(code >> 4) - 120)
-            bothProduct += r * (u - 127.5)
+        let variances = rising.reversed().map { Double(max(0, $0)) / Double(sampled) }
+        let (groups, headGroups) = Self.groups(variances, hasBias: hasBias)
+        // The rows come in the order of rising variance.
+        let axes = AlignedBuffer<Float>(repeating: 0, count: dimensions * dimensions)
+        for row in 0..<dimensions {
+            axes.copy(
+                covariance.buffer,
+                from: (dimensions - 1 - row) * dimensions..<(dimensions - row) * dimensions,
+                at: row * dimensions)
+        }
+        var generator = SplitMix64(seed: seed)
+        var start = 0
+        for group in groups {
+            VectorRows.mix(axes, range: start..<start + group.dimensions, dimensions: dimensions) {
+                generator.next()
+            }
+            start += group.dimensions
+        }
+        self.init(
+            metric: metric, centre: centre, axes: axes,
+            layout: CodeLayout(groups: groups, headGroups: headGroups, hasBias: hasBias))
+    }
+
+    /// Divides dimensions of falling variance into those of the head, a body and a tail.
+    ///
+    /// What an error of the code in a dimension does to an inner product grows with the square of the dimension's
+    /// variance v: the query is large where the vectors are. A step of s standard deviations gives v² s² / 12. So the
+    /// first blocks of the head have 12 bits, the rest of it and the body 8, and the tail, as long as it adds no more to
+    /// the error than `tailShare` times what those with 8 bits do, 4.
+    static func groups(
+        _ variances: [Double], hasBias: Bool
+    ) -> (groups: [CodeLayout.Group], headGroups: Int) {
+        let count = variances.count
+        let total = variances.reduce(0, +)
+        func share(_ range: Range<Int>) -> Double { variances[range].reduce(0, +) / total }
+        var blocks = 1
+        var head = 0
+        while true {
+            head = min(count, CodeLayout.headDimensions(blocks: blocks, hasBias: hasBias))
+            if head == count || share(0..<head) >= headShare { break }
+            blocks += 1
+        }
+        guard total > 0, head < count else { return ([.init(dimensions: count, nibbles: 2, unit: 1)], 1) }
+        var fine = CodeLayout.dimensionsPerBlock
+        while fine < head, share(0..<fine) < fineShare { fine += CodeLayout.dimensionsPerBlock }
+        fine = min(fine, head)
+        func error(_ range: Range<Int>, bits: Int) -> Double {
+            let steps = Double(1 << bits)
+            return variances[range].reduce(0) { $0 + $1 * $1 } / (steps * steps)
+        }
+        var tail = (count - head) / 8 * 8
+        while tail > 0,
+            error(count - tail..<count, bits: 4) > tailShare * error(fine..<count - tail, bits: 8)
+        {
+            tail -= 8
+        }
+        let parts = [
+            (range: 0..<fine, nibbles: 3), (fine..<head, 2), (head..<count - tail, 2),
+            (count - tail..<count, 1),
+        ].filter { !$0.range.isEmpty }
+        // A group's whole range of codes stands for as many of its standard deviations as the first one's does.
+        func unit(_ part: (range: Range<Int>, nibbles: Int)) -> Double {
+            let deviation = (share(part.range) / Double(part.range.count)).squareRoot()
+            return max(deviation, 1e-6) / Double((1 << (4 * part.nibbles)) - 1)
         }
         return (
-            codes,
-            CodePlanes.Factors(
-                high: highProduct > 0 ? square / highProduct : 0,
-                both: bothProduct > 0 ? square / bothProduct : 0)
+            parts.map {
+                .init(dimensions: $0.range.count, nibbles: $0.nibbles, unit: Float(unit($0) / unit(parts[0])))
+            }, fine < head ? 2 : 1
         )
     }
 
-    /// The vector that codes and factors stand for.
-    func decode(_ codes: [UInt8], _ factors: CodePlanes.Factors) -> [Float] {
-        zip(codes, centre).map { factors.both * (Float($0) - 127.5) + $1 }
+    static let tailShare = 1.5
+
+    /// Turns vectors into residuals along the axes.
+    ///
+    /// - Parameters:
+    ///   - vectors: `count` rows, finite; scaled to length 1 and centred in place.
+    ///   - residuals: gets as many.
+    func residuals(_ vectors: AlignedBuffer<Float>, count: Int, into residuals: AlignedBuffer<Float>) {
+        if metric == .cosine { VectorRows.normalize(vectors, count: count, dimensions: dimensions) }
+        VectorRows.subtract(centre, from: vectors, count: count)
+        rotate(vectors, count: count, into: residuals)
     }
 
-    /// A query as signed bytes: q ≈ scale · bytes.
-    func query(_ vector: [Float]) -> CodePlanes.Query {
-        var largest: Float = 0
-        var offset: Float = 0
-        for index in 0..<dimensions {
-            largest = max(largest, abs(vector[index]))
-            offset += vector[index] * centre[index]
+    private func rotate(_ vectors: AlignedBuffer<Float>, count: Int, into rotated: AlignedBuffer<Float>) {
+        guard let axes else {
+            rotated.copy(vectors, from: 0..<count * dimensions, at: 0)
+            return
         }
-        let scale = largest > 0 ? largest / 127 : 1
-        let bytes = AlignedBuffer<Int8>(repeating: 0, count: blocks * CodePlanes.dimensionsPerBlock)
-        var sum: Int32 = 0
-        for index in 0..<dimensions {
-            let byte = Int8((vector[index] / scale).rounded())
-            bytes[index] = byte
-            sum += Int32(byte)
+        BLAS.multiply(
+            BLAS.Operand(vectors, rows: count, columns: dimensions),
+            BLAS.Operand(axes, rows: dimensions, columns: dimensions), transposed: true,
+            into: BLAS.Operand(rotated, rows: count, columns: dimensions))
+    }
+
+    /// Turns queries, `count` rows of finite numbers, into rows along the axes.
+    ///
+    /// - Returns: for each what its similarities start from, and, for the Euclidean metric, the square of its distance
+    ///   to the centre.
+    func queries(_ queries: AlignedBuffer<Float>, count: Int, into rotated: AlignedBuffer<Float>) -> [(
+        offset: Float, square: Float
+    )] {
+        if metric == .cosine { VectorRows.normalize(queries, count: count, dimensions: dimensions) }
+        if metric == .euclidean {
+            VectorRows.subtract(centre, from: queries, count: count)
+            let squares = AlignedBuffer<Float>(repeating: 0, count: count)
+            VectorRows.squares(queries, count: count, dimensions: dimensions, into: squares)
+            rotate(queries, count: count, into: rotated)
+            return (0..<count).map { (0, squares[$0]) }
         }
-        return CodePlanes.Query(bytes: bytes, scale: scale, sum: sum, offset: offset)
+        rotate(queries, count: count, into: rotated)
+        return (0..<count).map { (VectorRows.product(queries, row: $0, centre), 0) }
+    }
+
+    /// The vector that a row's residual along the axes stands for.
+    func vector(_ residual: [Float]) -> [Float] {
+        guard let axes else { return (0..<dimensions).map { residual[$0] + centre[$0] } }
+        let row = AlignedBuffer<Float>(residual)
+        let out = AlignedBuffer<Float>(repeating: 0, count: dimensions)
+        BLAS.multiply(
+            BLAS.Operand(row, rows: 1, columns: dimensions),
+            BLAS.Operand(axes, rows: dimensions, columns: dimensions),
+            into: BLAS.Operand(out, rows: 1, columns: dimensions))
+        return (0..<dimensions).map { out[$0] + centre[$0] }
+    }
+}
+
+/// Pseudo-random numbers, the same on every machine (Steele, Lea and Flood 2014).
+struct SplitMix64 {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
     }
 }

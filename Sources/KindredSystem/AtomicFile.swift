@@ -8,6 +8,25 @@ import SystemPackage
     import Darwin
 #endif
 
+/// The calls that make a file durable. Tests put others in their place, which fail, write a part, or do nothing.
+package struct FileLayer: Sendable {
+    /// `write(2)`: descriptor, bytes, how many; how many were written, or -1 with `errno`.
+    package var write: @Sendable (CInt, UnsafeRawPointer, Int) -> Int
+    /// `fsync(2)` of a file.
+    package var sync: @Sendable (CInt) -> CInt
+    /// `rename(2)`: from, to.
+    package var rename: @Sendable (String, String) -> CInt
+    /// `fsync(2)` of a directory.
+    package var syncDirectory: @Sendable (CInt) -> CInt
+
+    package static let system = FileLayer(
+        write: { systemWrite($0, $1, $2) }, sync: { fsync($0) }, rename: { systemRename($0, $1) },
+        syncDirectory: { fsync($0) })
+}
+
+/// `rename(2)` under a name that properties called `rename` do not hide.
+private func systemRename(_ from: String, _ to: String) -> CInt { rename(from, to) }
+
 /// A file that appears under its name whole or not at all.
 ///
 /// Bytes go to `NAME.tmp` beside it; `commit()` syncs the file, renames it, and syncs the directory. A writer
@@ -19,13 +38,16 @@ package final class AtomicFile {
     /// Bytes written so far.
     package private(set) var count = 0
     private let temporary: FilePath
+    private let files: FileLayer
     private var descriptor: CInt
+    private var isRenamed = false
     private var pending: [UInt8] = []
     private static let capacity = 1 << 18
 
     /// - Throws: `cannotCreate`, `inputOutput`.
-    package init(_ path: FilePath) throws {
+    package init(_ path: FilePath, files: FileLayer = .system) throws {
         self.path = path
+        self.files = files
         temporary = FilePath(path.string + Self.temporarySuffix)
         let name = temporary
         descriptor = CInt(
@@ -36,9 +58,8 @@ package final class AtomicFile {
     }
 
     deinit {
-        guard descriptor >= 0 else { return }
-        close(descriptor)
-        unlink(temporary.string)
+        if descriptor >= 0 { close(descriptor) }
+        if !isRenamed { unlink(temporary.string) }
     }
 
     package func write(_ bytes: [UInt8]) throws { try write(bytes[...]) }
@@ -63,13 +84,14 @@ package final class AtomicFile {
     package func commit() throws {
         precondition(descriptor >= 0, "committed twice")
         try flush()
-        _ = try retryingOnInterrupt("sync", temporary) { Int(fsync(descriptor)) }
+        _ = try retryingOnInterrupt("sync", temporary) { Int(files.sync(descriptor)) }
         close(descriptor)
         descriptor = -1
         _ = try retryingOnInterrupt("rename", path, creating: true) {
-            Int(rename(temporary.string, path.string))
+            Int(files.rename(temporary.string, path.string))
         }
-        try Self.syncDirectory(path.removingLastComponent())
+        isRenamed = true
+        try Self.syncDirectory(path.removingLastComponent(), files: files)
     }
 
     private func flush() throws {
@@ -81,7 +103,7 @@ package final class AtomicFile {
         var done = 0
         while done < bytes.count {
             done += try retryingOnInterrupt("write", temporary) {
-                systemWrite(descriptor, bytes.baseAddress! + done, bytes.count - done)
+                files.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
             }
         }
     }
@@ -113,11 +135,11 @@ package final class AtomicFile {
     }
 
     /// Makes renames and removals in a directory durable.
-    package static func syncDirectory(_ directory: FilePath) throws {
+    package static func syncDirectory(_ directory: FilePath, files: FileLayer = .system) throws {
         let directory = directory.isEmpty ? FilePath(".") : directory
         let descriptor = CInt(
             try retryingOnInterrupt("open", directory) { Int(open(directory.string, O_RDONLY | O_CLOEXEC)) })
         defer { close(descriptor) }
-        _ = try retryingOnInterrupt("sync", directory) { Int(fsync(descriptor)) }
+        _ = try retryingOnInterrupt("sync", directory) { Int(files.syncDirectory(descriptor)) }
     }
 }

@@ -50,6 +50,22 @@ package enum BLAS {
         product(a, CblasTrans, b, CblasNoTrans, inner: a.rows, into: c, adding: beta)
     }
 
+    /// Replaces a symmetric matrix by its eigenvectors of length 1, a row each, in the order of rising eigenvalues.
+    ///
+    /// - Returns: the eigenvalues; nil where the iteration does not converge.
+    package static func eigenvectors(_ a: Operand) -> [Float]? {
+        precondition(a.rows == a.columns && a.stride == a.columns, "not square")
+        _ = singleThreaded
+        var (n, info): (blasint, blasint) = (blasint(a.rows), 0)
+        var values = [Float](repeating: 0, count: a.rows)
+        // The sizes that LAPACK's documentation gives.
+        var (workSize, integerWorkSize) = (1 + 6 * n + 2 * n * n, 3 + 5 * n)
+        var work = [Float](repeating: 0, count: Int(workSize))
+        var integerWork = [blasint](repeating: 0, count: Int(integerWorkSize))
+        ssyevd_("V", "U", &n, a.pointer, &n, &values, &work, &workSize, &integerWork, &integerWorkSize, &info)
+        return info == 0 ? values : nil
+    }
+
     private static func product(
         _ a: Operand, _ aLayout: CBLAS_TRANSPOSE, _ b: Operand, _ bLayout: CBLAS_TRANSPOSE, inner: Int,
         into c: Operand, adding beta: Float

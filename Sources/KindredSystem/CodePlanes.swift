@@ -1,183 +1,183 @@
 import CKindredKernels
 
-/// Vectors as two planes of 4-bit codes with a pair of factors each, in memory or in a mapped file. See
-/// `kindred_codes.h` for the layout of a plane.
+/// Coded vectors in memory or in a mapped file: rows of heads, which a walk over a graph reads, and rows of the rest.
+/// `kindred_codes.h` has the bytes.
 package final class CodePlanes: @unchecked Sendable {
-    package static let bytesPerBlock = 64
-    package static let dimensionsPerBlock = 128
-
     package let count: Int
-    /// Blocks of a row.
-    package let blocks: Int
-    package var bytesPerRow: Int { blocks * Self.bytesPerBlock }
+    package let layout: CodeLayout
 
-    private let high: UnsafePointer<UInt8>
-    private let low: UnsafePointer<UInt8>
-    private let factors: UnsafePointer<Float>
+    let head: UnsafePointer<UInt8>
+    /// Nil for planes of heads alone.
+    let rest: UnsafePointer<UInt8>?
     /// Whoever owns the memory.
-    private let owner: AnyObject
-    private let own: (high: AlignedBuffer<UInt8>, low: AlignedBuffer<UInt8>, factors: AlignedBuffer<Float>)?
+    private let owners: [AnyObject]
+    private let own: (head: AlignedBuffer<UInt8>, rest: AlignedBuffer<UInt8>?)?
 
-    /// The factors of a row: for its high plane alone, and for both planes.
-    package struct Factors: BitwiseCopyable, Sendable {
-        package let high: Float
-        package let both: Float
+    /// Whole blocks are read also where a run of codes ends within one.
+    package static let readableBeyond = CodeLayout.bytesPerBlock
 
-        package init(high: Float, both: Float) {
-            self.high = high
-            self.both = both
+    /// Rows of zeros in memory, to be filled by `encode`.
+    package init(count: Int, layout: CodeLayout, headsOnly: Bool = false) {
+        precondition(count >= 0)
+        self.count = count
+        self.layout = layout
+        let head = AlignedBuffer<UInt8>(repeating: 0, count: count * layout.headBytes)
+        let rest =
+            headsOnly
+            ? nil : AlignedBuffer<UInt8>(repeating: 0, count: count * layout.restBytes + Self.readableBeyond)
+        self.head = UnsafePointer(head.base)
+        self.rest = rest.map { UnsafePointer($0.base) }
+        own = (head, rest)
+        owners = []
+    }
+
+    /// Rows in a file, at byte offsets that the caller took from a checked header: `readableBeyond` more bytes follow the
+    /// rest.
+    ///
+    /// - Parameter resident: copy the heads into memory, in huge pages where the system has them.
+    package init(
+        file: MappedFile, head headStart: Int, rest restStart: Int, count: Int, layout: CodeLayout,
+        resident: Bool
+    ) {
+        precondition(count > 0)
+        self.count = count
+        self.layout = layout
+        let heads = headStart..<headStart + count * layout.headBytes
+        if resident {
+            let copy = file.buffer(UInt8.self, heads, repeating: 0)
+            head = UnsafePointer(copy.base)
+            owners = [file, copy]
+        } else {
+            head = file.pointer(heads)!.assumingMemoryBound(to: UInt8.self)
+            owners = [file]
         }
-    }
-
-    /// Planes of zeros, to be filled by `set`.
-    package init(count: Int, blocks: Int) {
-        self.count = count
-        self.blocks = blocks
-        let bytes = count * blocks * Self.bytesPerBlock
-        let buffers = (
-            high: AlignedBuffer<UInt8>(repeating: 0, count: bytes),
-            low: AlignedBuffer<UInt8>(repeating: 0, count: bytes),
-            factors: AlignedBuffer<Float>(repeating: 0, count: count * 2)
-        )
-        high = UnsafePointer(buffers.high.pointer(0..<bytes))
-        low = UnsafePointer(buffers.low.pointer(0..<bytes))
-        factors = UnsafePointer(buffers.factors.pointer(0..<count * 2))
-        own = buffers
-        owner = buffers.high
-    }
-
-    /// Planes in a file, at byte offsets that the caller took from a checked header. Factors lie as pairs.
-    package init(file: MappedFile, high: Int, low: Int, factors: Int, count: Int, blocks: Int) {
-        precondition(count > 0 && blocks > 0 && factors % 4 == 0)
-        self.count = count
-        self.blocks = blocks
-        let bytes = count * blocks * Self.bytesPerBlock
-        self.high = file.pointer(high..<high + bytes)!.assumingMemoryBound(to: UInt8.self)
-        self.low = file.pointer(low..<low + bytes)!.assumingMemoryBound(to: UInt8.self)
-        self.factors = file.pointer(factors..<factors + count * 8)!.assumingMemoryBound(to: Float.self)
-        owner = file
+        rest = file.pointer(restStart..<restStart + count * layout.restBytes + Self.readableBeyond)!
+            .assumingMemoryBound(to: UInt8.self)
         own = nil
     }
 
-    /// Stores the codes (a byte for each dimension, high nibble and low nibble) and factors of a row.
-    /// Only for planes in memory; different threads may set different rows.
-    package func set(row: Int, codes: [UInt8], factors pair: Factors) {
-        precondition(row >= 0 && row < count && codes.count <= blocks * Self.dimensionsPerBlock)
-        guard let own else { preconditionFailure("planes of a file are read-only") }
-        let base = row * bytesPerRow
-        for (dimension, code) in codes.enumerated() {
-            let block = dimension / Self.dimensionsPerBlock
-            let within = dimension % Self.dimensionsPerBlock
-            let byte = base + block * Self.bytesPerBlock + within % Self.bytesPerBlock
-            let shift = UInt8(within / Self.bytesPerBlock * 4)
-            own.high[byte] |= (code >> 4) << shift
-            own.low[byte] |= (code & 15) << shift
-        }
-        own.factors[2 * row] = pair.high
-        own.factors[2 * row + 1] = pair.both
-    }
+    // MARK: Writing
 
-    /// The codes of a row, a byte for each of its first `dimensions` dimensions.
-    package func codes(row: Int, dimensions: Int) -> [UInt8] {
-        precondition(row >= 0 && row < count && dimensions <= blocks * Self.dimensionsPerBlock)
-        return (0..<dimensions).map { dimension in
-            let within = dimension % Self.dimensionsPerBlock
-            let byte =
-                row * bytesPerRow + dimension / Self.dimensionsPerBlock * Self.bytesPerBlock
-                + within % Self.bytesPerBlock
-            let shift = UInt8(within / Self.bytesPerBlock * 4)
-            return (high[byte] >> shift & 15) << 4 | (low[byte] >> shift & 15)
-        }
-    }
-
-    package func factors(row: Int) -> Factors {
-        precondition(row >= 0 && row < count)
-        return Factors(high: factors[2 * row], both: factors[2 * row + 1])
-    }
-
-    /// The memory of the three parts, for writing them to a file; only for planes in memory.
-    package var buffers:
-        (high: AlignedBuffer<UInt8>, low: AlignedBuffer<UInt8>, factors: AlignedBuffer<Float>)?
-    { own }
-
-    /// A query as signed bytes with what turns integer sums into similarities.
-    package struct Query: Sendable {
-        /// 128 for each block.
-        package let bytes: AlignedBuffer<Int8>
-        /// What a byte of 1 stands for.
-        package let scale: Float
-        /// Sum of the bytes.
-        package let sum: Int32
-        /// Similarity to the centre of the codes.
-        package let offset: Float
-
-        package init(bytes: AlignedBuffer<Int8>, scale: Float, sum: Int32, offset: Float) {
-            self.bytes = bytes
-            self.scale = scale
-            self.sum = sum
-            self.offset = offset
-        }
-    }
-
-    /// Row numbers and the memory for their products; owned by one searching thread.
-    package final class Batch {
-        package private(set) var count = 0
-        package let capacity: Int
-        let rows: AlignedBuffer<UInt32>
-        let products: AlignedBuffer<Int32>
-        let lowProducts: AlignedBuffer<Int32>
-        let scores: AlignedBuffer<Float>
-
-        package init(capacity: Int) {
-            self.capacity = capacity
-            rows = AlignedBuffer(repeating: 0, count: capacity)
-            products = AlignedBuffer(repeating: 0, count: capacity)
-            lowProducts = AlignedBuffer(repeating: 0, count: capacity)
-            scores = AlignedBuffer(repeating: 0, count: capacity)
-        }
-
-        package func removeAll() { count = 0 }
-
-        package func append(_ row: UInt32) {
-            rows[count] = row
-            count += 1
-        }
-
-        package func row(_ index: Int) -> UInt32 { rows[index] }
-
-        package func score(_ index: Int) -> Float { scores[index] }
-    }
-
-    /// Similarities of the query to the batch's rows by the high plane alone: 4 bits a dimension.
-    package func scoreByHighPlane(_ query: Query, _ batch: Batch) {
-        products(of: high, query, batch, into: batch.products)
-        let correction = Int32(120) &* query.sum
-        for index in 0..<batch.count {
-            let row = Int(batch.rows[index])
-            let sum = Float(16 &* batch.products[index] &- correction)
-            batch.scores[index] = query.offset + factors[2 * row] * query.scale * sum
-        }
-    }
-
-    /// Similarities of the query to the batch's rows by both planes: 8 bits a dimension.
-    package func scoreByBothPlanes(_ query: Query, _ batch: Batch) {
-        products(of: high, query, batch, into: batch.products)
-        products(of: low, query, batch, into: batch.lowProducts)
-        let correction = 127.5 * Float(query.sum)
-        for index in 0..<batch.count {
-            let row = Int(batch.rows[index])
-            let sum = Float(16 &* batch.products[index] &+ batch.lowProducts[index]) - correction
-            batch.scores[index] = query.offset + factors[2 * row + 1] * query.scale * sum
-        }
-    }
-
-    private func products(
-        of plane: UnsafePointer<UInt8>, _ query: Query, _ batch: Batch, into out: AlignedBuffer<Int32>
+    /// Codes vectors into rows from `row` on; different threads may code different rows.
+    ///
+    /// - Parameters:
+    ///   - vectors: `count` rows of the layout's dimensions, residuals in the order of its groups; all finite.
+    ///   - bias: an element for each where the layout has one.
+    package func encode(
+        _ vectors: AlignedBuffer<Float>, count: Int, bias: AlignedBuffer<Float>? = nil, at row: Int
     ) {
-        precondition(query.bytes.count == blocks * Self.dimensionsPerBlock)
-        for index in 0..<batch.count { precondition(batch.rows[index] < UInt32(count), "row out of range") }
-        kindred_code_products(
-            out.pointer(0..<batch.count), plane, blocks, query.bytes.pointer(0..<query.bytes.count),
-            batch.rows.pointer(0..<batch.count), batch.count)
+        guard let own else { preconditionFailure("planes of a file are read-only") }
+        precondition(row >= 0 && count >= 0 && row + count <= self.count)
+        precondition(layout.hasBias == (bias != nil))
+        var kernelLayout = layout.kernelLayout
+        let work = AlignedBuffer<UInt16>(repeating: 0, count: layout.dimensions)
+        let spare =
+            own.rest == nil ? AlignedBuffer<UInt8>(repeating: 0, count: count * layout.restBytes) : nil
+        let restStart = own.rest.map { $0.base + row * layout.restBytes } ?? spare!.base
+        kindred_encode(
+            own.head.base + row * layout.headBytes, restStart,
+            vectors.pointer(0..<count * layout.dimensions), bias.map { UnsafePointer($0.pointer(0..<count)) },
+            count,
+            &kernelLayout, work.base)
+    }
+
+    /// Copies rows of `source`, which has the same layout, into rows from `row` on.
+    package func copy(_ rows: ArraySlice<UInt32>, of source: CodePlanes, at row: Int) {
+        guard let own else { preconditionFailure("planes of a file are read-only") }
+        precondition(source.layout == layout && row >= 0 && row + rows.count <= count)
+        for (index, from) in rows.enumerated() {
+            precondition(Int(from) < source.count)
+            (own.head.base + (row + index) * layout.headBytes)
+                .update(from: source.head + Int(from) * layout.headBytes, count: layout.headBytes)
+            if let rest = own.rest, let other = source.rest {
+                (rest.base + (row + index) * layout.restBytes)
+                    .update(from: other + Int(from) * layout.restBytes, count: layout.restBytes)
+            }
+        }
+    }
+
+    // MARK: Reading
+
+    /// The vector that a row's codes stand for, in the order of the groups.
+    package func vector(_ row: Int) -> [Float] {
+        precondition(row >= 0 && row < count)
+        guard let rest else { preconditionFailure("heads alone cannot be decoded") }
+        var kernelLayout = layout.kernelLayout
+        return [Float](unsafeUninitializedCapacity: layout.dimensions) { buffer, initialized in
+            kindred_decode(
+                buffer.baseAddress!, head + row * layout.headBytes, rest + row * layout.restBytes,
+                &kernelLayout)
+            initialized = layout.dimensions
+        }
+    }
+
+    package enum Part { case head, rest }
+
+    /// A copy of the bytes of all rows' heads or rests; only for planes in memory.
+    package func bytes(_ part: Part) -> [UInt8] {
+        guard let own else { preconditionFailure("planes of a file are written already") }
+        switch part {
+        case .head: return own.head.bytes(0..<count * layout.headBytes)
+        case .rest: return own.rest.map { $0.bytes(0..<count * layout.restBytes) } ?? []
+        }
+    }
+
+    /// The factors of a row, and its bias where it has one.
+    package func factors(_ row: Int) -> [Float] {
+        precondition(row >= 0 && row < count)
+        let end = UnsafeRawPointer(head + (row + 1) * layout.headBytes)
+        var values = [end.loadUnaligned(fromByteOffset: -4, as: Float.self)]
+        if layout.hasBias { values.append(end.loadUnaligned(fromByteOffset: -8, as: Float.self)) }
+        if let rest {
+            values.append(
+                UnsafeRawPointer(rest + (row + 1) * layout.restBytes).loadUnaligned(
+                    fromByteOffset: -4, as: Float.self))
+        }
+        return values
+    }
+
+    /// A number that rows with equal heads share.
+    package func headHash(_ row: Int) -> UInt64 {
+        precondition(row >= 0 && row < count)
+        let start = UnsafeRawPointer(head + row * layout.headBytes)
+        var hash: UInt64 = 0x9E37_79B9_7F4A_7C15
+        for offset in stride(from: 0, to: layout.headBytes, by: 8) {
+            hash =
+                (hash ^ start.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) &* 0xBF58_476D_1CE4_E5B9
+            hash ^= hash >> 29
+        }
+        return hash
+    }
+
+    package func haveEqualHeads(_ a: Int, _ b: Int) -> Bool {
+        precondition(a >= 0 && a < count && b >= 0 && b < count)
+        let bytes = layout.headBytes
+        return (0..<bytes).allSatisfy { head[a * bytes + $0] == head[b * bytes + $0] }
+    }
+
+    /// The rows' heads as the kernels of a build take them.
+    func heads(extra: AlignedBuffer<Float>?) -> kindred_heads {
+        precondition(extra.map { $0.count == count } ?? true)
+        return kindred_heads(
+            plane: head, stride: layout.headBytes, blocks: layout.groups[0].blocks,
+            dimensions: layout.groups[0].dimensions,
+            extra: extra.map { UnsafePointer($0.base) })
+    }
+
+    /// Similarities of the query to rows, by all their bits.
+    ///
+    /// - Parameter scores: gets one for each row.
+    package func rescore(
+        _ query: CodedQuery, _ rows: AlignedBuffer<UInt32>, count: Int, into scores: AlignedBuffer<Float>
+    ) {
+        guard let rest else { preconditionFailure("heads alone cannot be rescored") }
+        precondition(count <= rows.count && count <= scores.count && query.layout == layout)
+        for index in 0..<count { precondition(rows[index] < UInt32(self.count), "row out of range") }
+        query.withRuns(head: head, rest: rest) { runs in
+            kindred_rescore(
+                scores.base, runs.baseAddress, runs.count, query.constant, query.offset,
+                rest + layout.restBytes - 4, layout.restBytes,
+                layout.hasBias ? head + layout.headBytes - 8 : nil, layout.headBytes, rows.base, count)
+        }
     }
 }

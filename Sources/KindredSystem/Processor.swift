@@ -1,5 +1,6 @@
 import CKindredKernels
 import Dispatch
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -16,6 +17,18 @@ package enum Processor {
         return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     }()
 
+    /// The most bytes of memory that this process has held so far.
+    package static var peakMemory: Int {
+        var usage = rusage()
+        #if canImport(Darwin)
+            getrusage(RUSAGE_SELF, &usage)
+            return usage.ru_maxrss
+        #else
+            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+            return usage.ru_maxrss * 1024
+        #endif
+    }
+
     /// Runs `body` for each of `0..<iterations`, on at most `threads` threads, and waits for all.
     package static func parallel(
         _ iterations: Int, threads: Int = Processor.count, _ body: @Sendable (Int) -> Void
@@ -24,6 +37,29 @@ package enum Processor {
             for index in 0..<iterations { body(index) }
         } else {
             DispatchQueue.concurrentPerform(iterations: iterations, execute: body)
+        }
+    }
+
+    /// The same for a body that may fail: the error of the lowest iteration that failed is thrown when all have ended.
+    package static func parallelThrowing(
+        _ iterations: Int, threads: Int = Processor.count, _ body: @Sendable (Int) throws -> Void
+    ) throws {
+        let failures = Failures()
+        parallel(iterations, threads: threads) { index in
+            guard !failures.hasAny else { return }
+            do { try body(index) } catch { failures.note(index, error) }
+        }
+        if let error = failures.first { throw error }
+    }
+
+    private final class Failures: Sendable {
+        private let lowest = Mutex<(index: Int, error: any Error)?>(nil)
+
+        var hasAny: Bool { lowest.withLock { $0 != nil } }
+        var first: (any Error)? { lowest.withLock { $0?.error } }
+
+        func note(_ index: Int, _ error: any Error) {
+            lowest.withLock { if $0 == nil || index < $0!.index { $0 = (index, error) } }
         }
     }
 }

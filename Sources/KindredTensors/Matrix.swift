@@ -50,9 +50,9 @@ package struct Matrix: Sendable {
     /// A copy of some of the rows.
     package func rows(_ range: Range<Int>) -> Matrix {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows)
-        return Matrix(
-            rows: range.count, columns: columns,
-            elements: AlignedBuffer(elements.array(range.lowerBound * columns..<range.upperBound * columns)))
+        let part = Matrix(rows: range.count, columns: columns)
+        part.elements.copy(elements, from: range.lowerBound * columns..<range.upperBound * columns, at: 0)
+        return part
     }
 
     /// A copy of row `row`.

@@ -1,4 +1,3 @@
-import CKindredKernels
 import Foundation
 import KindredSystem
 import KindredTensors
@@ -60,61 +59,6 @@ private struct BuiltSegment {
     }
 }
 
-@Suite struct CodeKernelTests {
-    @Test(arguments: [1, 2, 3, 5, 9])
-    func `every variant gives the sums of the portable one`(blocks: Int) {
-        var generator = SeededGenerator(seed: UInt64(blocks))
-        let rows = 37
-        // Extreme values too: they are what could overflow.
-        let plane = (0..<rows * blocks * 64).map { _ in
-            [UInt8(0), 255, UInt8.random(in: 0...255, using: &generator)].randomElement(using: &generator)!
-        }
-        let query = (0..<blocks * 128).map { _ in
-            [Int8(-127), 127, Int8.random(in: -127...127, using: &generator)].randomElement(
-                using: &generator)!
-        }
-        let features = kindred_features()
-        for count in [0, 1, 2, 3, 4, 5, 36, 37] {
-            let chosen = (0..<count).map { UInt32(($0 * 11) % rows) }
-            var expected = [Int32](repeating: 7, count: count)
-            kindred_code_products_portable(&expected, plane, blocks, query, chosen, count)
-            func check(
-                _ variant: (
-                    UnsafeMutablePointer<Int32>?, UnsafePointer<UInt8>?, Int, UnsafePointer<Int8>?,
-                    UnsafePointer<UInt32>?, Int
-                ) -> Void
-            ) {
-                var sums = [Int32](repeating: 9, count: count)
-                variant(&sums, plane, blocks, query, chosen, count)
-                #expect(sums == expected)
-            }
-            check(kindred_code_products)
-            if features & UInt32(KINDRED_AVX2) != 0 { check(kindred_code_products_avx2) }
-            if features & UInt32(KINDRED_AVX512_VNNI) != 0 { check(kindred_code_products_avx512_vnni) }
-            if features & UInt32(KINDRED_NEON) != 0 { check(kindred_code_products_neon) }
-        }
-    }
-
-    @Test(arguments: [1, 63, 64, 65, 127, 128, 129, 300])
-    func `codes are read back as they were set, and estimate inner products`(dimensions: Int) {
-        let data = vectors(20, dimensions: dimensions)
-        let code = VectorCode(centre: data[0].map { $0 / 2 })
-        let planes = CodePlanes(count: 20, blocks: code.blocks)
-        for (row, vector) in data.enumerated() {
-            let (codes, factors) = code.encode(vector)
-            planes.set(row: row, codes: codes, factors: factors)
-            #expect(planes.codes(row: row, dimensions: dimensions) == codes)
-        }
-        let batch = CodePlanes.Batch(capacity: 20)
-        for row in 0..<20 { batch.append(UInt32(row)) }
-        planes.scoreByBothPlanes(code.query(data[3]), batch)
-        for row in 0..<20 {
-            let truth = zip(data[3], data[row]).reduce(Float(0)) { $0 + $1.0 * $1.1 }
-            #expect(abs(batch.score(row) - truth) < 0.02)
-        }
-    }
-}
-
 @Suite struct SegmentTests {
     @Test func `recall at ten is at least 0.95 at the default efSearch`() throws {
         let data = vectors(4000, dimensions: 96)
@@ -142,6 +86,9 @@ private struct BuiltSegment {
         for step in [1, 2, 100, 1000, 5000] {
             let accepted = { (id: Int64) in id % Int64(step) == 0 }
             let hits = try segment.search(data[1], k: 20, where: accepted)
+            #expect(
+                try hits
+                    == segment.exactSearch(data[1], k: 20, filter: SegmentFilter(segment, where: accepted)))
             #expect(hits.count == min(20, (0..<2500).count { accepted(Int64($0)) }))
             #expect(hits.allSatisfy { accepted($0.id) })
             #expect(zip(hits, hits.dropFirst()).allSatisfy { $0.score >= $1.score })
@@ -212,7 +159,7 @@ private struct BuiltSegment {
         #expect(other?.code == .incompatible)
 
         var bytes = try built.bytes()
-        bytes[8] = 2
+        bytes[8] = 3
         let path = try built.directory.file("newer.hnsw", bytes)
         let newer = #expect(throws: KindredError.self) { try Segment(path: path) }
         #expect(newer?.code == .incompatible)
@@ -228,23 +175,64 @@ private struct BuiltSegment {
         }
     }
 
-    @Test func `any changed byte is found by verify, and no search traps on it`() throws {
+    @Test func `a file of an older format says to recreate the index`() throws {
+        let built = try BuiltSegment(vectors(50, dimensions: 8))
+        var bytes = try built.bytes()
+        bytes[8] = 1
+        let path = try built.directory.file("older.hnsw", bytes)
+        let older = #expect(throws: KindredError.self) { try Segment(path: path) }
+        #expect(older?.code == .incompatible)
+        #expect(older?.message.contains("recreate the index") == true)
+    }
+
+    @Test func `every field of the header that is changed is told with its file and byte`() throws {
+        let built = try BuiltSegment(vectors(50, dimensions: 8))
+        let bytes = try built.bytes()
+        for place in 0..<200 {
+            var damaged = bytes
+            damaged[place] ^= 1
+            // With the checksum put right again, only the field's own check is left.
+            for repaired in [false, true] {
+                if repaired {
+                    damaged.replaceSubrange(
+                        4092..<4096, with: littleEndian([CRC32C(Array(damaged[..<4092])).value]))
+                }
+                let path = try built.directory.file("damaged.hnsw", damaged)
+                do {
+                    let segment = try Segment(path: path)
+                    #expect(repaired, "byte \(place)")
+                    try segment.verify()
+                    // Only what says nothing about the layout can be another: fingerprint and metric.
+                    #expect(
+                        (40..<72).contains(place) || (32..<36).contains(place) || (80..<84).contains(place)
+                            || (140..<144).contains(place), "byte \(place)")
+                } catch let error as KindredError {
+                    #expect(
+                        error.location?.path == path.string && error.location?.byte != nil, "byte \(place)")
+                }
+            }
+        }
+    }
+
+    @Test func `whatever byte is changed, a search answers rightly or throws, and verify finds it`() throws {
         let data = vectors(2200, dimensions: 8)
         let built = try BuiltSegment(data)
+        let right = try built.open().search(data[0], k: 5)
         let bytes = try built.bytes()
         var generator = SeededGenerator(seed: 5)
         let places =
-            Array(stride(from: 0, to: 160, by: 3))
+            Array(stride(from: 0, to: 200, by: 3))
             + (0..<150).map { _ in Int.random(in: 4096..<bytes.count, using: &generator) }
         for place in places {
             var damaged = bytes
             damaged[place] ^= UInt8.random(in: 1...255, using: &generator)
             let path = try built.directory.file("damaged.hnsw", damaged)
-            #expect(throws: KindredError.self, "byte \(place)") {
-                let segment = try Segment(path: path)
-                _ = try segment.search(data[0], k: 5)
-                try segment.verify()
+            do {
+                #expect(try Segment(path: path).search(data[0], k: 5) == right, "byte \(place)")
+            } catch let error as KindredError {
+                #expect(error.location?.path == path.string && error.location?.byte != nil, "byte \(place)")
             }
+            #expect(throws: KindredError.self, "byte \(place)") { try Segment(path: path).verify() }
         }
     }
 }

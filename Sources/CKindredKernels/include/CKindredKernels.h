@@ -7,8 +7,10 @@
 #include "kindred_codes.h"
 #include "kindred_features.h"
 #include "kindred_gradients.h"
+#include "kindred_graph.h"
 #include "kindred_int8.h"
 #include "kindred_interrupts.h"
 #include "kindred_layers.h"
+#include "kindred_neighbors.h"
 
 #endif

@@ -1,0 +1,64 @@
+// The walk over a graph whose nodes are rows of head codes (kindred_codes.h), best first (Malkov and Yashunin 2018,
+// Algorithm 2, on one level).
+//
+// Nodes are compared by similarity: offset + factor * scale * (16 * products - 120 * sum) + bias. A pool holds the ef
+// best as keys, in rising order: the float's bits in an order where the larger similarity is the smaller number, then
+// the row, then whether it was expanded; so the order is total, and every variant walks the same way.
+#ifndef KINDRED_GRAPH_H
+#define KINDRED_GRAPH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    const uint8_t *head;     ///< count rows of head_blocks * 64 bytes
+    ptrdiff_t head_blocks;
+    const uint8_t *links;    ///< count rows of `width` neighbours of `id_bytes` bytes each; one more byte is readable
+    ptrdiff_t width;         ///< at most KINDRED_MOST_LINKS
+    int32_t id_bytes;        ///< 3 or 4, least significant first; a neighbour >= count ends a list
+    int32_t has_bias;
+    uint32_t count;          ///< below 2^31
+} kindred_graph;
+
+typedef struct {
+    const int8_t *bytes;  ///< head_blocks * 128
+    float scale;
+    float offset;
+    int32_t sum;  ///< of the bytes
+} kindred_graph_query;
+
+/// Memory of one searching thread. Between calls `visited` is zero.
+typedef struct {
+    uint64_t *visited;  ///< a bit for each node
+    uint32_t *touched;  ///< count + KINDRED_MOST_LINKS elements
+    uint64_t *pool;     ///< ef elements
+    uint64_t *found;    ///< ef elements; used with a filter
+    uint32_t evaluated; ///< nodes that the last walk compared
+    uint32_t hops;      ///< nodes that the last walk expanded
+} kindred_graph_work;
+
+enum { KINDRED_MOST_LINKS = 256 };
+
+/// How a filter is applied on the walk.
+enum {
+    KINDRED_ACCEPT_ALL = 0,
+    KINDRED_COLLECT_ACCEPTED = 1,  ///< walk over every node, collect those accepted
+    KINDRED_TWO_HOPS = 2,          ///< compare accepted nodes only; behind a rejected neighbour its neighbours are looked at
+};
+
+#define KINDRED_GRAPH_FUNCTIONS(SUFFIX)                                                                               \
+    /* Puts the rows of the best nodes into rows[0 ..< result], best first; result <= ef. The walk starts from the */ \
+    /* `seeds` best of the entries. `accepted` has a bit for each node, or is NULL with KINDRED_ACCEPT_ALL. Every  */ \
+    /* entry is below count.                                                                                       */ \
+    uint32_t kindred_graph_search##SUFFIX(uint32_t *rows, const kindred_graph *graph,                                 \
+                                          const kindred_graph_query *query, kindred_graph_work *work, uint32_t ef,    \
+                                          const uint32_t *entries, ptrdiff_t entry_count, uint32_t seeds,             \
+                                          const uint64_t *accepted, int32_t filter);
+
+KINDRED_GRAPH_FUNCTIONS()
+KINDRED_GRAPH_FUNCTIONS(_portable)
+KINDRED_GRAPH_FUNCTIONS(_avx2)         // to be called only with KINDRED_AVX2; the portable one elsewhere
+KINDRED_GRAPH_FUNCTIONS(_avx512_vnni)  // to be called only with KINDRED_AVX512_VNNI; the portable one elsewhere
+KINDRED_GRAPH_FUNCTIONS(_neon)         // to be called only with KINDRED_NEON; the portable one elsewhere
+
+#endif

@@ -1,0 +1,60 @@
+// Neighbours among rows of head codes (kindred_codes.h): what a graph is built from.
+//
+// Distances are squared Euclidean ones between the vectors that the head codes of group 0 stand for, x = 8 factor
+// (2 h - 15) with the row's head factor, plus, where there is an `extra` coordinate, the square of its difference: with
+// sqrt(max |x|^2 - |x|^2) the nearest neighbour is the one of largest inner product (Bachrach et al. 2014, Theorem 1).
+// Of equal distances the smaller row counts as nearer, so results do not depend on the order of work.
+#ifndef KINDRED_NEIGHBORS_H
+#define KINDRED_NEIGHBORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    const uint8_t *plane;
+    ptrdiff_t stride;      ///< bytes of a head row
+    ptrdiff_t blocks;      ///< of group 0, at the start of the row
+    ptrdiff_t dimensions;  ///< of group 0
+    const float *extra;  ///< an element for each row, or NULL
+} kindred_heads;
+
+/// Bytes of the `work` that the functions below need for `rows` rows; it is aligned to 64 bytes.
+size_t kindred_neighbors_work(ptrdiff_t rows, ptrdiff_t blocks);
+
+enum { KINDRED_MOST_CANDIDATES = 512, KINDRED_NO_ROW = 0xFFFFFFFF };
+
+#define KINDRED_NEIGHBOR_FUNCTIONS(SUFFIX)                                                                            \
+    /* For each of `count` rows, distinct and in rising order, the nearest `look` of the others, pruned to at most */ \
+    /* `keep` (kindred_prune): near[i * keep ...] and distance[...], nearest first, filled up with KINDRED_NO_ROW. */ \
+    /* work for `count` rows; 0 < keep <= look <= KINDRED_MOST_CANDIDATES.                                          */\
+    void kindred_leaf_neighbors##SUFFIX(uint32_t *near, float *distance, const kindred_heads *heads,                  \
+                                        const uint32_t *rows, ptrdiff_t count, ptrdiff_t look, ptrdiff_t keep,        \
+                                        float alpha, uint8_t *work);                                                  \
+    /* RobustPrune (Subramanya et al. 2019, Algorithm 2) on squared distances: of the candidates, nearest first,   */ \
+    /* one is kept only where no kept one is nearer to it by the factor alpha than the node is. Then the nearest   */ \
+    /* passed over fill up to `fill`. Rows at distance 0 of each other count once. Returns how many are in `kept`, */ \
+    /* at most `limit`. The node and repeated rows among the candidates are left out. work for 1 + count rows;     */ \
+    /* count <= KINDRED_MOST_CANDIDATES.                                                                           */ \
+    ptrdiff_t kindred_prune##SUFFIX(uint32_t *kept, const kindred_heads *heads, uint32_t node,                        \
+                                    const uint32_t *candidates, ptrdiff_t count, ptrdiff_t limit, ptrdiff_t fill,     \
+                                    float alpha, uint8_t *work);                                                      \
+    /* For each of rows[0 ..< count], which `nearest` <= 16 of the leaders are nearest, as indices into `leaders`, */ \
+    /* nearest first. work for leader_count rows.                                                                  */ \
+    void kindred_nearest_leaders##SUFFIX(uint32_t *out, const kindred_heads *heads, const uint32_t *rows,             \
+                                         ptrdiff_t count, const uint32_t *leaders, ptrdiff_t leader_count,            \
+                                         ptrdiff_t nearest, uint8_t *work);
+
+KINDRED_NEIGHBOR_FUNCTIONS()
+KINDRED_NEIGHBOR_FUNCTIONS(_portable)
+KINDRED_NEIGHBOR_FUNCTIONS(_avx2)         // to be called only with KINDRED_AVX2; the portable one elsewhere
+KINDRED_NEIGHBOR_FUNCTIONS(_avx512_vnni)  // to be called only with KINDRED_AVX512_VNNI; the portable one elsewhere
+KINDRED_NEIGHBOR_FUNCTIONS(_neon)         // to be called only with KINDRED_NEON; the portable one elsewhere
+
+/// Puts neighbours into the candidate lists of rows: `capacity` rows and distances for each, nearest first, without
+/// repetition, filled up with KINDRED_NO_ROW. Only rows r with r % parts == part are taken, so that threads can share
+/// the work. near and distance are as kindred_leaf_neighbors gives them.
+void kindred_merge_candidates(uint32_t *candidates, float *distances, ptrdiff_t capacity, const uint32_t *rows,
+                              ptrdiff_t count, const uint32_t *near, const float *distance, ptrdiff_t keep,
+                              uint32_t part, uint32_t parts);
+
+#endif

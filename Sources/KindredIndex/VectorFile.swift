@@ -1,0 +1,183 @@
+import KindredSystem
+import SystemPackage
+
+/// Vectors in a file of NumPy (`.npy`: an array of two dimensions, little-endian floats of 32 or 16 bits, rows after each
+/// other) or of the ANN benchmarks (`.fvecs`: each vector as its length, a 32-bit number, and its floats).
+package struct VectorFile: VectorSource {
+    package let count: Int
+    package let dimensions: Int
+    private let file: ReadableFile
+    private let start: Int
+    private let stride: Int
+    private let isHalf: Bool
+
+    package var path: FilePath { file.path }
+
+    /// - Throws: `notFound`, `inputOutput`; `invalidData` for a file that is neither, with the byte where that shows.
+    package init(_ path: FilePath) throws {
+        file = try ReadableFile(path)
+        let file = file
+        func invalid(_ message: String, byte: Int) -> KindredError {
+            KindredError(.invalidData, message, at: .init(path: path.string, byte: byte))
+        }
+        let magic = try file.bytes(0..<min(10, file.count))
+        if ArrayHeader.isArray(magic) {
+            let array = try ArrayHeader(file, types: ["<f4": 4, "<f2": 2])
+            guard array.rows <= SegmentHeader.maximumVectors, array.columns <= VectorCode.maximumDimensions
+            else {
+                throw invalid("may have at most \(VectorCode.maximumDimensions) columns", byte: 10)
+            }
+            start = array.start
+            (count, dimensions) = (array.rows, array.columns)
+            isHalf = array.elementBytes == 2
+            stride = array.columns * array.elementBytes
+            return
+        }
+        guard path.extension == "fvecs", file.count >= 4 else {
+            throw invalid("is neither .npy nor .fvecs", byte: 0)
+        }
+        let size = try file.bytes(0..<4).reversed().reduce(0) { $0 << 8 | Int($1) }
+        guard (1...VectorCode.maximumDimensions).contains(size), file.count % (4 + 4 * size) == 0 else {
+            throw invalid("the vectors' length \(size) does not fit the file's size", byte: 0)
+        }
+        (start, stride, isHalf, dimensions) = (4, 4 + 4 * size, false, size)
+        count = file.count / stride
+    }
+
+    package func read(_ rows: [UInt32], into buffer: AlignedBuffer<Float>) throws {
+        var index = 0
+        while index < rows.count {
+            // Rows one after the other are read at once.
+            var end = index + 1
+            while end < rows.count, rows[end] == rows[end - 1] + 1, !isFvecs { end += 1 }
+            let byte = start + Int(rows[index]) * stride
+            let range = index * dimensions..<end * dimensions
+            if isHalf {
+                let halves = AlignedBuffer<UInt16>(repeating: 0, count: range.count)
+                try file.read(at: byte, into: halves, range: 0..<range.count)
+                for place in 0..<range.count {
+                    buffer[range.lowerBound + place] = Float(halfBits: halves[place])
+                }
+            } else {
+                try file.read(at: byte, into: buffer, range: range)
+            }
+            index = end
+        }
+        if let bad = VectorRows.firstUnusable(buffer, count: rows.count, dimensions: dimensions) {
+            throw KindredError(
+                .invalidData, "vector \(rows[bad]) has a number that is not finite, or beyond 1e15",
+                at: .init(path: path.string, byte: start + Int(rows[bad]) * stride))
+        }
+    }
+
+    private var isFvecs: Bool { stride == 4 + 4 * dimensions }
+}
+
+extension Float {
+    /// The value of 16 bits as IEEE 754 binary16 has them.
+    init(halfBits bits: UInt16) {
+        let sign: Float = bits >> 15 == 1 ? -1 : 1
+        let exponent = Int(bits >> 10 & 31)
+        let fraction = Float(bits & 1023)
+        switch exponent {
+        case 0: self = sign * fraction * 0x1p-24
+        case 31: self = fraction == 0 ? sign * .infinity : .nan
+        default: self = sign * Float(sign: .plus, exponent: exponent - 15, significand: 1 + fraction / 1024)
+        }
+    }
+}
+
+/// The header of an array file of NumPy: magic, version, and a Python dictionary of type, order and shape.
+private struct ArrayHeader {
+    let file: ReadableFile
+    /// Where the elements start.
+    let start: Int
+    let rows: Int
+    let columns: Int
+    let elementBytes: Int
+
+    static func isArray(_ bytes: [UInt8]) -> Bool {
+        bytes.count >= 10 && bytes[0] == 0x93 && Array(bytes[1..<6]) == Array("NUMPY".utf8)
+    }
+
+    /// - Parameter types: the bytes of an element by NumPy's name of the types that are allowed.
+    init(_ file: ReadableFile, types: [String: Int]) throws {
+        self.file = file
+        func invalid(_ message: String, byte: Int) -> KindredError {
+            KindredError(.invalidData, message, at: .init(path: file.path.string, byte: byte))
+        }
+        let magic = try file.bytes(0..<min(12, file.count))
+        guard Self.isArray(magic), (1...3).contains(magic[6]) else {
+            throw invalid("is no array of NumPy (.npy)", byte: 0)
+        }
+        let sizeEnd = magic[6] == 1 ? 10 : 12
+        let size = magic[8..<min(sizeEnd, magic.count)].reversed().reduce(0) { $0 << 8 | Int($1) }
+        start = sizeEnd + size
+        guard size <= 1 << 16, start <= file.count else {
+            throw invalid("the header of the array is damaged", byte: 8)
+        }
+        let text = String(decoding: try file.bytes(sizeEnd..<start), as: UTF8.self)
+        guard let type = Self.value(of: "descr", in: text),
+            let order = Self.value(of: "fortran_order", in: text),
+            let shape = Self.value(of: "shape", in: text)
+        else { throw invalid("the header of the array is damaged", byte: sizeEnd) }
+        let numbers = shape.filter { $0 != "(" && $0 != ")" }.split(separator: ",").map {
+            Int($0.filter { !$0.isWhitespace })
+        }
+        guard let bytes = types[type], order == "False", numbers.count == 2, let rows = numbers[0],
+            let columns = numbers[1], rows >= 0, columns > 0, rows <= 1 << 40, columns <= 1 << 20
+        else {
+            throw invalid(
+                "must be an array of rows and columns of type \(types.keys.sorted().joined(separator: " or ")) in C order; "
+                    + "this one is of type \(type), shape \(shape)", byte: sizeEnd)
+        }
+        (self.rows, self.columns, elementBytes) = (rows, columns, bytes)
+        guard start + rows * columns * bytes == file.count else {
+            throw invalid("the array's shape does not fit the file's size", byte: file.count)
+        }
+    }
+
+    /// The value of a key in the header's Python dictionary.
+    private static func value(of key: String, in text: String) -> String? {
+        guard let found = text.firstRange(of: "'\(key)':") else { return nil }
+        let rest = text[found.upperBound...].drop { $0 == " " }
+        if rest.first == "(" { return rest.firstIndex(of: ")").map { String(rest[...$0]) } }
+        return String(rest.prefix { $0 != "," && $0 != "}" }).filter { $0 != "'" && $0 != " " }
+    }
+}
+
+/// Arrays of two dimensions as files of NumPy.
+package enum ArrayFile {
+    /// The rows of an array of 64-bit or 32-bit signed numbers.
+    /// - Throws: `notFound`, `inputOutput`; `invalidData` for any other file.
+    package static func readRows(_ path: FilePath) throws -> [[Int64]] {
+        let array = try ArrayHeader(ReadableFile(path), types: ["<i8": 8, "<i4": 4])
+        let bytes = try array.file.bytes(array.start..<array.file.count)
+        return (0..<array.rows).map { row in
+            (0..<array.columns).map { column in
+                let start = (row * array.columns + column) * array.elementBytes
+                let value = bytes[start..<start + array.elementBytes].reversed().reduce(UInt64(0)) {
+                    $0 << 8 | UInt64($1)
+                }
+                return array.elementBytes == 8
+                    ? Int64(bitPattern: value) : Int64(Int32(bitPattern: UInt32(value)))
+            }
+        }
+    }
+
+    /// Writes a whole file, durably.
+    ///
+    /// - Parameter type: NumPy's name of the elements' type.
+    package static func write<Element: FixedWidthInteger>(
+        _ values: [Element], type: String, columns: Int, to path: FilePath
+    ) throws {
+        var header =
+            "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(values.count / max(1, columns)), \(columns)), }"
+        header += String(repeating: " ", count: 63 - (header.utf8.count + 10) % 64) + "\n"
+        let file = try AtomicFile(path)
+        try file.write([0x93] + Array("NUMPY".utf8) + [1, 0] + littleEndian([UInt16(header.utf8.count)]))
+        try file.write(Array(header.utf8))
+        try file.write(littleEndian(values))
+        try file.commit()
+    }
+}

@@ -1,0 +1,136 @@
+/// Plain work on rows of floats in a buffer, a row being `dimensions` long.
+package enum VectorRows {
+    /// The first of the rows with a number that is not finite or so large that its square could not be summed.
+    package static func firstUnusable(_ rows: AlignedBuffer<Float>, count: Int, dimensions: Int) -> Int? {
+        let values = rows.pointer(0..<count * dimensions)
+        return (0..<count).first { row in
+            var usable = true
+            let start = values + row * dimensions
+            for column in 0..<dimensions { usable = usable && abs(start[column]) < 1e15 }
+            return !usable
+        }
+    }
+
+    /// The sum of squares of each row.
+    package static func squares(
+        _ rows: AlignedBuffer<Float>, count: Int, dimensions: Int, into out: AlignedBuffer<Float>
+    ) {
+        let values = rows.pointer(0..<count * dimensions)
+        let sums = out.pointer(0..<count)
+        for row in 0..<count {
+            var lanes = SIMD16<Float>(repeating: 0)
+            let start = values + row * dimensions
+            var column = 0
+            while column + 16 <= dimensions {
+                let part = UnsafeRawPointer(start + column).loadUnaligned(as: SIMD16<Float>.self)
+                lanes += part * part
+                column += 16
+            }
+            var sum = lanes.sum()
+            while column < dimensions {
+                sum += start[column] * start[column]
+                column += 1
+            }
+            sums[row] = sum
+        }
+    }
+
+    /// Scales each row to length 1; a row of zeros stays.
+    package static func normalize(_ rows: AlignedBuffer<Float>, count: Int, dimensions: Int) {
+        let squares = AlignedBuffer<Float>(repeating: 0, count: count)
+        Self.squares(rows, count: count, dimensions: dimensions, into: squares)
+        let values = rows.pointer(0..<count * dimensions)
+        for row in 0..<count where squares[row] > 0 {
+            let scale = 1 / squares[row].squareRoot()
+            for column in row * dimensions..<(row + 1) * dimensions { values[column] *= scale }
+        }
+    }
+
+    /// Takes `vector` from each row.
+    package static func subtract(_ vector: AlignedBuffer<Float>, from rows: AlignedBuffer<Float>, count: Int)
+    {
+        let dimensions = vector.count
+        let values = rows.pointer(0..<count * dimensions)
+        let taken = vector.base
+        for row in 0..<count {
+            let start = values + row * dimensions
+            for column in 0..<dimensions { start[column] -= taken[column] }
+        }
+    }
+
+    /// Adds each row to `sums`, a number for each column.
+    package static func addColumns(_ rows: AlignedBuffer<Float>, count: Int, into sums: AlignedBuffer<Double>)
+    {
+        let dimensions = sums.count
+        let values = rows.pointer(0..<count * dimensions)
+        let totals = sums.base
+        for row in 0..<count {
+            let start = values + row * dimensions
+            for column in 0..<dimensions { totals[column] += Double(start[column]) }
+        }
+    }
+
+    /// The inner product of a row and a vector.
+    package static func product(_ rows: AlignedBuffer<Float>, row: Int, _ vector: AlignedBuffer<Float>)
+        -> Float
+    {
+        let dimensions = vector.count
+        let start = rows.pointer(row * dimensions..<(row + 1) * dimensions)
+        var sum: Float = 0
+        for column in 0..<dimensions { sum += start[column] * vector.base[column] }
+        return sum
+    }
+
+    /// Mixes groups of rows that are orthonormal, and leaves them so: what each row carries is spread over all of them.
+    ///
+    /// Three rounds of a random permutation, random signs and Walsh–Hadamard transforms over the first and over the last
+    /// 2^k rows of the group, 2^k the largest power of two that fits.
+    ///
+    /// - Parameter random: the next random number.
+    package static func mix(
+        _ rows: AlignedBuffer<Float>, range: Range<Int>, dimensions: Int, random: () -> UInt64
+    ) {
+        guard range.count > 1 else { return }
+        let values = rows.pointer(0..<range.upperBound * dimensions)
+        var power = 1
+        while power * 2 <= range.count { power *= 2 }
+        for _ in 0..<3 {
+            for index in stride(from: range.count - 1, to: 0, by: -1) {
+                let other = Int(random() % UInt64(index + 1))
+                let (a, b) = (
+                    values + (range.lowerBound + index) * dimensions,
+                    values + (range.lowerBound + other) * dimensions
+                )
+                let negates = random() & 1 == 1
+                for column in 0..<dimensions {
+                    let value = a[column]
+                    a[column] = b[column]
+                    b[column] = negates ? -value : value
+                }
+            }
+            hadamard(values + range.lowerBound * dimensions, count: power, dimensions: dimensions)
+            if power < range.count {
+                hadamard(
+                    values + (range.upperBound - power) * dimensions, count: power, dimensions: dimensions)
+            }
+        }
+    }
+
+    private static func hadamard(_ values: UnsafeMutablePointer<Float>, count: Int, dimensions: Int) {
+        let scale = Float(0.5).squareRoot()
+        var half = 1
+        while half < count {
+            for start in stride(from: 0, to: count, by: 2 * half) {
+                for row in start..<start + half {
+                    let (a, b) = (values + row * dimensions, values + (row + half) * dimensions)
+                    for column in 0..<dimensions {
+                        let (x, y) = (a[column], b[column])
+                        a[column] = (x + y) * scale
+                        b[column] = (x - y) * scale
+                    }
+                }
+            }
+            half *= 2
+        }
+    }
+}
