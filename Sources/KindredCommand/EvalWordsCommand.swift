@@ -14,8 +14,9 @@ struct EvalWordsCommand: ParsableCommand {
         abstract: "Parts of speech or named entities by a linear probe on frozen hidden states.",
         discussion: """
             Files are CoNLL-U (.conllu: parts of speech) or columns of word and label (named entities as B-, I- and O).
-            A word is the mean of its tokens' states, taken one position earlier with --align previous, as LLM2Vec does
-            it for models trained by next token prediction. Of a single file a part is kept for testing.
+            A word is the mean of its tokens' states, taken one position earlier with --align previous: LLM2Vec does so
+            for models trained by MNTP, and takes the tokens' own states for others. Of a single file a part is kept for
+            testing.
             """)
 
     @Argument(help: "A file to train on, and one to test on.") var files: [String]
