@@ -13,14 +13,15 @@ import json
 import subprocess
 from pathlib import Path
 
-STAGES = [  # name, directory, attention
-    ("Uni", "base/model", "causal"),
-    ("Bi", "base/model", "bidirectional"),
-    ("Bi + MNTP", "mntp/adapter", "bidirectional"),
-    ("+ SimCSE", "simcse/adapter", "bidirectional"),
-    ("+ pairs", "pairs/model", "bidirectional"),
-    ("+ mined pairs", "mined/model", "bidirectional"),
-    ("8 bits", "encoder", "bidirectional"),
+STAGES = [  # name, directory, attention, and which states stand for a word (LLM2Vec's word_task configurations)
+    ("Uni", "base/model", "causal", "own"),
+    ("Bi", "base/model", "bidirectional", "own"),
+    ("Bi + MNTP", "mntp/adapter", "bidirectional", "previous"),
+    ("+ SimCSE", "simcse/adapter", "bidirectional", "previous"),
+    ("word vectors", "anchor", "bidirectional", "own"),
+    ("+ pairs", "pairs/model", "bidirectional", "own"),
+    ("+ mined pairs", "mined/model", "bidirectional", "own"),
+    ("8 bits", "encoder", "bidirectional", "own"),
 ]
 RETRIEVAL = {"HotpotQA": "hotpotqa_100", "WikiQA": "wikiqa/sent-dev", "Cranfield": "cranfield"}
 WORDS = [  # column, files to train and to test on, figure
@@ -49,9 +50,9 @@ def measured(arguments, key, *command):
     return json.loads(path.read_text())
 
 
-def row(arguments, directory, attention, pooling):
+def row(arguments, directory, attention, align, pooling):
     data, model = arguments.data, arguments.recipe / directory
-    use = ["--model", model, "--attention", attention]
+    use = ["--model", model, "--attention", attention, "--precision", "int8"]
     pooled = [*use, "--pooling", pooling]
     name = f"{directory} {attention} {pooling}"
     found = {}
@@ -61,12 +62,13 @@ def row(arguments, directory, attention, pooling):
     folders = [data / "retrieval" / folder for folder in RETRIEVAL.values()]
     sets = measured(arguments, name + " retrieval", "retrieval", *folders, "--mode", "semantic", *pooled)["sets"]
     for column, entry in zip(RETRIEVAL, sets):
-        found[column] = entry["modes"][0]["ndcg_at_10"]
+        found[column] = entry["results"][0]["ndcg_at_10"]
     if pooling == "mean":  # words are not pooled
-        align = ["--align", "own" if attention == "causal" else "previous", "--sentences", "3000"]
+        align = ["--align", align, "--sentences", "3000"]
         for column, files, figure in WORDS:
             key = f"{directory} {attention} {column}"
-            found[column] = measured(arguments, key, "words", *[data / "word" / f for f in files], *use, *align)[figure]
+            report = measured(arguments, key, "words", *[data / "word" / f for f in files], *use, *align)
+            found[column] = report["accuracy"] if figure == "accuracy" else report["entities"][figure]
     return found
 
 
@@ -105,13 +107,13 @@ def main():
     print("| stage | pooling | " + " | ".join(COLUMNS) + " |")
     print("|---|---|" + "---|" * len(COLUMNS))
     names, rows = [], []
-    for name, directory, attention in STAGES:
+    for name, directory, attention, align in STAGES:
         if not (arguments.recipe / directory).exists():
             continue
         for pooling in arguments.poolings.split(","):
             if directory == "encoder" and pooling != "mean":
                 continue
-            found = row(arguments, directory, attention, pooling)
+            found = row(arguments, directory, attention, align, pooling)
             print(f"| {name} | {pooling} | " + " | ".join(cell(found.get(c)) for c in COLUMNS) + " |", flush=True)
             if pooling == "mean":
                 names.append(name)
