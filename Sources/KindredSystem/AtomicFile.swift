@@ -19,6 +19,18 @@ package struct FileLayer: Sendable {
     /// `fsync(2)` of a directory.
     package var syncDirectory: @Sendable (CInt) -> CInt
 
+    package init(
+        write: @escaping @Sendable (CInt, UnsafeRawPointer, Int) -> Int,
+        sync: @escaping @Sendable (CInt) -> CInt,
+        rename: @escaping @Sendable (String, String) -> CInt,
+        syncDirectory: @escaping @Sendable (CInt) -> CInt
+    ) {
+        self.write = write
+        self.sync = sync
+        self.rename = rename
+        self.syncDirectory = syncDirectory
+    }
+
     package static let system = FileLayer(
         write: { systemWrite($0, $1, $2) }, sync: { fsync($0) }, rename: { systemRename($0, $1) },
         syncDirectory: { fsync($0) })

@@ -141,9 +141,12 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
         let links = (0..<count * width).map { _ in
             UInt32.random(in: 0..<UInt32(count + 20), using: &generator)
         }
-        var three =
-            links.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8), 0] } + [0]
-        var four = links.flatMap { littleEndian([$0]) } + [0]
+        let three: [UInt8] =
+            links.flatMap { id -> [UInt8] in
+                [UInt8(truncatingIfNeeded: id), UInt8(truncatingIfNeeded: id >> 8), 0]
+            }
+            + [0]
+        let four: [UInt8] = littleEndian(links) + [0]
         let query = (0..<blocks * 128).map { _ in Int8.random(in: -127...127, using: &generator) }
         let entries: [UInt32] = [5, 90, 200]
         let accepted = (0..<5).map { _ in UInt64.random(in: 0...UInt64.max, using: &generator) }
@@ -213,8 +216,6 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
                 }
             }
         }
-        three.removeAll()
-        four.removeAll()
     }
 
     @Test(arguments: [(1, 8), (5, 121), (70, 127), (131, 250)])
