@@ -80,7 +80,7 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            resources: [.copy("Resources/base"), .copy("Resources/sample.xml.bz2")]
+            resources: [.copy("Resources/encoder"), .copy("Resources/sample.xml.bz2")]
         ),
 
         // Layer 6

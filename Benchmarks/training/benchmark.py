@@ -31,7 +31,23 @@ MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def make_model(name, directory):
+def make_tokenizer(text, path):
+    """Byte-level BPE of 16,384 tokens, which both shapes embed."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    if path.exists():
+        return
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=16_384, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+                                  special_tokens=["<s>", "</s>"], show_progress=False)
+    with open(text, encoding="utf-8") as file:
+        tokenizer.train_from_iterator((line for line, _ in zip(file, range(60_000))), trainer)
+    tokenizer.save(str(path))
+
+
+def make_model(name, directory, tokenizer):
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -40,7 +56,7 @@ def make_model(name, directory):
     torch.manual_seed(1)
     model = LlamaForCausalLM(LlamaConfig(**SHAPES[name], max_position_embeddings=512, tie_word_embeddings=True))
     model.save_pretrained(directory)
-    shutil.copy(ROOT / "Sources/Kindred/Resources/base/tokenizer.json", directory)
+    shutil.copy(tokenizer, directory / "tokenizer.json")
 
 
 def blocks(text, tokenizer, count):
@@ -186,10 +202,11 @@ def main():
         return peer(arguments)
     os.environ["OMP_NUM_THREADS"] = "2"
     arguments.work.mkdir(parents=True, exist_ok=True)
+    make_tokenizer(arguments.text, arguments.work / "tokenizer.json")
     results = []
     for shape in arguments.shapes.split(","):
         model = arguments.work / shape
-        make_model(shape, model)
+        make_model(shape, model, arguments.work / "tokenizer.json")
         for objective in arguments.objectives.split(","):
             best = {}
             for _ in range(arguments.rounds):

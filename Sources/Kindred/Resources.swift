@@ -11,7 +11,7 @@ public enum Resources {
 
     /// The Hugging Face directory of the embedded encoder.
     /// - Throws: `unavailable` where it cannot be found.
-    public static func embeddedModel() throws -> FilePath { try find("base") }
+    public static func embeddedModel() throws -> FilePath { try find("encoder") }
 
     /// A small MediaWiki dump to try Kindred with.
     /// - Throws: `unavailable` where it cannot be found.
