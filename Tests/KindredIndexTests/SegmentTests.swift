@@ -201,11 +201,9 @@ private struct BuiltSegment {
                 do {
                     let segment = try Segment(path: path)
                     #expect(repaired, "byte \(place)")
+                    // What the numbers say then may be another truth, but nothing may trap on it.
+                    _ = try segment.search([Float](repeating: 0.5, count: segment.dimensions), k: 5)
                     try segment.verify()
-                    // Only what says nothing about the layout can be another: fingerprint and metric.
-                    #expect(
-                        (40..<72).contains(place) || (32..<36).contains(place) || (80..<84).contains(place)
-                            || (140..<144).contains(place), "byte \(place)")
                 } catch let error as KindredError {
                     #expect(
                         error.location?.path == path.string && error.location?.byte != nil, "byte \(place)")
