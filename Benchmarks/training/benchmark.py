@@ -100,7 +100,7 @@ def peer(arguments):
     model = get_peft_model(whole.model if simcse else whole, config).train()
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=5e-5)
     half = arguments.precision == "bf16"
-    batch = 64 if simcse else BATCH[arguments.shape]
+    batch = arguments.sentences if simcse else BATCH[arguments.shape]
     tokens = 0
 
     def mask_of(lengths, width):
@@ -155,8 +155,12 @@ def peer(arguments):
 
 def run_peer(arguments, shape, objective, precision, model, steps):
     command = [sys.executable, __file__, "--peer", "--model", str(model), "--shape", shape, "--objective", objective,
-               "--precision", precision, "--text", str(arguments.text), "--steps", str(steps)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+               "--precision", precision, "--text", str(arguments.text), "--steps", str(steps),
+               "--sentences", str(arguments.sentences)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == -9:  # the kernel's answer to a peer that wants more memory than there is
+        return None
+    done.check_returncode()
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
@@ -167,8 +171,8 @@ def run_kindred(arguments, shape, objective, precision, model, steps):
     options = ["--batch", str(BATCH[shape]), "--length", "512"]
     if objective == "simcse":
         text = arguments.work / "sentences.txt"
-        text.write_text("\n".join(sentences(arguments.text, 64 * steps)) + "\n")
-        options = ["--batch", "64", "--length", "128", "--lines-are-sentences"]
+        text.write_text("\n".join(sentences(arguments.text, arguments.sentences * steps)) + "\n")
+        options = ["--batch", str(arguments.sentences), "--length", "128", "--lines-are-sentences"]
     command = [str(arguments.kindred), "train", objective, str(text), "--model", str(model), "--out", str(out),
                "--steps", str(steps), "--precision", precision, "--validation", "0", "--token-limit", "0.2",
                "--checkpoint-every", "100000", "--warmup", "0", "--json", "--quiet", *options]
@@ -194,6 +198,7 @@ def main():
     parser.add_argument("--objectives", default="mntp,simcse")
     parser.add_argument("--peers", default="fp32,bf16")
     parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--sentences", type=int, default=64, help="of a batch of SimCSE")
     parser.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
     for name in ["model", "shape", "objective", "precision"]:
         parser.add_argument(f"--{name}", type=Path if name == "model" else str, help=argparse.SUPPRESS)
@@ -216,6 +221,9 @@ def main():
                             continue
                         found = run(arguments, shape, objective, precision, model, arguments.steps)
                         print(shape, objective, side, precision, found, file=sys.stderr, flush=True)
+                        if found is None:
+                            print(f"{shape} {objective}: the peer in {precision} ran out of memory")
+                            continue
                         key = (side, precision)
                         if key not in best or found["examples_per_second"] > best[key]["examples_per_second"]:
                             best[key] = found

@@ -15,9 +15,11 @@ struct EncodeCommand: ParsableCommand {
             (--json-lines) is a line break, as between a passage's title and its body.
             """)
 
-    @Argument(help: "A file with a text on each line, also compressed by bzip2 or gzip; '-' is standard input.")
+    @Argument(
+        help: "A file with a text on each line, also compressed by bzip2 or gzip; '-' is standard input.")
     var file: String
-    @Option(help: ArgumentHelp("Where to write the array, 32-bit floats, for numpy.load.", valueName: "file.npy"))
+    @Option(
+        help: ArgumentHelp("Where to write the array, 32-bit floats, for numpy.load.", valueName: "file.npy"))
     var out: String
     @Flag(help: "Each line is a JSON string, or an object with \"text\" and, if there is one, \"title\".")
     var jsonLines = false

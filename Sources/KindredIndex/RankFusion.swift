@@ -3,15 +3,15 @@
 /// Weighted reciprocal rank fusion: a passage's score is the sum of weight / (constant + rank) over the rankings that
 /// hold it (Cormack, Clarke and Büttcher 2009, §2). Only ranks count, so cosines and BM25 need no common scale.
 package struct RankFusion: Sendable, Hashable {
-    /// What every index is searched with.
+    /// What every index is searched with: tuned once with the embedded encoder (Documentation/encoder.md).
     package static let standard = RankFusion()
     /// Results of each kind that are joined.
     package static let candidates = 100
 
     /// Larger: the first ranks count for less.
-    package var constant = 60.0
+    package var constant = 5.0
     /// A ranking of weight 0 is left out.
-    package var semanticWeight = 1.0
+    package var semanticWeight = 0.6
     package var keywordWeight = 1.0
 
     package init() {}

@@ -91,12 +91,13 @@ import Testing
 
     @Test func `hybrid rankings are fused as the product fuses them`() throws {
         let evaluation = evaluation()
-        let result = try evaluation.result(of: .hybrid)
+        var fusion = RankFusion()
+        (fusion.constant, fusion.semanticWeight, fusion.keywordWeight) = (60, 1, 1)
+        let result = try evaluation.result(of: .hybrid, fusion: fusion)
         #expect(ids(result)[0] == ["b", "c", "1", "a"])
         let scores = result.rankings[0].map(\.score)
         #expect(abs(scores[0] - (1 / 62.0 + 1 / 61.0)) < 1e-12)
         #expect(abs(scores[3] - 1 / 64.0) < 1e-12)
-        var fusion = RankFusion()
         fusion.semanticWeight = 50
         #expect(ids(try evaluation.result(of: .hybrid, fusion: fusion))[0] == ["c", "b", "1", "a"])
     }

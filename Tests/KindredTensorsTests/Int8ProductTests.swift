@@ -96,7 +96,8 @@ import Testing
         var x = [Float](repeating: 0, count: 3 * 40)
         x[40 + 3] = .nan
         x[80 + 39] = .infinity
-        let weights = Int8Products.Weights(BLAS.Operand(AlignedBuffer(random(5 * 40, seed: 5)), rows: 5, columns: 40))
+        let weights = Int8Products.Weights(
+            BLAS.Operand(AlignedBuffer(random(5 * 40, seed: 5)), rows: 5, columns: 40))
         let rows = Int8Products.Rows()
         rows.take(BLAS.Operand(AlignedBuffer(x), rows: 3, columns: 40))
         let y = AlignedBuffer<Float>(repeating: 1, count: 15)
@@ -109,19 +110,25 @@ import Testing
     func `linear layers agree with fp32 as far as their precision goes`(precision: EncodingPrecision) {
         let (rows, outputs, inputs) = (9, 70, 96)
         let x = BLAS.Operand(AlignedBuffer(random(rows * inputs, seed: 6)), rows: rows, columns: inputs)
-        let w = Matrix(rows: outputs, columns: inputs, elements: AlignedBuffer(random(outputs * inputs, seed: 7)))
-        let expected = BLAS.Operand(AlignedBuffer(repeating: 0, count: rows * outputs), rows: rows, columns: outputs)
+        let w = Matrix(
+            rows: outputs, columns: inputs, elements: AlignedBuffer(random(outputs * inputs, seed: 7)))
+        let expected = BLAS.Operand(
+            AlignedBuffer(repeating: 0, count: rows * outputs), rows: rows, columns: outputs)
         BLAS.multiply(
             x, BLAS.Operand(w.elements, rows: outputs, columns: inputs), transposed: true, into: expected)
-        let found = BLAS.Operand(AlignedBuffer(repeating: 0, count: rows * outputs), rows: rows, columns: outputs)
+        let found = BLAS.Operand(
+            AlignedBuffer(repeating: 0, count: rows * outputs), rows: rows, columns: outputs)
         LinearWeights(w, precision: precision).multiply(x, into: found, LinearWeights.Scratch())
-        let error = zip(found.buffer.array(), expected.buffer.array()).reduce(0.0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
-        let size = expected.buffer.array().reduce(0.0) { $0 + Double($1 * $1) }
-        let bound = switch precision {
-        case .float32: 0.0
-        case .bfloat16: 5e-3
-        case .int8: 1.2e-2
+        let error = zip(found.buffer.array(), expected.buffer.array()).reduce(0.0) {
+            $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1))
         }
+        let size = expected.buffer.array().reduce(0.0) { $0 + Double($1 * $1) }
+        let bound =
+            switch precision {
+            case .float32: 0.0
+            case .bfloat16: 5e-3
+            case .int8: 1.2e-2
+            }
         #expect((error / size).squareRoot() <= bound)
         if precision != .float32 { #expect(error > 0) }
     }

@@ -170,7 +170,9 @@ private struct TinyRun {
         let weights = try DecoderWeights.load(tiny.model)
         try MergedModel.write(weights, of: tiny.model, usage: tiny.model.usage, as: .i8, to: small)
         let model = try ModelDirectory(small)
-        let (whole, encoder) = (try TextEncoder(directory: tiny.model.path), try TextEncoder(directory: small))
+        let (whole, encoder) = (
+            try TextEncoder(directory: tiny.model.path), try TextEncoder(directory: small)
+        )
         #expect(encoder.precision == .int8 && whole.precision == .float32)
         let texts = ["The queen of the hive", "x"]
         let (a, b) = (try whole.encode(texts), try encoder.encode(texts))
@@ -201,7 +203,9 @@ private struct TinyRun {
         data[name.upperBound - 1] = UInt8(ascii: "x")
         try data.write(to: path)
         let error = #expect(throws: KindredError.self) { try TextEncoder(directory: small) }
-        #expect(error?.code == .invalidData && error?.message.contains("layers.0.mlp.down_proj.weight_scale") == true)
+        #expect(
+            error?.code == .invalidData
+                && error?.message.contains("layers.0.mlp.down_proj.weight_scale") == true)
     }
 
     @Test func `a second stage is an adapter on the first`() throws {
