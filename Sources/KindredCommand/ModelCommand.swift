@@ -59,8 +59,8 @@ struct ModelCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write a whole model: the base with its adapters merged in.",
             discussion: """
-                transformers and Kindred read the result without peft. With int8 every row of a matrix has 8 bits and a \
-                scale, a quarter of fp32; Kindred then encodes in 8 bits too.
+                transformers and Kindred read the result without peft. With int8 linear layers have 8 bits and \
+                a scale for each row, and embeddings are bf16; Kindred then encodes in 8 bits too.
                 """)
 
         @Argument(help: ArgumentHelp("An adapter, or a model directory.", valueName: "directory"))

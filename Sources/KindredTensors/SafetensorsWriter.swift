@@ -34,8 +34,10 @@ package enum SafetensorsWriter {
     /// Writes the file whole or not at all; tensors lie in the order of their names.
     ///
     /// - Parameters:
-    ///   - precision: float16 is not written. With 8 bits, matrices are quantized for each row, whose scales are a tensor
-    ///     named after theirs with "_scale", rows × 1; everything else has 32 bits.
+    ///   - precision: float16 is not written. With 8 bits, the matrices of linear layers (`…_proj.weight`) are quantized
+    ///     for each row, whose scales are a tensor named after theirs with "_scale", rows × 1. Other matrices, embeddings,
+    ///     are bfloat16: a row may have an element far larger than the rest, which would take all of 8 bits. Vectors have
+    ///     32 bits.
     ///   - metadata: text that is kept with the tensors.
     /// - Throws: `cannotCreate`, `inputOutput`.
     package static func write(
@@ -69,6 +71,7 @@ package enum SafetensorsWriter {
     private static func stored(_ tensor: Tensor, as precision: LayerKernels.Precision) -> [Entry] {
         guard precision == .i8 else { return [floats(tensor, as: precision)] }
         guard tensor.shape.count == 2 else { return [floats(tensor, as: .f32)] }
+        guard tensor.name.hasSuffix("_proj.weight") else { return [floats(tensor, as: .bf16)] }
         let quantized = AlignedBuffer<Int8>(repeating: 0, count: tensor.count)
         let scales = AlignedBuffer<Float>(repeating: 0, count: tensor.shape[0])
         Int8Products.quantize(

@@ -13,27 +13,18 @@ package enum MergedModel {
 
     /// How other programs are told of 8-bit weights (vllm-project/compressed-tensors, `QuantizationConfig`).
     private static var quantization: [String: Any] {
-        func group(_ target: String, activations: [String: Any]?) -> [String: Any] {
-            var group: [String: Any] = [
-                "targets": [target],
-                "weights": [
-                    "num_bits": 8, "type": "int", "symmetric": true, "strategy": "channel", "dynamic": false,
-                ],
-            ]
-            group["input_activations"] = activations
-            return group
-        }
-        let tokens: [String: Any] = [
-            "num_bits": 8, "type": "int", "symmetric": true, "strategy": "token", "dynamic": true,
+        let group: [String: Any] = [
+            "targets": ["Linear"],
+            "weights": [
+                "num_bits": 8, "type": "int", "symmetric": true, "strategy": "channel", "dynamic": false,
+            ],
+            "input_activations": [
+                "num_bits": 8, "type": "int", "symmetric": true, "strategy": "token", "dynamic": true,
+            ],
         ]
         return [
             "quant_method": "compressed-tensors", "format": "int-quantized",
-            "quantization_status": "compressed",
-            "config_groups": [
-                "group_0": group("Linear", activations: tokens),
-                "group_1": group("Embedding", activations: nil),
-            ],
-            "ignore": ["lm_head"],
+            "quantization_status": "compressed", "config_groups": ["group_0": group], "ignore": ["lm_head"],
         ]
     }
 
