@@ -16,6 +16,13 @@ struct SplitArguments: ParsableArguments {
         }
     }
 
+    /// - Throws: `ValidationError` for files that are not one or two.
+    func check(_ files: [String]) throws {
+        guard (1...2).contains(files.count) else {
+            throw ValidationError("Name a file to train on and one to test on, or a single one to be split.")
+        }
+    }
+
     /// - Throws: `invalidData` where a file has less than two parts.
     func split(_ total: Int, of path: String) throws -> (training: [Int], testing: [Int]) {
         guard total > 1 else {
@@ -84,9 +91,7 @@ struct EvalClassificationCommand: ParsableCommand {
     @OptionGroup var output: EvalOutputArguments
 
     func validate() throws {
-        guard (1...2).contains(files.count) else {
-            throw ValidationError("Name a file to train on and one to test on, or a single one to be split.")
-        }
+        try split.check(files)
         guard experiments > 0, samplesPerLabel ?? 1 > 0 else {
             throw ValidationError("--experiments and --samples-per-label are positive.")
         }

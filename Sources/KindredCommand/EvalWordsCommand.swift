@@ -35,9 +35,7 @@ struct EvalWordsCommand: ParsableCommand {
     @OptionGroup var output: EvalOutputArguments
 
     func validate() throws {
-        guard (1...2).contains(files.count) else {
-            throw ValidationError("Name a file to train on and one to test on, or a single one to be split.")
-        }
+        try split.check(files)
         guard sentences ?? 1 > 0 else { throw ValidationError("--sentences is positive.") }
     }
 

@@ -144,7 +144,7 @@ def main() -> None:
         if size > 80_000_000:
             break
     tokenizer = train_tokenizer(sample, arguments.vocabulary)
-    tokenizer.save(str(model / "tokenizer.json"))
+    tokenizer.save(str(model / "tokenizer.json"), pretty=False)
     (model / "tokenizer_config.json").write_text(
         json.dumps(
             {
