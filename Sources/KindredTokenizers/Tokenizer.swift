@@ -6,7 +6,7 @@ import SystemPackage
 /// `tokenizers` library (github.com/huggingface/tokenizers).
 ///
 /// Supported: model `BPE`; pre-tokenizer `ByteLevel`, or `Split` by a known pattern followed by `ByteLevel`; normalizers
-/// NFC, NFD, NFKC, NFKD and Lowercase; post-processors `TemplateProcessing` and `ByteLevel`; added tokens. Anything
+/// NFC, NFD, NFKC, NFKD, Lowercase and Replace of a string; post-processors `TemplateProcessing` and `ByteLevel`; added tokens. Anything
 /// else is refused by name: ids that are nearly right are worse than none.
 package final class Tokenizer: Sendable {
     /// Tokens, the added ones included: one more than the largest id.
@@ -115,12 +115,13 @@ package final class Tokenizer: Sendable {
 }
 
 /// A Unicode normalisation that a tokenizer applies to text first.
-enum Normalizer: String, Sendable {
-    case nfc = "NFC"
-    case nfd = "NFD"
-    case nfkc = "NFKC"
-    case nfkd = "NFKD"
-    case lowercase = "Lowercase"
+enum Normalizer: Sendable {
+    case nfc
+    case nfd
+    case nfkc
+    case nfkd
+    case lowercase
+    case replace(String, with: String)
 
     func apply(to text: String) -> String {
         switch self {
@@ -129,7 +130,29 @@ enum Normalizer: String, Sendable {
         case .nfkc: text.precomposedStringWithCompatibilityMapping
         case .nfkd: text.decomposedStringWithCompatibilityMapping
         case .lowercase: text.lowercased()
+        // Of bytes, not of characters: a line break is replaced in "\r\n" too.
+        case .replace(let found, let replacement): text.replacingBytes(of: found, with: replacement)
         }
+    }
+}
+
+extension String {
+    fileprivate func replacingBytes(of found: String, with replacement: String) -> String {
+        let pattern = Array(found.utf8)
+        let bytes = Array(utf8)
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
+        var next = 0
+        while next < bytes.count {
+            if bytes[next...].starts(with: pattern) {
+                result += replacement.utf8
+                next += pattern.count
+            } else {
+                result.append(bytes[next])
+                next += 1
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
     }
 }
 

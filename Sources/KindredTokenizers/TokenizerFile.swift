@@ -111,11 +111,19 @@ struct TokenizerFile {
 
     func normalizers() throws -> [Normalizer] {
         try Self.steps(json["normalizer"], list: "normalizers").map { step in
-            let type = step["type"]?.string ?? "none"
-            guard let normalizer = Normalizer(rawValue: type) else {
-                throw refused("the normalizer is \"\(type)\"")
+            switch step["type"]?.string ?? "none" {
+            case "NFC": return .nfc
+            case "NFD": return .nfd
+            case "NFKC": return .nfkc
+            case "NFKD": return .nfkd
+            case "Lowercase": return .lowercase
+            case "Replace":
+                guard let found = step["pattern"]?["String"]?.string, !found.isEmpty,
+                    let replacement = step["content"]?.string
+                else { throw refused("the normalizer replaces a pattern that is not a string") }
+                return .replace(found, with: replacement)
+            case let type: throw refused("the normalizer is \"\(type)\"")
             }
-            return normalizer
         }
     }
 

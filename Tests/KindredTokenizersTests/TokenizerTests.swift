@@ -14,7 +14,7 @@ import Testing
         let decoded: String
     }
 
-    @Test(arguments: ["gpt2", "prefix-space", "llama3"])
+    @Test(arguments: ["gpt2", "prefix-space", "llama3", "uncased"])
     func `ids and decoded text are those of the tokenizers library`(name: String) throws {
         let directory = Fixtures.directory()
         let tokenizer = try Tokenizer(path: directory.appending("\(name).json"))

@@ -78,9 +78,23 @@ def llama3():
     return tokenizer
 
 
+def uncased():
+    """As Tools/pretrain/prepare.py makes it, with one replacement of more than a byte."""
+    tokenizer = Tokenizer(models.BPE())
+    replaced = [("\n", "\n "), ("-", "- "), ('"', ""), ("\u201c", ""), ("it's", "it is")]
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Lowercase(), *(normalizers.Replace(*pair) for pair in replaced)]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    train(tokenizer, 600)
+    return tokenizer
+
+
 def main():
     FIXTURES.mkdir(parents=True, exist_ok=True)
-    for name, tokenizer in [("gpt2", gpt2()), ("prefix-space", prefix_space()), ("llama3", llama3())]:
+    for name, tokenizer in [("gpt2", gpt2()), ("prefix-space", prefix_space()), ("llama3", llama3()),
+                            ("uncased", uncased())]:
         tokenizer.save(str(FIXTURES / f"{name}.json"), pretty=False)
         goldens = [
             {

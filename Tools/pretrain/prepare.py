@@ -23,7 +23,7 @@ import re
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 FILES = ["featured.txt", "good.txt", "core.txt"]
 BEGIN, END = "<s>", "</s>"
@@ -32,6 +32,7 @@ RESIDUE = [
     (re.compile(r"formula_\d+"), ""),
     (re.compile(r"\{\{[^{}]*\}\}?"), ""),
     (re.compile(r"[{}]{2,}"), ""),
+    (re.compile(r"\[\[(?:[^|\[\]]*\|)?([^|\[\]]*)\]\]"), r"\1"),
     (re.compile(r"\(\s*[;,]\s*"), "("),
     (re.compile(r"\(\s*\)"), ""),
     (re.compile(r"[ \t]+"), " "),
@@ -71,8 +72,13 @@ def held_back(identifier: str) -> bool:
 
 
 def train_tokenizer(texts, vocabulary: int) -> Tokenizer:
+    """One token for a word wherever it stands: a query of a few small letters must meet the words of a passage. So all
+    letters are small, quotation marks go, and a space comes before the first word of a line and of a compound's part."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    spaced = [normalizers.Replace(mark, mark + " ") for mark in ["\n", "(", "-", "/"]]
+    quotes = [normalizers.Replace(mark, "") for mark in ['"', "\u201c", "\u201d"]]
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), *quotes, *spaced])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=True)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
