@@ -89,10 +89,16 @@ struct TrainCommand: ParsableCommand {
         @OptionGroup var masking: MaskingArguments
         @OptionGroup var contrast: ContrastArguments
         @OptionGroup var training: RunArguments
+        @Option(
+            help: ArgumentHelp(
+                "What the learning rate is multiplied by for the token embedding; 0: it stays as it is.",
+                valueName: "factor"))
+        var embeddingRate: Float?
 
         func run() throws {
             var options = TrainingOptions(objective: objective)
             options.full = true
+            options.embeddingRate = embeddingRate
             options.dropout = 0
             if objective == .simcse { options.attentionDropout = 0.3 }
             try masking.apply(to: &options)

@@ -11,6 +11,8 @@ package final class AdamW {
         package var weightDecay: Float = 0
         /// The gradient is scaled down to this norm where it is longer; nil: never.
         package var maximumNorm: Float? = 1
+        /// What the learning rate is multiplied by for single parameters; with 0 they stay, and so do their moments.
+        package var rateFactors: [String: Float] = [:]
 
         package init() {}
     }
@@ -45,6 +47,9 @@ package final class AdamW {
             bias1: Float(1 - pow(Double(options.beta1), Double(step))),
             bias2: Float(1 - pow(Double(options.beta2), Double(step))))
         for entry in layout.entries {
+            let factor = options.rateFactors[entry.name] ?? 1
+            if factor == 0 { continue }
+            values.learningRate = learningRate * factor
             values.weightDecay = entry.decays ? options.weightDecay : 0
             GradientKernels.adamW(
                 weights: parameters, gradient: gradient, m: m, v: v, range: entry.range, values)

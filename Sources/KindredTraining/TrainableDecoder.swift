@@ -29,14 +29,20 @@ package final class TrainableDecoder {
     /// Vocabulary × hidden; nil where no objective needs it.
     let head: PreparedMatrix?
     private let headName: String
+    /// Whether the token embedding is trained where all weights are.
+    private let trainsEmbedding: Bool
+    private var trainsHead: Bool { trainsEmbedding || !shape.tiesEmbeddings }
 
     /// - Parameters:
     ///   - weights: the decoder's, as `DecoderWeights.load` reads them.
     ///   - needsHead: whether tokens are predicted.
+    ///   - trainsEmbedding: where all weights are trained, whether the token embedding is.
     package init(
         _ shape: DecoderConfiguration, weights: AlignedBuffer<Float>, part: Part, causal: Bool,
-        attentionDropout: Float = 0, precision: ProductPrecision, maximumTokens: Int, needsHead: Bool
+        attentionDropout: Float = 0, precision: ProductPrecision, maximumTokens: Int, needsHead: Bool,
+        trainsEmbedding: Bool = true
     ) {
+        self.trainsEmbedding = trainsEmbedding
         self.shape = shape
         self.part = part
         self.causal = causal
@@ -116,7 +122,7 @@ package final class TrainableDecoder {
             }
         case .all:
             for group in blocks.flatMap(\.groups) { group.weight.update() }
-            head?.update()
+            if trainsHead { head?.update() }
         }
     }
 
@@ -170,7 +176,7 @@ package final class TrainableDecoder {
             if case .all = trained { needsInput = true }
             block.backward(pack, tape.block(index), gradient, needsInput: needsInput, work)
         }
-        if case .all(let layout) = trained {
+        if trainsEmbedding, case .all(let layout) = trained {
             layout.operand("embed_tokens.weight", in: work.gradient)
                 .scatterAdd(gradient, to: pack.tokens.map(Int.init))
         }
@@ -205,7 +211,7 @@ package final class TrainableDecoder {
             let dx = work.scratch("predicting gradient", rows: chosen.count, columns: shape.hiddenSize)
             work.products.multiplyGradient(logits, head, into: dx)
             gradient.scatterAdd(dx, to: chosen)
-            if case .all(let layout) = trained {
+            if trainsHead, case .all(let layout) = trained {
                 work.products.multiply(
                     transposed: logits, x, into: layout.operand(headName, in: work.gradient), adding: true)
             }

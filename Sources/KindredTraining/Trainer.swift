@@ -81,7 +81,8 @@ package final class Trainer {
             part: options.full ? .all : .adapter(options.adapter),
             causal: options.usage(of: model).attention == .causal,
             attentionDropout: options.attentionDropout, precision: options.precision,
-            maximumTokens: min(options.length, model.shape.maximumPositions), needsHead: predicts)
+            maximumTokens: min(options.length, model.shape.maximumPositions), needsHead: predicts,
+            trainsEmbedding: options.embeddingRate != 0)
         decoder.initialize(seed: options.seed)
         var engineOptions = GradientEngine.Options()
         engineOptions.savesMemory = options.savesMemory
@@ -91,6 +92,7 @@ package final class Trainer {
         var optimizerOptions = AdamW.Options()
         optimizerOptions.weightDecay = options.weightDecay
         optimizerOptions.maximumNorm = options.clip > 0 ? options.clip : nil
+        if let rate = options.embeddingRate { optimizerOptions.rateFactors["embed_tokens.weight"] = rate }
         optimizer = AdamW(optimizerOptions, layout: decoder.layout)
     }
 

@@ -37,6 +37,9 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
     /// Compute again instead of keeping.
     package var savesMemory = false
 
+    /// Where all weights are trained: what the learning rate is multiplied by for the token embedding; nil: 1.
+    package var embeddingRate: Float?
+
     package var rank = 16
     package var alpha = 32.0
     package var dropout: Float = 0.05
@@ -85,6 +88,9 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
         try require(length > 1, "a block or text needs at least 2 tokens")
         try require(learningRate > 0 && learningRate.isFinite, "the learning rate must be above 0")
         try require(warmup >= 0 && warmup <= steps, "the warm-up must lie between 0 and the steps")
+        try require(
+            embeddingRate.map { $0 >= 0 && $0.isFinite } ?? true,
+            "the embedding's rate is a factor of 0 or more")
         try require(
             (0..<1).contains(dropout) && (0..<1).contains(attentionDropout), "dropout must lie in 0..<1")
         try require(maskShare > 0 && maskShare <= 1, "the share of masked tokens must lie in 0...1, above 0")

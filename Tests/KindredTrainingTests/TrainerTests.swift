@@ -131,6 +131,31 @@ private struct TinyRun {
         }
     }
 
+    @Test func `an embedding trains at the rate it is given, and stays where that is nothing`() throws {
+        let tiny = try TinyRun()
+        var options = tiny.options
+        (options.full, options.steps, options.warmup, options.dropout) = (true, 1, 0, 0)
+        let (layout, before) = (
+            ParameterLayout.decoder(tiny.model.shape), try DecoderWeights.load(tiny.model)
+        )
+        func moved(_ name: String, at factor: Float?) throws -> [Float] {
+            let directory = "\(factor ?? 1)"
+            if !tiny.run(directory).exists {
+                options.embeddingRate = factor
+                try tiny.train(directory, options)
+            }
+            let after = try DecoderWeights.load(ModelDirectory(tiny.run(directory).model))
+            return layout[name].range.map { abs(after[$0] - before[$0]) }
+        }
+        let (embedding, query) = ("embed_tokens.weight", "layers.0.self_attn.q_proj.weight")
+        #expect(try moved(embedding, at: 0).allSatisfy { $0 == 0 })
+        #expect(try moved(query, at: 0).contains { $0 > 1e-3 })
+        // The first step of Adam is as long as the rate, whatever the gradient.
+        let (whole, half) = (try moved(embedding, at: nil).max()!, try moved(embedding, at: 0.5).max()!)
+        #expect(whole > 1e-3 && abs(half / whole - 0.5) < 0.01)
+        #expect(throws: KindredError.self) { try moved(embedding, at: -1) }
+    }
+
     @Test func `accumulated batches are averaged`() throws {
         let tiny = try TinyRun()
         var twice = tiny.options

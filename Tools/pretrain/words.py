@@ -45,7 +45,7 @@ warnings.filterwarnings("ignore", message="Sparse CSR")
 SCALE = 20.0
 SHORTEST_PARAGRAPH = 32
 LONGEST_HEADING = 12
-WINDOW = 112
+WINDOW = 160
 TITLE = 12
 ROW_LENGTH = 2.0
 

@@ -9,8 +9,9 @@ each; a third have the body only.
 |---|---|---|---|
 | heading | 20 % | title and section heading | a window of the section |
 | cloze | 24 % | a sentence | the window that it stands in, without it nine times out of ten (Lee et al. 2019) |
-| question | 24 % | a sentence with its subject, year or number asked for (after Lewis et al. 2019) | the window it stands in |
-| nearby | 10 % | a window | another one of the same article, the first paragraph half of the time |
+| question | 20 % | a sentence with its subject, year or number asked for (after Lewis et al. 2019) | the sentence, or the window it stands in |
+| definition | 6 % | the title, or what, who or where it is | the first sentence of the article |
+| nearby | 8 % | a window | another one of the same article, the first paragraph half of the time |
 | sentence | 10 % | a sentence with words left out | the sentence |
 | asked | 12 % | a person's question (SQuAD train, WikiQA train) | the sentence that answers it |
 
@@ -27,6 +28,8 @@ import re
 from pathlib import Path
 
 SENTENCE = re.compile(r"(?<=[.!?])[\"”']? +(?=[A-Z\"“])")
+# Up to where questions and definitions go on the scale that kinds are drawn on (pair()).
+QUESTIONS, DEFINITIONS = 0.64, 0.70
 WORD = re.compile(r"\w+(?:['’.-]\w+)*")
 YEAR = re.compile(r"\b(?:[Ii]n|[Oo]n) (?:\w+ )?(?:\d{1,2},? )?(?:1[0-9]|20)\d\d,? ?")
 NUMBER = re.compile(r"\b(?:about |around |over |nearly |approximately )?\d[\d,.]*\d? (?=[a-z]{3,})")
@@ -158,6 +161,14 @@ def question(rng, article, sentence):
     return asked + ("?" if rng.random() < 0.5 else "")
 
 
+def definition(rng, title):
+    """What people type to learn what something is."""
+    form = rng.choice(["{}", "what is {}", "who is {}", "who was {}", "where is {}", "what does {} mean", "what is a {}",
+                       "definition of {}", "{} meaning", "how does {} work", "what are {}"])
+    asked = form.format(title)
+    return (asked.lower() if rng.random() < 0.7 else asked) + ("?" if form != "{}" and rng.random() < 0.4 else "")
+
+
 def thinned(rng, sentence):
     words = sentence.split()
     share = rng.uniform(0.1, 0.35)
@@ -175,6 +186,7 @@ def pair(rng, article):
     first, last = article.window(rng, index)
     window = sentences[first:last + 1]
     title = article.title.split(" (")[0]
+    alone = False
     if kind < 0.20:
         forms = [f"{title} {heading}", f"{heading} of {title}", f"{title}: {heading}"] if heading else [title]
         query, positive = plain(rng, rng.choice(forms)), article.passage(rng, index, window, titled=0.4)
@@ -183,9 +195,16 @@ def pair(rng, article):
         query = plain(rng, " ".join(window[at].split()[:30]))
         rest = window[:at] + window[at + 1:] if len(window) > 1 and rng.random() < 0.9 else window
         positive = article.passage(rng, index, rest)
-    elif kind < 0.68:
-        query = question(rng, article, rng.choice(window))
-        positive = article.passage(rng, index, window)
+    elif kind < QUESTIONS:
+        at = rng.randrange(len(window))
+        query = question(rng, article, window[at])
+        alone = rng.random() < 0.5
+        positive = article.passage(rng, index, [window[at]] if alone else window, titled=0.3 if alone else None)
+    elif kind < DEFINITIONS:
+        index, alone = 0, True
+        start, _ = article.window(rng, 0, words=20, around=0)
+        query = definition(rng, title)
+        positive = article.passage(rng, 0, article.paragraphs[0][1][start:1], titled=0.2)
     elif kind < 0.78:
         other = 0 if index and rng.random() < 0.5 else rng.randrange(len(article.paragraphs))
         if other == index:
@@ -202,9 +221,14 @@ def pair(rng, article):
     if not query or not positive or len(query.split()) < 1 or len(positive.split()) < 4:
         return None
     line = {"query": query, "positive": positive}
-    if kind < 0.68 and len(article.paragraphs) > 1 and rng.random() < 0.45:
+    if kind < DEFINITIONS and rng.random() < 0.45:
         other = rng.randrange(len(article.paragraphs))
-        if other != index:
+        if alone:
+            # The answer's neighbours speak of the same things and do not answer.
+            others = [each for each in article.paragraphs[other][1] if each not in positive and each.count(" ") > 4]
+            if others:
+                line["negatives"] = [" ".join(rng.choice(others).split()[:60])]
+        elif other != index:
             start, end = article.window(rng, other, words=50)
             line["negatives"] = [article.passage(rng, other, article.paragraphs[other][1][start:end + 1])]
     return line
