@@ -316,7 +316,14 @@ package final class Catalog: Sendable {
     }
 
     private func write(_ body: @Sendable (Database) throws -> Void) throws {
-        try Self.translating(path) { try database.write(body) }
+        KillPoint.beforeTransaction.pass()
+        try Self.translating(path) {
+            try database.write { database in
+                try body(database)
+                KillPoint.inTransaction.pass()
+            }
+        }
+        KillPoint.afterTransaction.pass()
     }
 
     private static func insert(_ article: NewArticle, siteID: Int64, _ database: Database, _ path: FilePath)

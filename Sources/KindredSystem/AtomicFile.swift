@@ -96,14 +96,18 @@ package final class AtomicFile {
     package func commit() throws {
         precondition(descriptor >= 0, "committed twice")
         try flush()
+        KillPoint.fileWritten.pass()
         _ = try retryingOnInterrupt("sync", temporary) { Int(files.sync(descriptor)) }
+        KillPoint.fileSynced.pass()
         close(descriptor)
         descriptor = -1
         _ = try retryingOnInterrupt("rename", path, creating: true) {
             Int(files.rename(temporary.string, path.string))
         }
         isRenamed = true
+        KillPoint.fileRenamed.pass()
         try Self.syncDirectory(path.removingLastComponent(), files: files)
+        KillPoint.fileDurable.pass()
     }
 
     private func flush() throws {
@@ -117,6 +121,7 @@ package final class AtomicFile {
             done += try retryingOnInterrupt("write", temporary) {
                 files.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
             }
+            KillPoint.fileBegun.pass()
         }
     }
 

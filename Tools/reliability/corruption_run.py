@@ -1,12 +1,20 @@
 #!/usr/bin/env python3
-"""Changes bytes of an index of vectors, or cuts it off, and searches it: the answer is the right one, or the command ends
-with exit code 65 and names the file and the byte.
+"""Damages an index of vectors and searches it: the answer is the right one, or the command ends with exit code 65 and
+names the file and the byte.
+
+fields   each field of the header gets each of several values (0, 1, one more, one less, twice, the largest, random ones),
+         as it is, and with the header's checksum put right again; with that, another answer is allowed.
+bytes    random bytes are changed, in each section as often.
+cuts     the file is cut off, or has bytes more.
 
 Usage: corruption_run.py --kindred .build/release/kindred --work DIRECTORY [--trials 10000] [--seed 1]
-Needs numpy. Prints counts; exit code 1 at the first trial that traps, hangs, takes too much memory or answers wrongly.
+Needs numpy. The directory is best in memory (/dev/shm). Prints counts; exit code 1 at the first trial that traps, takes
+more than 20 seconds or 1 GiB of memory, answers wrongly, or does not say where.
 """
 
 import argparse
+import collections
+import concurrent.futures
 import random
 import resource
 import shutil
@@ -14,9 +22,66 @@ import subprocess
 import sys
 from pathlib import Path
 
+SECTIONS = ["centre", "axes", "head", "rest", "ids", "links", "entries", "checksums"]
+# Byte and size of every field; the table stands above SegmentHeader.
+FIELDS = ([(0, 8), (8, 4), (12, 4), (16, 8), (24, 4), (28, 4), (32, 4), (36, 4)] + [(at, 4) for at in range(40, 144, 4)]
+          + [(at, 8) for at in range(144, 216, 8)] + [(4088, 4), (4092, 4)])
+
+
+def crc32c_table():
+    table = []
+    for value in range(256):
+        for _ in range(8): value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+TABLE = crc32c_table()
+
+
+def crc32c(data):
+    value = 0xFFFFFFFF
+    for byte in data: value = TABLE[(value ^ byte) & 255] ^ value >> 8
+    return value ^ 0xFFFFFFFF
+
 
 def limit_memory():
-    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
+
+
+def trials(content, count, numbers):
+    """Kind of damage, its place, whether another answer is allowed, and the damaged bytes."""
+    made = 0
+    for at, size in FIELDS:
+        value = int.from_bytes(content[at:at + size], "little")
+        top = (1 << 8 * size) - 1
+        values = {0, 1, value + 1, value - 1, 2 * value, top, top >> 1, numbers.randint(0, top), numbers.randint(0, top),
+                  numbers.randint(0, 1000)}
+        for new in sorted(v & top for v in values if v & top != value):
+            for repaired in (False, True):
+                data = bytearray(content)
+                data[at:at + size] = new.to_bytes(size, "little")
+                if repaired and at < 4092: data[4092:4096] = crc32c(data[:4092]).to_bytes(4, "little")
+                yield "fields, checksum put right" if repaired and at < 4092 else "fields", at, repaired, data
+                made += 1
+    starts = [int.from_bytes(content[144 + 8 * n:152 + 8 * n], "little") for n in range(9)]
+    while made < count:
+        data = bytearray(content)
+        if made % 10 == 0:
+            place = numbers.choice([numbers.randrange(len(data)), numbers.choice(starts), numbers.randrange(300)])
+            if numbers.random() < 0.1:
+                place = len(data)
+                data += bytes(numbers.randrange(1, 5000))
+            else:
+                data = data[:min(place, len(data) - 1)]
+            yield "cuts", place, False, data
+        else:
+            section = numbers.randrange(9)
+            place = numbers.randrange(216 if section == 8 else starts[section],
+                                      starts[0] if section == 8 else starts[section + 1])
+            data[place] ^= numbers.randrange(1, 256)
+            yield "bytes, " + (SECTIONS + ["behind the header"])[section], place, False, data
+        made += 1
 
 
 def main():
@@ -25,47 +90,54 @@ def main():
     parser.add_argument("--work", required=True, type=Path)
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     import numpy
 
-    random_numbers = random.Random(args.seed)
     shutil.rmtree(args.work, ignore_errors=True)
     args.work.mkdir(parents=True)
     generator = numpy.random.default_rng(args.seed)
-    base = generator.standard_normal((9000, 40), dtype=numpy.float32) * (1 / (1 + numpy.arange(40, dtype=numpy.float32)))
+    falling = (1 / (1 + numpy.arange(40))).astype(numpy.float32)
+    base = generator.standard_normal((9000, 40), dtype=numpy.float32) * falling
     numpy.save(args.work / "base.npy", base)
     numpy.save(args.work / "queries.npy", base[:20])
-    index, damaged, answer = (args.work / name for name in ("index.kv", "damaged.kv", "answer.npy"))
+    index = args.work / "index.kv"
     subprocess.check_call([args.kindred, "vectors", "build", args.work / "base.npy", "--out", index])
-    search = lambda path: [args.kindred, "vectors", "search", path, args.work / "queries.npy", "--ids", answer,
-                           "--ef-search", "64", "--mapped"]
-    subprocess.check_call(search(index), stdout=subprocess.DEVNULL)
+
+    def search(path, answer):
+        return [args.kindred, "vectors", "search", path, args.work / "queries.npy", "--ids", answer, "--ef-search", "64",
+                "--mapped"]
+
+    answer = args.work / "right.npy"
+    subprocess.check_call(search(index, answer), stdout=subprocess.DEVNULL)
     right = numpy.load(answer)
-    content = index.read_bytes()
-    counts = {"right": 0, "told": 0}
-    for trial in range(args.trials):
-        data = bytearray(content)
-        # Every byte of the header's fields in turn, then random ones, then cuts.
-        if trial < 216:
-            place = trial
-            data[place] ^= random_numbers.randrange(1, 256)
-        elif trial % 10:
-            place = random_numbers.randrange(len(data))
-            data[place] ^= random_numbers.randrange(1, 256)
-        else:
-            place = random_numbers.randrange(len(data))
-            data = data[:place]
+
+    def attempt(number, kind, place, any_answer, data):
+        damaged, answer = args.work / f"damaged{number}.kv", args.work / f"answer{number}.npy"
         damaged.write_bytes(data)
-        answer.unlink(missing_ok=True)
-        done = subprocess.run(search(damaged), capture_output=True, text=True, timeout=60, preexec_fn=limit_memory)
-        if done.returncode == 0:
-            assert (numpy.load(answer) == right).all(), f"trial {trial}, byte {place}: a wrong answer"
-            counts["right"] += 1
-        else:
-            assert done.returncode == 65 and str(damaged) in done.stderr and "byte" in done.stderr, (
-                f"trial {trial}, byte {place}: exit code {done.returncode}: {done.stderr}")
-            counts["told"] += 1
-    print(f"{args.trials} trials: {counts['told']} told with file and byte, {counts['right']} answered rightly")
+        try:
+            done = subprocess.run(search(damaged, answer), capture_output=True, text=True, timeout=20,
+                                  preexec_fn=limit_memory)
+            told = done.returncode == 65 and str(damaged) in done.stderr and "byte" in done.stderr
+            # A forged number of dimensions is another truth, which the queries do not fit.
+            told = told or (any_answer and done.returncode == 64)
+            if not told:
+                assert done.returncode == 0, f"{kind}, byte {place}: exit code {done.returncode}: {done.stderr}"
+                assert any_answer or (numpy.load(answer) == right).all(), f"{kind}, byte {place}: a wrong answer"
+            return kind, "told" if told else "answered"
+        finally:
+            damaged.unlink()
+            answer.unlink(missing_ok=True)
+
+    counts = collections.Counter()
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        waiting = collections.deque()
+        for number, trial in enumerate(trials(index.read_bytes(), args.trials, random.Random(args.seed))):
+            waiting.append(pool.submit(attempt, number, *trial))
+            if len(waiting) > 4 * args.jobs: counts[waiting.popleft().result()] += 1
+        for left in waiting: counts[left.result()] += 1
+    for (kind, outcome), count in sorted(counts.items()): print(f"  {kind:32} {outcome:10} {count}")
+    print(f"{sum(counts.values())} trials: every one told with file and byte, or answered rightly")
 
 
 if __name__ == "__main__":

@@ -1,104 +1,243 @@
 #!/usr/bin/env python3
-"""Kills writers with SIGKILL at random moments and checks what is left.
+"""Kills writers with SIGKILL, at random moments and at named points, and checks what is left.
 
-vectors: `kindred vectors build` over an index that is there already: afterwards the file is the old index or the new one,
-whole. index: `kindred index` of a dump, again and again until it is through: every passage that `kindred status` has
-told stays there, and `kindred verify` finds nothing wrong.
+Four kinds of work are interrupted, again and again:
 
-Usage: kill_loop.py --kindred .build/release/kindred --work DIRECTORY [--rounds 300] [--dump FILE | --sample] [--seed 1]
+vectors  `kindred vectors build` over an index that is there already: the file is the old one or the new one, byte for byte.
+repair   `kindred vectors verify --repair` of an index with damaged links: the file is the damaged one or the repaired one.
+index    `kindred index` of a dump, then of two newer ones in which articles have changed: what a reader saw committed
+         before the kill is there after it, every state passes `kindred verify`, and when a dump is through, catalogue and
+         segments are those of a run that was never killed, byte for byte.
+reindex  `kindred reindex` to another encoder: the same.
+
+Named points are passed on by KINDRED_KILL_AT (Sources/KindredSystem/KillPoint.swift). Half of the kills are random ones.
+
+Usage: kill_loop.py --kindred .build/release/kindred --work DIRECTORY [--kills 300] [--seed 1]
 Needs numpy. Prints counts; exit code 1 where something was lost or damaged.
 """
 
 import argparse
+import collections
+import hashlib
 import json
+import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
-
-def run_and_kill(command, delay):
-    """Whether the command was killed before it ended by itself."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        process.wait(timeout=delay)
-        return False
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return True
+FILE_POINTS = ["file-begun", "file-written", "file-synced", "file-renamed", "file-durable"]
+CATALOG_POINTS = ["before-transaction", "in-transaction", "after-transaction", "segments-replaced"]
 
 
-def seconds_of(command):
-    start = time.perf_counter()
-    subprocess.check_call(command, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+class Loop:
+    def __init__(self, args):
+        self.kindred, self.work, self.random = args.kindred, args.work, random.Random(args.seed)
+        self.kills = collections.Counter()
+        self.states = collections.Counter()
 
+    def command(self, *arguments, environment=None, check=True):
+        return subprocess.run([self.kindred, *map(str, arguments)], capture_output=True, text=True, check=check,
+                              env={**os.environ, **(environment or {})})
 
-def check_vectors(args, random_numbers):
-    import numpy
+    def seconds(self, *arguments):
+        start = time.perf_counter()
+        self.command(*arguments)
+        return time.perf_counter() - start
 
-    work = args.work / "vectors"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    generator = numpy.random.default_rng(args.seed)
-    for name, count in (("old", 3000), ("new", 12_000)):
-        numpy.save(work / f"{name}.npy", generator.standard_normal((count, 48), dtype=numpy.float32))
-    index = work / "index.kv"
-    build = lambda name: [args.kindred, "vectors", "build", work / f"{name}.npy", "--out", index]
-    whole = seconds_of(build("new"))
-    kills = olds = news = 0
-    for _ in range(args.rounds):
-        subprocess.check_call(build("old"), stdout=subprocess.DEVNULL)
-        kills += run_and_kill(build("new"), random_numbers.uniform(0, 1.1 * whole))
-        subprocess.check_call([args.kindred, "vectors", "verify", index], stdout=subprocess.DEVNULL)
-        count = json.loads(subprocess.check_output([args.kindred, "vectors", "info", index, "--json"]))["vectors"]
-        assert count in (3000, 12_000), count
-        olds += count == 3000
-        news += count == 12_000
-    print(f"vectors: {args.rounds} rounds, {kills} killed, {olds} times the old index, {news} times the new one, all whole")
+    def killed(self, kind, arguments, seconds, points, most):
+        """Runs a command that is killed at random, or at a point that it passes up to `most` times; whether it was."""
+        point = self.random.choice(points) if self.random.random() < 0.5 else None
+        environment = dict(os.environ)
+        if point: environment["KINDRED_KILL_AT"] = f"{point}:{self.random.randint(1, most)}"
+        process = subprocess.Popen([self.kindred, *map(str, arguments)], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, env=environment)
+        try:
+            _, errors = process.communicate(timeout=600 if point else self.random.uniform(0, 1.05 * seconds))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            self.kills[kind, "random"] += 1
+            return "random"
+        if process.returncode == -9:
+            self.kills[kind, point] += 1
+            return point
+        assert process.returncode == 0, f"{arguments}: exit code {process.returncode}: {errors}"
+        return None
 
+    # Files
 
-def check_index(args, random_numbers):
-    work = args.work / "index"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    source = ["--sample"] if args.sample else [args.dump]
-    index = [args.kindred, "index", *source, "--index", "killed", "--indexes", work]
-    status = [args.kindred, "status", "killed", "--indexes", work, "--json"]
-    kills = runs = committed = 0
-    for _ in range(args.rounds):
-        killed = run_and_kill(index, random_numbers.uniform(0.1, args.longest))
-        kills += killed
-        told = subprocess.run(status, capture_output=True)
-        if told.returncode == 0:
-            passages = json.loads(told.stdout)["indexes"][0]["passages"]
-            assert passages >= committed, f"{committed} passages were there, now {passages}"
-            committed = passages
-            subprocess.check_call([args.kindred, "verify", "killed", "--indexes", work], stdout=subprocess.DEVNULL)
-        if not killed:
-            runs += 1
-            shutil.rmtree(work / "killed", ignore_errors=True)
-            committed = 0
-    print(f"index: {args.rounds} rounds, {kills} killed, {runs} runs through, nothing lost, every state verified")
+    def vectors(self, kills):
+        import numpy
+
+        directory = self.work / "vectors"
+        directory.mkdir()
+        generator = numpy.random.default_rng(1)
+        whole = {}
+        for name, count in (("old", 2000), ("new", 6000)):
+            numpy.save(directory / f"{name}.npy", generator.standard_normal((count, 48), dtype=numpy.float32))
+            self.command("vectors", "build", directory / f"{name}.npy", "--out", directory / f"{name}.kv")
+            whole[name] = (directory / f"{name}.kv").read_bytes()
+        index = directory / "index.kv"
+        build = ["vectors", "build", directory / "new.npy", "--out", index]
+        seconds = self.seconds(*build)
+        while sum(n for (kind, _), n in self.kills.items() if kind == "vectors") < kills:
+            index.write_bytes(whole["old"])
+            point = self.killed("vectors", build, seconds, FILE_POINTS, 1)
+            left = [name for name, content in whole.items() if index.read_bytes() == content]
+            assert left, f"vectors, {point}: the index is neither the old one nor the new one"
+            if point != "random":
+                assert left == (["old"] if point in FILE_POINTS[:3] else ["new"]), f"vectors, {point}: {left}"
+            self.states["vectors", left[0]] += 1
+
+    def repair(self, kills):
+        directory = self.work / "vectors"
+        index = directory / "index.kv"
+        damaged = bytearray((directory / "new.kv").read_bytes())
+        links, entries = (int.from_bytes(damaged[at:at + 8], "little") for at in (184, 192))
+        for place in range(links, entries, 500): damaged[place] ^= 0x55
+        index.write_bytes(damaged)
+        repair = ["vectors", "verify", index, "--repair"]
+        seconds = self.seconds(*repair)
+        repaired = index.read_bytes()
+        while sum(n for (kind, _), n in self.kills.items() if kind == "repair") < kills:
+            index.write_bytes(damaged)
+            point = self.killed("repair", repair, seconds, FILE_POINTS, 1)
+            left = "damaged" if index.read_bytes() == damaged else "repaired"
+            assert left == "damaged" or index.read_bytes() == repaired, f"repair, {point}: neither file"
+            self.states["repair", left] += 1
+
+    # Indexes
+
+    def dump(self, name, versions):
+        """Short articles that can be told apart; those whose number is in a version have another text since then."""
+        text = ("<mediawiki><siteinfo><sitename>T</sitename><dbname>t</dbname><base>https://t.example/wiki/M</base>"
+                "</siteinfo>")
+        for page in range(1, 561):
+            changes = "".join(f" It was moved {n + 1} times." for n, pages in enumerate(versions) if page in pages)
+            text += (f"<page><title>Stone {page}</title><ns>0</ns><id>{page}</id><revision><id>1</id><text>Stone number "
+                     f"{page} is made of basalt and lies in valley {page * 7}.{changes}\n\n== Finding ==\nPeople found "
+                     f"stone {page} near the river {page * 13}.</text></revision></page>")
+        path = self.work / name
+        path.write_text(text + "</mediawiki>")
+        return path
+
+    @staticmethod
+    def articles(directory):
+        """Source id and digest of every article that a reader sees; nothing where there is no catalogue yet."""
+        try:
+            database = sqlite3.connect(f"file:{directory / 'catalog.sqlite'}?mode=rw", uri=True, timeout=30)
+            try:
+                return dict(database.execute("SELECT source_id, digest FROM article"))
+            finally:
+                database.close()
+        except sqlite3.OperationalError:
+            return {}
+
+    @staticmethod
+    def content(directory):
+        """All that an index holds: rows, and the segments' names and bytes."""
+        database = sqlite3.connect(f"file:{directory / 'catalog.sqlite'}?mode=rw", uri=True, timeout=30)
+        rows = [list(database.execute(query)) for query in (
+            "SELECT source_id, title, digest FROM article ORDER BY 1",
+            "SELECT passage.id, source_id, ordinal, section, start, end FROM passage JOIN article "
+            "ON article.id = article_id ORDER BY 1",
+            "SELECT file, fingerprint, count FROM segment ORDER BY id",
+            "SELECT passage_id FROM deletion ORDER BY 1")]
+        database.close()
+        return rows + [[(name, hashlib.sha256((directory / "segments" / name).read_bytes()).hexdigest())
+                        for name in sorted(os.listdir(directory / "segments"))]]
+
+    def interrupt(self, kind, directory, arguments, seconds, allowed, acknowledged):
+        """One run that may be killed, with a reader beside it; what the reader saw is acknowledged."""
+        done = threading.Event()
+
+        def read():
+            while not done.is_set():
+                acknowledged.update(self.articles(directory))
+                done.wait(0.02)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            point = self.killed(kind, arguments, seconds, FILE_POINTS + CATALOG_POINTS, 6)
+        finally:
+            done.set()
+            reader.join()
+        # Kindred is the first to open what the kill left.
+        verified = self.command("verify", directory.name, "--indexes", directory.parent, check=False)
+        now = self.articles(directory)
+        assert verified.returncode == 0 or not now, f"{kind}, {point}: {verified.stdout}{verified.stderr}"
+        for source, digest in acknowledged.items():
+            assert now.get(source) in allowed(source, digest), f"{kind}, {point}: article {source} is lost"
+        self.states[kind, "verified" if now else "nothing committed yet"] += 1
+        return point
+
+    def index(self, kills):
+        import_root, root = self.work / "whole", self.work / "killed"
+        sets = [set(range(1, 561, 7)), set(range(100, 420))]
+        dumps = [self.dump(f"dump{n}.xml", sets[:n]) for n in range(3)]
+        told, seconds = [], []
+        for path in dumps:
+            seconds.append(self.seconds("index", path, "--index", "x", "--indexes", import_root, "--quiet"))
+            told.append((self.articles(import_root / "x"), self.content(import_root / "x")))
+        while sum(n for (kind, _), n in self.kills.items() if kind == "index") < kills:
+            shutil.rmtree(root, ignore_errors=True)
+            for number, path in enumerate(dumps):
+                acknowledged = {}
+                arguments = ["index", path, "--index", "x", "--indexes", root, "--quiet"]
+                # An article may go over to its new text at any time, and never back.
+                new = told[number][0]
+                allowed = lambda source, digest: {digest, new[source]} if digest != new[source] else {digest}
+                while self.interrupt("index", root / "x", arguments, seconds[number], allowed, acknowledged): pass
+                self.command(*arguments)
+                assert self.content(root / "x") == told[number][1], f"dump {number} ended with another index"
+                self.states["index", "through"] += 1
+
+    def reindex(self, kills):
+        root, whole = self.work / "reindexed", self.work / "whole"
+        encoder = self.work / "encoder"
+        shutil.copytree(Path(__file__).resolve().parents[2] / "Sources/Kindred/Resources/encoder", encoder)
+        settings = json.loads((encoder / "llm2vec_config.json").read_text())
+        settings["max_length"] = settings.get("max_length", 512) - 1
+        (encoder / "llm2vec_config.json").write_text(json.dumps(settings))
+        before = self.articles(whole / "x")
+        shutil.copytree(whole, root)
+        arguments = ["reindex", "x", "--encoder", encoder, "--indexes", root]
+        seconds = self.seconds(*arguments)
+        told = self.content(root / "x")
+        while sum(n for (kind, _), n in self.kills.items() if kind == "reindex") < kills:
+            shutil.rmtree(root)
+            shutil.copytree(whole, root)
+            while self.interrupt("reindex", root / "x", arguments, seconds, lambda source, digest: {digest},
+                                 dict(before)): pass
+            self.command(*arguments)
+            assert self.content(root / "x") == told, "reindex ended with another index"
+            self.states["reindex", "through"] += 1
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kindred", required=True)
     parser.add_argument("--work", required=True, type=Path)
-    parser.add_argument("--rounds", type=int, default=300)
-    parser.add_argument("--dump")
-    parser.add_argument("--sample", action="store_true")
-    parser.add_argument("--longest", type=float, default=8, help="seconds until a run of kindred index is killed, at most")
+    parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    random_numbers = random.Random(args.seed)
-    check_vectors(args, random_numbers)
-    if args.dump or args.sample:
-        check_index(args, random_numbers)
+    shutil.rmtree(args.work, ignore_errors=True)
+    args.work.mkdir(parents=True)
+    loop = Loop(args)
+    started = time.perf_counter()
+    for work, share in ((loop.vectors, 0.25), (loop.repair, 0.1), (loop.index, 0.5), (loop.reindex, 0.15)):
+        work(round(share * args.kills))
+        print(f"{work.__name__}: done after {time.perf_counter() - started:.0f} s", flush=True)
+    for (kind, point), count in sorted(loop.kills.items()): print(f"  killed  {kind:8} {point:20} {count}")
+    for (kind, state), count in sorted(loop.states.items()): print(f"  found   {kind:8} {state:20} {count}")
+    print(f"{sum(loop.kills.values())} kills, {sum(n for (_, point), n in loop.kills.items() if point != 'random')} of "
+          "them at named points: nothing lost, nothing damaged")
 
 
 if __name__ == "__main__":
