@@ -116,7 +116,7 @@ struct EvalRetrievalCommand: ParsableCommand {
             set.documents.map(\.encodedText))
         let queries = try output.vectors(encoder, of: "\(set.name)'s queries").encode(
             set.queries.map(\.text), instruction: instruction ?? "")
-        evaluation.rankByVectors(queries: queries, documents: documents)
+        try evaluation.rankByVectors(queries: queries, documents: documents)
         if let vectors {
             let name = vectors.hasSuffix(".npy") ? String(vectors.dropLast(4)) : vectors
             try NumpyFile.write(queries, to: FilePath(name + ".queries.npy"))

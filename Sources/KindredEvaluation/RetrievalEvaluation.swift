@@ -58,11 +58,13 @@ package final class RetrievalEvaluation {
     /// - Parameters:
     ///   - queries: unit vectors of the set's queries, in order.
     ///   - documents: unit vectors of the set's documents, in order.
-    package func rankByVectors(queries: Matrix, documents: Matrix) {
+    /// - Throws: `invalidRequest` where they are of different dimensions; `invalidData` for a number that is not finite.
+    package func rankByVectors(queries: Matrix, documents: Matrix) throws {
         precondition(queries.rows == set.queries.count && documents.rows == set.documents.count)
-        semantic = ExactSearch.nearest(depth, to: queries, in: documents, ids: numbers).map { neighbors in
-            neighbors.map { ($0.id, Double($0.score)) }
-        }
+        semantic = try ExactSearch.nearest(
+            of: MatrixVectors(queries), in: MatrixVectors(documents), ids: numbers, metric: .innerProduct,
+            k: depth
+        ).map { neighbors in neighbors.map { ($0.id, Double($0.score)) } }
     }
 
     /// What a mode finds, and how good that is.

@@ -5,12 +5,17 @@ import KindredTensors
 package enum ExactSearch {
     private static let batchSize = 2048
 
-    /// - Returns: for each query its `k` nearest rows of the source, best first, ties by row; fewer where there are fewer.
+    /// - Parameter ids: the id of each vector; nil where that is its row.
+    /// - Returns: for each query its `k` nearest vectors, best first, ties by id; fewer where there are fewer.
     /// - Throws: `invalidRequest` where dimensions differ; what the sources throw.
+    /// - Complexity: O(queries · vectors · dimensions).
     package static func nearest(
-        of queries: some VectorSource, in source: some VectorSource, metric: VectorMetric, k: Int,
-        threads: Int = Processor.count
+        of queries: some VectorSource, in source: some VectorSource, ids: [Int64]? = nil,
+        metric: VectorMetric,
+        k: Int, threads: Int = Processor.count
     ) throws -> [[Neighbor]] {
+        precondition(ids.map { $0.count == source.count } ?? true)
+        guard queries.count > 0, source.count > 0 else { return Array(repeating: [], count: queries.count) }
         guard queries.dimensions == source.dimensions, k > 0 else {
             throw KindredError(
                 .invalidRequest,
@@ -26,7 +31,8 @@ package enum ExactSearch {
         let results = SharedArray<[[Neighbor]]>(repeating: [], count: parts)
         try Processor.parallelThrowing(parts, threads: threads) { part in
             let rows = min(part * size, source.count)..<min((part + 1) * size, source.count)
-            results.set(part, try nearest(of: all, queries.count, in: source, rows, metric: metric, k: k))
+            results.set(
+                part, try nearest(of: all, queries.count, in: source, rows, ids: ids, metric: metric, k: k))
         }
         let found = results.values
         return (0..<queries.count).map { query in best(found.flatMap { $0.isEmpty ? [] : $0[query] }, k) }
@@ -34,7 +40,7 @@ package enum ExactSearch {
 
     private static func nearest(
         of queries: AlignedBuffer<Float>, _ queryCount: Int, in source: some VectorSource, _ rows: Range<Int>,
-        metric: VectorMetric, k: Int
+        ids: [Int64]?, metric: VectorMetric, k: Int
     ) throws -> [[Neighbor]] {
         let dimensions = source.dimensions
         var found = Array(repeating: [Neighbor](), count: queryCount)
@@ -57,8 +63,9 @@ package enum ExactSearch {
                     for column in 0..<some.count {
                         var score = products[index * some.count + column]
                         if metric == .euclidean { score = 2 * score - squares[column] }
-                        guard score > worst[query + index] || found[query + index].count < k else { continue }
-                        found[query + index].append(Neighbor(id: Int64(some[column]), score: score))
+                        guard score >= worst[query + index] else { continue }
+                        let id = ids.map { $0[Int(some[column])] } ?? Int64(some[column])
+                        found[query + index].append(Neighbor(id: id, score: score))
                         if found[query + index].count >= 4 * k + 64 {
                             found[query + index] = best(found[query + index], k)
                             worst[query + index] = found[query + index].last?.score ?? -.infinity

@@ -8,34 +8,6 @@ import Testing
 
 @testable import KindredEvaluation
 
-@Suite struct ExactSearchTests {
-    @Test func `what is found is what sorting all products finds`() {
-        var generator = SeededGenerator(seed: 5)
-        func random(_ rows: Int) -> Matrix {
-            Matrix((0..<rows).map { _ in (0..<9).map { _ in Float.random(in: -1...1, using: &generator) } })
-        }
-        // More than a block of each.
-        let (queries, vectors) = (random(70), random(5000))
-        let ids = (0..<5000).map { Int64(5000 - $0) }
-        let found = ExactSearch.nearest(12, to: queries, in: vectors, ids: ids)
-        for query in [0, 1, 63, 64, 69] {
-            let products = (0..<vectors.rows).map { row in
-                zip(vectors.row(row), queries.row(query)).reduce(Float(0)) { $0 + $1.0 * $1.1 }
-            }
-            let expected = products.indices.sorted { products[$0] > products[$1] }.prefix(12)
-            #expect(found[query].map(\.id) == expected.map { ids[$0] })
-            #expect(
-                zip(found[query], expected).allSatisfy { abs($0.score - products[$1]) < 1e-5 })
-        }
-    }
-
-    @Test func `equal vectors are ordered by id, and there are no more than there are`() {
-        let vectors = Matrix([[1, 0], [1, 0], [0, 1]])
-        let found = ExactSearch.nearest(10, to: Matrix([[1, 0]]), in: vectors, ids: [9, 4, 1])
-        #expect(found == [[.init(id: 4, score: 1), .init(id: 9, score: 1), .init(id: 1, score: 0)]])
-    }
-}
-
 @Suite struct RetrievalEvaluationTests {
     private let directory: TemporaryDirectory
     private let set: RetrievalSet
@@ -64,9 +36,9 @@ import Testing
         result.rankings.map { $0.map { set.documents[$0.document].id } }
     }
 
-    private func evaluation(ignoresOwnID: Bool = false) -> RetrievalEvaluation {
+    private func evaluation(ignoresOwnID: Bool = false) throws -> RetrievalEvaluation {
         let evaluation = RetrievalEvaluation(set, ignoresOwnID: ignoresOwnID)
-        evaluation.rankByVectors(
+        try evaluation.rankByVectors(
             queries: Matrix([[1, 0], [0, 1]]),
             documents: Matrix([[0.8, 0.6], [1, 0], [0.6, -0.8], [0.8, 0.6]]))
         return evaluation
@@ -90,7 +62,7 @@ import Testing
     }
 
     @Test func `hybrid rankings are fused as the product fuses them`() throws {
-        let evaluation = evaluation()
+        let evaluation = try self.evaluation()
         var fusion = RankFusion()
         (fusion.constant, fusion.semanticWeight, fusion.keywordWeight) = (60, 1, 1)
         let result = try evaluation.result(of: .hybrid, fusion: fusion)
