@@ -128,7 +128,9 @@ let package = Package(
                 "KindredTestSupport",
             ],
             resources: [.copy("Fixtures")]),
-        .testTarget(name: "KindredTests", dependencies: ["Kindred", "KindredTestSupport"]),
+        .testTarget(
+            name: "KindredTests",
+            dependencies: ["Kindred", "KindredIndex", "KindredStore", "KindredTestSupport"]),
         .testTarget(
             name: "KindredCommandTests", dependencies: ["Kindred", "KindredCommand", "KindredTestSupport"]),
     ],

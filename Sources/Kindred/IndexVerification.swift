@@ -18,8 +18,9 @@ public struct IndexVerification: Sendable {
     /// Checks the catalogue (pages, foreign keys, texts, full-text index), every block and link of every segment,
     /// that all segments are of the index's encoder, and that each passage has exactly one vector.
     ///
+    /// - Parameter repair: make the links of a damaged segment anew from its codes, where those are whole.
     /// - Throws: `notFound`, `incompatible`, `inputOutput`; what is damaged is in `problems` instead.
-    public init(_ directory: IndexDirectory) throws {
+    public init(_ directory: IndexDirectory, repair: Bool = false) throws {
         // A writer that commits in between would look like damage; it is kept out while this reads.
         let lock = try directory.lockForWriting()
         defer { withExtendedLifetime(lock) {} }
@@ -30,9 +31,18 @@ public struct IndexVerification: Sendable {
         let (records, _) = try catalog.segmentsAndDeletions()
         var seen: Set<Int64> = []
         var vectors = 0
+        var repaired: [String] = []
         for record in records {
             do {
-                let ids = try Self.checked(record, reference: reference, directory)
+                let ids: [Int64]
+                do {
+                    ids = try Self.checked(record, reference: reference, directory)
+                } catch let error as KindredError where repair && error.code == .invalidData {
+                    try SegmentWriter.rebuildLinks(
+                        of: Segment(path: directory.segments.appending(record.file), links: .ignore))
+                    ids = try Self.checked(record, reference: reference, directory)
+                    repaired.append(record.file)
+                }
                 vectors += ids.count
                 for id in ids where !seen.insert(id).inserted {
                     problems.append("\(record.file): passage \(id) has a second vector")
@@ -62,7 +72,11 @@ public struct IndexVerification: Sendable {
         self.vectors = vectors
         segments = records.count
         self.problems = problems
+        self.repaired = repaired
     }
+
+    /// Segments whose links were made anew.
+    public let repaired: [String]
 
     /// Files that a killed run left and the next one removes; no damage.
     public let strayFiles: [String]

@@ -85,10 +85,13 @@ public struct Indexer {
         let catalog = try Catalog(path: directory.catalog, access: .create)
         let segments = try SegmentStore(directory, catalog: catalog, encoder: encoder)
         try segments.sweep()
+        // What a killed run would have merged next, so that the index does not depend on where it was killed.
+        try segments.mergeTiers(shouldStop: shouldStop)
 
         var run = IndexingRun(
             encoder: encoder, catalog: catalog, segments: segments, reader: reader, progress: progress)
         try run.index(startingAt: first, shouldStop: shouldStop)
+        if !run.report.stopped { try segments.compact(shouldStop: shouldStop) }
         try source.record(run.counts, complete: run.report.isComplete, in: catalog)
         return run.report
     }

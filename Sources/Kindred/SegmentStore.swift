@@ -10,8 +10,10 @@ import SystemPackage
 struct SegmentStore {
     /// As many segments of one tier are merged into one of the next.
     private static let segmentsPerMerge = 4
-    /// No merge makes a larger segment: it bounds the memory of a merge (about 0.5 KB a vector), and so of indexing.
-    static let maximumMergedVectors = 65_536
+    /// No merge makes a larger segment: it bounds the memory of a merge (about 1 KB a vector), and so of indexing.
+    static let maximumMergedVectors = 1 << 20
+    /// A segment of which more is deleted is written anew without it.
+    static let mostDeleted = 0.3
 
     private let directory: IndexDirectory
     private let catalog: Catalog
@@ -76,6 +78,22 @@ struct SegmentStore {
         }
     }
 
+    /// Writes anew each live segment of which more than `mostDeleted` is deleted; its graph is kept and mended around the
+    /// gaps. For the end of a run: to count the deleted is to read all ids.
+    func compact(shouldStop: () -> Bool) throws {
+        let (records, deletions) = try catalog.segmentsAndDeletions()
+        guard !deletions.isEmpty else { return }
+        for record in records where !shouldStop() {
+            let ids = try Segment(
+                path: directory.segments.appending(record.file), fingerprint: fingerprintBytes
+            ).ids()
+            let dead = ids.count(where: deletions.contains)
+            guard Double(dead) > Self.mostDeleted * Double(ids.count) else { continue }
+            try merge([record], deletions: deletions, staged: false)
+        }
+        try mergeTiers(shouldStop: shouldStop)
+    }
+
     /// 0 for a segment of one batch, one more for each fourfold size.
     private static func tier(_ count: Int) -> Int {
         var tier = 0
@@ -104,6 +122,7 @@ struct SegmentStore {
         let others = try staged ? [] : heldByStaged(held)
         let forgotten = staged ? [] : held.filter { !others.contains($0) }
         try catalog.replace(records, by: merged, forgetting: forgotten, staged: staged)
+        KillPoint.segmentsReplaced.pass()
         for record in records {
             try? FileManager.default.removeItem(atPath: directory.segments.appending(record.file).string)
         }

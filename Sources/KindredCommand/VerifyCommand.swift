@@ -10,6 +10,9 @@ struct VerifyCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The index's name (default: the only one there is).", valueName: "name"))
     var name: String?
 
+    @Flag(name: .long, help: "Where a graph is damaged, make its links anew from the codes.")
+    var repair = false
+
     @Flag(name: .long, help: "Print one JSON object.")
     var json = false
 
@@ -17,11 +20,14 @@ struct VerifyCommand: ParsableCommand {
 
     func run() throws {
         let directory = try IndexDirectory.find(name, in: indexes.root)
-        let result = try IndexVerification(directory)
+        let result = try IndexVerification(directory, repair: repair)
         if json {
             try CommandOutput.json(VerificationOutput(result))
         } else {
             for problem in result.problems { CommandOutput.line(Terminal.sanitized(problem)) }
+            for file in result.repaired {
+                CommandOutput.line("\(file): the links were damaged and are made anew")
+            }
             CommandOutput.line(
                 "\(result.name): \(Format.count(result.articles)) articles, \(Format.count(result.passages)) passages, "
                     + "\(Format.count(result.vectors)) vectors in \(Format.count(result.segments)) segments; "
@@ -44,13 +50,14 @@ struct VerifyCommand: ParsableCommand {
 private struct VerificationOutput: Encodable {
     let index: String
     let ok: Bool
-    let problems: [String]
+    let problems, repaired: [String]
     let articles, passages, segments, vectors, strayFiles: Int
 
     init(_ result: IndexVerification) {
         index = result.name
         ok = result.problems.isEmpty
         problems = result.problems
+        repaired = result.repaired
         articles = result.articles
         passages = result.passages
         segments = result.segments

@@ -1,4 +1,5 @@
 import Foundation
+import KindredIndex
 import KindredStore
 import KindredSystem
 import KindredTestSupport
@@ -118,6 +119,60 @@ private func pages(_ count: Int, word: String = "basalt") -> [(id: Int, title: S
         #expect(try IndexVerification(directory).strayFiles == ["009999.hnsw"])
         _ = try Indexer(directory).index(dump: file("b.xml", dump(pages(701))))
         #expect(!FileManager.default.fileExists(atPath: stray.string))
+    }
+
+    @Test func `what is replaced leaves the segments once it is more than 30 % of one`() throws {
+        var changing = pages(400)
+        _ = try Indexer(directory).index(dump: file("a.xml", dump(changing)))
+        func dead() throws -> [Double] {
+            let catalog = try Catalog(path: directory.catalog, access: .read)
+            let (segments, deletions) = try catalog.segmentsAndDeletions()
+            return try segments.map { record in
+                let ids = try Segment(path: directory.segments.appending(record.file)).ids()
+                return Double(ids.count { deletions.contains($0) }) / Double(ids.count)
+            }
+        }
+        // A tenth is left where it is.
+        for page in 0..<30 { changing[page].text += " It was moved." }
+        _ = try Indexer(directory).index(dump: file("b.xml", dump(changing)))
+        #expect(try dead().contains { $0 > 0 })
+        for page in 30..<250 { changing[page].text += " It was broken." }
+        _ = try Indexer(directory).index(dump: file("c.xml", dump(changing)))
+        #expect(try dead().allSatisfy { $0 <= SegmentStore.mostDeleted })
+        #expect(try IndexVerification(directory).problems.isEmpty)
+        #expect(try IndexStatus(directory).passages == 800)
+        let hits = try Searcher(directory).search(
+            "Stone number 200 is made of basalt. It was broken.", limit: 5
+        ).hits
+        #expect(hits.contains { $0.title == "Stone 200" })
+    }
+
+    @Test func `damaged links are made anew from the codes, and damaged codes are told`() throws {
+        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(60))))
+        let segment = directory.segments.appending(
+            try #require(FileManager.default.contentsOfDirectory(atPath: directory.segments.string).first))
+        let whole = try [UInt8](Data(contentsOf: URL(fileURLWithPath: segment.string)))
+        let before = try Searcher(directory).search("basalt", mode: .semantic, limit: 20).hits.map(
+            \.passageID)
+        // Where sections start: codes, then links, stand in the header.
+        func offset(_ section: Int) -> Int {
+            (0..<8).reduce(0) { $0 | Int(whole[144 + 8 * section + $1]) << (8 * $1) }
+        }
+        var bytes = whole
+        for place in stride(from: offset(5), to: offset(6), by: 100) { bytes[place] ^= 0x55 }
+        try Data(bytes).write(to: URL(fileURLWithPath: segment.string))
+        #expect(try IndexVerification(directory).problems.count >= 1)
+        let repaired = try IndexVerification(directory, repair: true)
+        #expect(repaired.problems.isEmpty && repaired.repaired == [segment.lastComponent?.string])
+        #expect(try IndexVerification(directory).problems.isEmpty)
+        #expect(
+            try Searcher(directory).search("basalt", mode: .semantic, limit: 20).hits.map(\.passageID)
+                == before)
+
+        bytes[offset(3)] ^= 1
+        try Data(bytes).write(to: URL(fileURLWithPath: segment.string))
+        let damaged = try IndexVerification(directory, repair: true)
+        #expect(!damaged.problems.isEmpty && damaged.repaired.isEmpty)
     }
 
     @Test func `a dump that breaks off is indexed up to there, and the error is reported`() throws {
