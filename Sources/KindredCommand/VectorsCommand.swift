@@ -87,15 +87,16 @@ struct VectorsCommand: ParsableCommand {
         func run() throws {
             try checkThreads(threads)
             let widths = efSearch.split(separator: ",").map { Int($0) }
-            guard !widths.isEmpty, widths.allSatisfy({ ($0 ?? 0) > 0 }), k > 0, batch > 0, repeats > 0 else {
-                throw KindredError(.invalidRequest, "-k, --ef-search, --batch and --repeats must be positive")
+            guard !widths.isEmpty, widths.allSatisfy({ ($0 ?? 0) > 0 }), batch > 0, repeats > 0 else {
+                throw KindredError(.invalidRequest, "--ef-search, --batch and --repeats must be positive")
             }
+            try checkNeighbors(k)
             let opening = ContinuousClock.now
             let segment = try Segment(path: FilePath(index), resident: !mapped)
             let openSeconds = (ContinuousClock.now - opening) / .seconds(1)
             let source = try VectorFile(FilePath(queries))
             let matrix = try matrix(source)
-            let exact = try truth.map { try IDArray(FilePath($0)) }
+            let exact = try truth.map { try IDArray(FilePath($0), queries: matrix.rows, k: k) }
             var runs: [VectorSearchOutput.Run] = []
             var last: [[Neighbor]] = []
             for width in widths {
@@ -154,7 +155,7 @@ struct VectorsCommand: ParsableCommand {
 
         func run() throws {
             try checkThreads(threads)
-            guard k > 0 else { throw KindredError(.invalidRequest, "-k must be positive") }
+            try checkNeighbors(k)
             let found = try ExactSearch.nearest(
                 of: VectorFile(FilePath(queries)), in: VectorFile(FilePath(vectors)), metric: metric.metric,
                 k: k,
@@ -237,6 +238,13 @@ private func checkThreads(_ threads: Int) throws {
     }
 }
 
+/// An answer has k places for each query, whatever is found.
+private func checkNeighbors(_ k: Int) throws {
+    guard (1...100_000).contains(k) else {
+        throw KindredError(.invalidRequest, "-k must be 1 to 100000, not \(k)")
+    }
+}
+
 private func matrix(_ source: VectorFile) throws -> Matrix {
     let matrix = Matrix(rows: source.count, columns: source.dimensions)
     try source.read((0..<UInt32(source.count)).map { $0 }, into: matrix.elements)
@@ -252,6 +260,7 @@ private struct SearchRun {
     init(
         _ segment: Segment, _ queries: Matrix, k: Int, efSearch: Int, threads: Int, batch: Int, repeats: Int
     ) throws {
+        let batch = max(1, min(batch, queries.rows))
         let batches = (queries.rows + batch - 1) / batch
         for _ in 0..<repeats {
             let collected = Collected(count: batches)
@@ -314,8 +323,13 @@ private struct SearchRun {
 private struct IDArray {
     private let rows: [[Int64]]
 
-    init(_ path: FilePath) throws {
+    init(_ path: FilePath, queries: Int, k: Int) throws {
         rows = try ArrayFile.readRows(path)
+        guard rows.count == queries, rows.allSatisfy({ $0.count >= k }) else {
+            throw KindredError(
+                .invalidRequest, "must have a row for each of \(queries) queries, and \(k) columns or more",
+                at: .init(path: path.string))
+        }
     }
 
     func recall(of results: [[Neighbor]], k: Int) -> Double {

@@ -104,9 +104,12 @@ final class GraphBuilder: @unchecked Sendable {
         let classes = EqualRows(planes, rows: UInt32(kept)..<UInt32(planes.count))
         builder.insert(classes.representatives, after: kept, entries: starts)
         builder.chain(classes)
+        // Rows that were there keep their order, and new ones come in that of their own segments: entries spread over
+        // both. What was deleted had taken entries away.
         let order = (0..<UInt32(planes.count)).map { $0 }
-        builder.connect(starts)
-        return Graph(links: builder.links, entries: starts, order: order)
+        let spread = builder.entries(order)
+        builder.connect(spread)
+        return Graph(links: builder.links, entries: spread, order: order)
     }
 
     /// Rows spread over the whole order, so over the whole space.

@@ -26,7 +26,8 @@ package final class Segment: Sendable {
     let code: VectorCode
     let entries: AlignedBuffer<UInt32>
     let blocks: BlockChecks
-    private let searchers = Mutex<[SegmentSearcher]>([])
+    /// Of searchers that are done. They hold no segment: a segment that nobody else holds must go.
+    private let memories = Mutex<[SegmentSearcher.Memory]>([])
 
     /// Maps a segment; reads its header, centre, axes and entries only.
     ///
@@ -130,14 +131,6 @@ package final class Segment: Sendable {
         return (0..<count).map(id)
     }
 
-    /// The vector of a row, as its code has it.
-    /// - Throws: `invalidData` where it is damaged.
-    package func vector(_ row: Int) throws -> [Float] {
-        try checkWalked()
-        try check(CollectionOfOne(UInt32(row)))
-        return code.vector(planes.vector(row))
-    }
-
     /// The `k` vectors most similar to the query, best first, ties by id.
     ///
     /// - Parameters:
@@ -166,8 +159,8 @@ package final class Segment: Sendable {
 
     private func withSearcher<Result>(_ body: (SegmentSearcher) throws -> Result) rethrows -> Result {
         // Its memory is used again by the next query, whichever thread has it.
-        let searcher = searchers.withLock { $0.popLast() } ?? SegmentSearcher(self)
-        defer { searchers.withLock { if $0.count < Processor.count { $0.append(searcher) } } }
+        let searcher = SegmentSearcher(self, memory: memories.withLock { $0.popLast() })
+        defer { memories.withLock { if $0.count < Processor.count { $0.append(searcher.memory) } } }
         return try body(searcher)
     }
 }

@@ -45,6 +45,9 @@ struct SegmentHeader {
     static let maximumVectors = Int(Int32.max) - 1
     static let maximumM = LinkRows.maximumWidth / 2
     static let maximumEntries = 1 << 20
+    /// What the units of groups may be: the first one's is 1, and the others carry no more than it does. Products with
+    /// numbers below 1e15 then stay finite.
+    static let units: ClosedRange<Float> = 1e-24...1e3
 
     enum Section: Int, CaseIterable { case centre, axes, head, rest, ids, links, entries, checksums }
 
@@ -191,8 +194,7 @@ struct SegmentHeader {
         guard
             groups.allSatisfy({
                 $0.dimensions > 0 && $0.dimensions <= dimensions && (1...3).contains($0.nibbles)
-                    && $0.unit > 0
-                    && $0.unit.isFinite
+                    && Self.units.contains($0.unit)
             }), groups.reduce(0, { $0 + $1.dimensions }) == dimensions,
             (1...groupCount).contains(Int(number(120))),
             groups[..<(Int(number(120)) - 1)].allSatisfy({

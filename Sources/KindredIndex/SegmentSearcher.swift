@@ -6,25 +6,51 @@ import KindredTensors
 /// A query goes down the graph by the heads of the codes; what the walk found is ranked by all their bits.
 package final class SegmentSearcher: @unchecked Sendable {
     private let segment: Segment
-    private let query: CodedQuery
-    private let walk: GraphWalk
-    private var rows: AlignedBuffer<UInt32>
-    private var scores: AlignedBuffer<Float>
-    private var isChecked = false
+    /// For the next searcher of the same segment, which must not keep the segment alive.
+    let memory: Memory
+    private var query: CodedQuery { memory.query }
+    private var walk: GraphWalk { memory.walk }
 
-    /// Up to so many accepted vectors each of them is looked at.
-    static let scanOfAccepted = 8192
+    /// What searches of a segment work in.
+    final class Memory: @unchecked Sendable {
+        let query: CodedQuery
+        let walk: GraphWalk
+        var rows = AlignedBuffer<UInt32>(repeating: 0, count: 1024)
+        var scores = AlignedBuffer<Float>(repeating: 0, count: 1024)
+        var isChecked = false
+
+        init(_ segment: Segment) {
+            query = CodedQuery(layout: segment.code.layout)
+            walk = GraphWalk(planes: segment.planes, links: segment.links)
+        }
+
+        func reserve(_ count: Int) {
+            guard scores.count < count else { return }
+            rows = AlignedBuffer(repeating: 0, count: count)
+            scores = AlignedBuffer(repeating: 0, count: count)
+        }
+    }
+
+    /// Up to so many vectors, or accepted ones, each is looked at instead of a walk.
+    struct ScanLimits {
+        var vectors = Segment.scanLimit
+        var accepted = 8192
+    }
+    private let limits: ScanLimits
     /// Up to this share of accepted vectors a walk compares no others.
     static let twoHopShare = 0.4
     /// The walk starts from so many of the entries.
     static let seeds = 8
 
-    package init(_ segment: Segment) {
+    package convenience init(_ segment: Segment) { self.init(segment, limits: ScanLimits()) }
+
+    /// - Parameters:
+    ///   - limits: tests set lower ones, so that small segments are walked too.
+    ///   - memory: of a searcher of this segment that is done.
+    init(_ segment: Segment, limits: ScanLimits = ScanLimits(), memory: Memory? = nil) {
         self.segment = segment
-        query = CodedQuery(layout: segment.code.layout)
-        walk = GraphWalk(planes: segment.planes, links: segment.links)
-        rows = AlignedBuffer(repeating: 0, count: 1024)
-        scores = AlignedBuffer(repeating: 0, count: 1024)
+        self.limits = limits
+        self.memory = memory ?? Memory(segment)
     }
 
     /// The best of each query, best first, ties by id.
@@ -47,9 +73,10 @@ package final class SegmentSearcher: @unchecked Sendable {
                 .invalidRequest, "a query must have \(segment.dimensions) finite numbers below 1e15")
         }
         guard k > 0, queries.rows > 0 else { return Array(repeating: [], count: queries.rows) }
-        if !isChecked {
+        let k = min(k, segment.count)
+        if !memory.isChecked {
             try segment.checkWalked()
-            isChecked = true
+            memory.isChecked = true
         }
         let given = AlignedBuffer<Float>(repeating: 0, count: queries.rows * queries.columns)
         given.copy(queries.elements, from: 0..<given.count, at: 0)
@@ -66,8 +93,7 @@ package final class SegmentSearcher: @unchecked Sendable {
     }
 
     private func ranked(k: Int, efSearch: Int?, filter: SegmentFilter?) throws -> [Neighbor] {
-        guard let efSearch, segment.count > Segment.scanLimit, (filter?.count ?? .max) > Self.scanOfAccepted
-        else {
+        guard let efSearch, segment.count > limits.vectors, (filter?.count ?? .max) > limits.accepted else {
             return try scan(k: k, filter: filter)
         }
         let ef = min(max(efSearch, k), segment.count)
@@ -84,7 +110,8 @@ package final class SegmentSearcher: @unchecked Sendable {
             return try scan(k: k, filter: filter)
         }
         try segment.check(walk.rows, count: walk.count)
-        reserve(walk.count)
+        memory.reserve(walk.count)
+        let scores = memory.scores
         segment.planes.rescore(query, walk.rows, count: walk.count, into: scores)
         var best: [Neighbor] = []
         best.reserveCapacity(walk.count)
@@ -94,15 +121,10 @@ package final class SegmentSearcher: @unchecked Sendable {
         return Self.best(best, k)
     }
 
-    private func reserve(_ count: Int) {
-        guard scores.count < count else { return }
-        rows = AlignedBuffer(repeating: 0, count: count)
-        scores = AlignedBuffer(repeating: 0, count: count)
-    }
-
     /// Looks at every code, or every accepted one.
     private func scan(k: Int, filter: SegmentFilter?) throws -> [Neighbor] {
         try segment.checkAll()
+        let (rows, scores) = (memory.rows, memory.scores)
         var best: [Neighbor] = []
         var worst = -Float.infinity
         var row = 0

@@ -10,9 +10,7 @@ extension Segment {
         for row in 0..<count {
             let factors = planes.factors(row)
             guard factors.allSatisfy(\.isFinite) else {
-                throw damaged(
-                    "a factor is not finite",
-                    byte: header.offset(.rest) + (row + 1) * header.layout.restBytes - 4)
+                throw damaged("a factor is not finite", row: row)
             }
         }
         var seen: Set<Int64> = Set(minimumCapacity: count)
@@ -25,6 +23,11 @@ extension Segment {
             throw damaged(
                 "\(count - reached) of \(count) nodes cannot be reached", byte: header.offset(.links))
         }
+    }
+
+    /// The error for a row whose code is damaged, with the byte of its factor.
+    func damaged(_ what: String, row: Int) -> KindredError {
+        damaged(what, byte: header.offset(.rest) + (row + 1) * header.layout.restBytes - 4)
     }
 
     private func damaged(_ what: String, byte: Int) -> KindredError {

@@ -87,12 +87,39 @@ package enum SegmentWriter {
             squares.copy(lengths, from: 0..<rows.count, at: batch * batchSize)
             encode(vectors, count: rows.count, code: code, into: planes, at: batch * batchSize)
         }
-        guard code.metric == .innerProduct else { return (planes, nil) }
+        return (planes, missingLengths(squares, metric: code.metric, tolerance: 0.001))
+    }
+
+    /// The missing lengths of vectors, given their squares; nil where the metric has no use for them or all are of one
+    /// length, but for a share of `tolerance` of the square.
+    private static func missingLengths(
+        _ squares: AlignedBuffer<Float>, metric: VectorMetric, tolerance: Float
+    ) -> AlignedBuffer<Float>? {
+        guard metric == .innerProduct else { return nil }
         let largest = squares.array().max() ?? 0
-        // Vectors of one length need no such coordinate.
-        guard squares.array().contains(where: { $0 < 0.999 * largest }) else { return (planes, nil) }
-        for row in 0..<count { squares[row] = max(0, largest - squares[row]).squareRoot() }
-        return (planes, squares)
+        guard squares.array().contains(where: { $0 < (1 - tolerance) * largest }) else { return nil }
+        return AlignedBuffer(squares.array().map { max(0, largest - $0).squareRoot() })
+    }
+
+    /// The missing lengths of coded vectors. A code changes a length a little, so more counts as one length.
+    private static func missingLengths(of planes: CodePlanes, code: VectorCode, threads: Int)
+        -> AlignedBuffer<Float>?
+    {
+        guard code.metric == .innerProduct else { return nil }
+        let squares = AlignedBuffer<Float>(repeating: 0, count: planes.count)
+        let centre = code.alongAxes(code.centre)
+        let base = VectorRows.product(centre, row: 0, centre)
+        Processor.parallel((planes.count + batchSize - 1) / batchSize, threads: threads) { batch in
+            let residual = AlignedBuffer<Float>(repeating: 0, count: code.dimensions)
+            for row in batch * batchSize..<min((batch + 1) * batchSize, planes.count) {
+                planes.decode(row, into: residual, at: 0)
+                // |c + r|² along the axes.
+                squares[row] =
+                    base + VectorRows.product(residual, row: 0, residual)
+                    + 2 * VectorRows.product(residual, row: 0, centre)
+            }
+        }
+        return missingLengths(squares, metric: code.metric, tolerance: 0.02)
     }
 
     private static func encode(
@@ -270,11 +297,10 @@ extension SegmentWriter {
         }
         var places = [UInt32?](repeating: nil, count: base.segment.count)
         for (place, row) in base.rows.enumerated() { places[Int(row)] = UInt32(place) }
-        // The coordinate for inner products is left out: neighbours are then chosen by distance alone.
         let graph = GraphBuilder.extend(
             base.segment.links, rows: places, entries: base.segment.entries.array(), planes: planes,
-            extra: nil,
-            segment: options, threads: threads)
+            extra: missingLengths(of: planes, code: code, threads: threads), segment: options,
+            threads: threads)
         try write(
             SegmentContent(
                 code: code, fingerprint: base.segment.fingerprint, ids: base.ids + others.flatMap(\.ids),
@@ -296,7 +322,10 @@ extension SegmentWriter {
         options.metric = segment.metric
         options.m = max(2, segment.header.width / 2)
         let ids = try segment.ids()
-        let graph = GraphBuilder.build(planes: segment.planes, extra: nil, segment: options, threads: threads)
+        let graph = GraphBuilder.build(
+            planes: segment.planes,
+            extra: missingLengths(of: segment.planes, code: segment.code, threads: threads),
+            segment: options, threads: threads)
         try write(
             SegmentContent(code: segment.code, fingerprint: segment.fingerprint, ids: ids, graph: graph),
             heads: segment.planes, to: segment.path, files: files
@@ -306,20 +335,40 @@ extension SegmentWriter {
 
 /// Decoded vectors of segments, those of the first one first.
 private struct SegmentVectors: VectorSource {
-    private let places: [(segment: Segment, row: UInt32)]
+    private let parts: [(segment: Segment, rows: [UInt32])]
+    /// Where each part starts, and the end.
+    private let starts: [Int]
     let dimensions: Int
-    var count: Int { places.count }
+    var count: Int { starts.last ?? 0 }
 
     init(_ parts: [(segment: Segment, rows: [UInt32])]) {
-        places = parts.flatMap { part in part.rows.map { (part.segment, $0) } }
+        self.parts = parts.filter { !$0.rows.isEmpty }
+        starts = self.parts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.rows.count) }
         dimensions = parts.first?.segment.dimensions ?? 1
     }
 
     func read(_ rows: [UInt32], into buffer: AlignedBuffer<Float>) throws {
-        for (index, row) in rows.enumerated() {
-            let place = places[Int(row)]
-            let vector = AlignedBuffer(try place.segment.vector(Int(place.row)))
-            buffer.copy(vector, from: 0..<dimensions, at: index * dimensions)
+        // Those of a segment are turned together, wherever they go.
+        var places = Array(repeating: [(row: Int, place: Int)](), count: parts.count)
+        for (place, row) in rows.enumerated() {
+            let part = starts.lastIndex { $0 <= Int(row) }!
+            places[part].append((Int(parts[part].rows[Int(row) - starts[part]]), place))
+        }
+        for (part, places) in zip(parts, places) where !places.isEmpty {
+            try part.segment.check(places.lazy.map { UInt32($0.row) })
+            let residuals = AlignedBuffer<Float>(repeating: 0, count: places.count * dimensions)
+            for (index, place) in places.enumerated() {
+                part.segment.planes.decode(place.row, into: residuals, at: index * dimensions)
+            }
+            let vectors = part.segment.code.vectors(residuals, count: places.count)
+            if let bad = VectorRows.firstUnusable(vectors, count: places.count, dimensions: dimensions) {
+                throw part.segment.damaged("the code of a vector is no number", row: places[bad].row)
+            }
+            for (index, place) in places.enumerated() {
+                buffer.copy(
+                    vectors, from: index * dimensions..<(index + 1) * dimensions, at: place.place * dimensions
+                )
+            }
         }
     }
 }

@@ -183,16 +183,26 @@ struct VectorCode: Sendable {
         return (0..<count).map { (VectorRows.product(queries, row: $0, centre), 0) }
     }
 
-    /// The vector that a row's residual along the axes stands for.
-    func vector(_ residual: [Float]) -> [Float] {
-        guard let axes else { return (0..<dimensions).map { residual[$0] + centre[$0] } }
-        let row = AlignedBuffer<Float>(residual)
+    /// A vector along the axes, without taking the centre from it.
+    func alongAxes(_ vector: AlignedBuffer<Float>) -> AlignedBuffer<Float> {
         let out = AlignedBuffer<Float>(repeating: 0, count: dimensions)
-        BLAS.multiply(
-            BLAS.Operand(row, rows: 1, columns: dimensions),
-            BLAS.Operand(axes, rows: dimensions, columns: dimensions),
-            into: BLAS.Operand(out, rows: 1, columns: dimensions))
-        return (0..<dimensions).map { out[$0] + centre[$0] }
+        rotate(vector, count: 1, into: out)
+        return out
+    }
+
+    /// The vectors that `count` residuals along the axes stand for, a row each.
+    func vectors(_ residuals: AlignedBuffer<Float>, count: Int) -> AlignedBuffer<Float> {
+        let out = AlignedBuffer<Float>(repeating: 0, count: count * dimensions)
+        if let axes {
+            BLAS.multiply(
+                BLAS.Operand(residuals, rows: count, columns: dimensions),
+                BLAS.Operand(axes, rows: dimensions, columns: dimensions),
+                into: BLAS.Operand(out, rows: count, columns: dimensions))
+        } else {
+            out.copy(residuals, from: 0..<out.count, at: 0)
+        }
+        VectorRows.add(centre, to: out, count: count)
+        return out
     }
 }
 

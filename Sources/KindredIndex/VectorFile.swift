@@ -49,7 +49,7 @@ package struct VectorFile: VectorSource {
         while index < rows.count {
             // Rows one after the other are read at once.
             var end = index + 1
-            while end < rows.count, rows[end] == rows[end - 1] + 1, !isFvecs { end += 1 }
+            while end < rows.count, rows[end] == rows[end - 1] + 1 { end += 1 }
             let byte = start + Int(rows[index]) * stride
             let range = index * dimensions..<end * dimensions
             if isHalf {
@@ -58,6 +58,8 @@ package struct VectorFile: VectorSource {
                 for place in 0..<range.count {
                     buffer[range.lowerBound + place] = Float(halfBits: halves[place])
                 }
+            } else if isFvecs {
+                try readWithLengths(index..<end, at: byte - 4, into: buffer)
             } else {
                 try file.read(at: byte, into: buffer, range: range)
             }
@@ -71,6 +73,23 @@ package struct VectorFile: VectorSource {
     }
 
     private var isFvecs: Bool { stride == 4 + 4 * dimensions }
+
+    /// Reads vectors of a .fvecs file from a byte on, each with its length, to lie at `places`.
+    private func readWithLengths(_ places: Range<Int>, at byte: Int, into buffer: AlignedBuffer<Float>) throws
+    {
+        let numbers = AlignedBuffer<Float>(repeating: 0, count: places.count * (dimensions + 1))
+        try file.read(at: byte, into: numbers, range: 0..<numbers.count)
+        for (index, place) in places.enumerated() {
+            let first = index * (dimensions + 1)
+            let length = numbers[first].bitPattern.littleEndian
+            guard length == UInt32(dimensions) else {
+                throw KindredError(
+                    .invalidData, "a vector's length is \(length), the first one's \(dimensions)",
+                    at: .init(path: path.string, byte: byte + index * stride))
+            }
+            buffer.copy(numbers, from: first + 1..<first + 1 + dimensions, at: place * dimensions)
+        }
+    }
 }
 
 extension Float {
@@ -125,7 +144,7 @@ private struct ArrayHeader {
             Int($0.filter { !$0.isWhitespace })
         }
         guard let bytes = types[type], order == "False", numbers.count == 2, let rows = numbers[0],
-            let columns = numbers[1], rows >= 0, columns > 0, rows <= 1 << 40, columns <= 1 << 20
+            let columns = numbers[1], rows >= 0, columns > 0, rows <= 1 << 36, columns <= 1 << 20
         else {
             throw invalid(
                 "must be an array of rows and columns of type \(types.keys.sorted().joined(separator: " or ")) in C order; "

@@ -98,17 +98,14 @@ package final class CodePlanes: @unchecked Sendable {
 
     // MARK: Reading
 
-    /// The vector that a row's codes stand for, in the order of the groups.
-    package func vector(_ row: Int) -> [Float] {
+    /// Puts the vector that a row's codes stand for, in the order of the groups, into a buffer from `start` on.
+    package func decode(_ row: Int, into buffer: AlignedBuffer<Float>, at start: Int) {
         precondition(row >= 0 && row < count)
         guard let rest else { preconditionFailure("heads alone cannot be decoded") }
         var kernelLayout = layout.kernelLayout
-        return [Float](unsafeUninitializedCapacity: layout.dimensions) { buffer, initialized in
-            kindred_decode(
-                buffer.baseAddress!, head + row * layout.headBytes, rest + row * layout.restBytes,
-                &kernelLayout)
-            initialized = layout.dimensions
-        }
+        kindred_decode(
+            buffer.pointer(start..<start + layout.dimensions), head + row * layout.headBytes,
+            rest + row * layout.restBytes, &kernelLayout)
     }
 
     package enum Part { case head, rest }

@@ -106,7 +106,8 @@ package final class CodedQuery {
         precondition(row >= 0 && row < planes.count && planes.layout == layout)
         offset = 0
         constant = 0
-        headScale = 1
+        // Where a number is added to each similarity, products must have its measure; otherwise any scale will do.
+        headScale = layout.hasBias ? planes.factors(row)[0] : 1
         headSum = 0
         for index in 0..<layout.headGroups {
             let (group, start) = (layout.groups[index], layout.headStart(index))

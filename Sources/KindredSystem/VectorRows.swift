@@ -58,6 +58,17 @@ package enum VectorRows {
         }
     }
 
+    /// Adds `vector` to each row.
+    package static func add(_ vector: AlignedBuffer<Float>, to rows: AlignedBuffer<Float>, count: Int) {
+        let dimensions = vector.count
+        let values = rows.pointer(0..<count * dimensions)
+        let added = vector.base
+        for row in 0..<count {
+            let start = values + row * dimensions
+            for column in 0..<dimensions { start[column] += added[column] }
+        }
+    }
+
     /// Adds each row to `sums`, a number for each column.
     package static func addColumns(_ rows: AlignedBuffer<Float>, count: Int, into sums: AlignedBuffer<Double>)
     {

@@ -110,6 +110,53 @@ private struct Run {
         #expect(damaged.code == 65 && damaged.output.contains(".hnsw, byte"))
     }
 
+    @Test func `vectors are built, searched, verified and mended`() throws {
+        var generator = SeededGenerator(seed: 1)
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (60, 4), }"
+        let array =
+            [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0]
+            + Array((header + String(repeating: " ", count: 117 - header.utf8.count) + "\n").utf8)
+            + (0..<240).flatMap { _ in
+                withUnsafeBytes(of: Float.random(in: -1...1, using: &generator)) { Array($0) }
+            }
+        let vectors = try directory.file("v.npy", array).string
+        let (index, truth) = (
+            directory.path.appending("v.kv").string, directory.path.appending("t.npy").string
+        )
+        for metric in ["cosine", "inner-product", "euclidean"] {
+            #expect(try run("vectors", "build", vectors, "--out", index, "--metric", metric).code == 0)
+            #expect(
+                try run("vectors", "truth", vectors, vectors, "--out", truth, "--metric", metric, "-k", "5")
+                    .code == 0)
+            func recall() throws -> Double? {
+                let search = try json(
+                    try run("vectors", "search", index, vectors, "--truth", truth, "-k", "5", "--json"))
+                return (search["runs"] as? [[String: Any]])?.first?["recall"] as? Double
+            }
+            let before = try #require(recall())
+            #expect(before > 0.95)
+            #expect(try run("vectors", "verify", index).output.contains("all is well"))
+
+            var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: index)))
+            // The header says where links start.
+            let links = (0..<8).reduce(0) { $0 | Int(bytes[184 + $1]) << (8 * $1) }
+            for place in stride(from: links, to: links + 2000, by: 7) { bytes[place] ^= 0x55 }
+            try Data(bytes).write(to: URL(fileURLWithPath: index))
+            let damaged = try run("vectors", "verify", index)
+            #expect(damaged.code == 65 && damaged.error.contains("v.kv, byte"))
+            #expect(try run("vectors", "verify", index, "--repair").code == 0)
+            #expect(try run("vectors", "verify", index).code == 0)
+            #expect(try recall() == before)
+        }
+        for arguments in [
+            ["-k", "0"], ["-k", "9223372036854775807"], ["--ef-search", "0"], ["--batch", "0"],
+        ] {
+            #expect(try Run(["vectors", "search", index, vectors] + arguments, indexes: indexes).code == 64)
+        }
+        let large = ["--batch", "9223372036854775807", "--ef-search", "9223372036854775807", "-k", "100"]
+        #expect(try Run(["vectors", "search", index, vectors] + large, indexes: indexes).code == 0)
+    }
+
     @Test func `eval measures an encoder and says what it left out`() throws {
         let pairs = try directory.file(
             "pairs.tsv",

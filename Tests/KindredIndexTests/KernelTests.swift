@@ -119,7 +119,8 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
         let scores = AlignedBuffer<Float>(repeating: 0, count: count)
         planes.rescore(query, rows, count: count, into: scores)
         for row in 0..<count {
-            let decoded = planes.vector(row)
+            let decoded = AlignedBuffer<Float>(repeating: 0, count: layout.dimensions)
+            planes.decode(row, into: decoded, at: 0)
             var product: Float = 0
             var length: Float = 0
             for (column, scale) in scales.enumerated() {

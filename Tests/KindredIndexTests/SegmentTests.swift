@@ -114,6 +114,56 @@ private struct BuiltSegment {
         #expect(try segment.search(data[0], k: count + 5).count == count)
     }
 
+    @Test(arguments: [1, 2, 7, 100], [1, 3, 17, 100, 384, 2048, 5000])
+    func `any shape is built, found, merged and mended`(count: Int, dimensions: Int) throws {
+        let directory = try TemporaryDirectory()
+        var data = vectors(count, dimensions: dimensions, seed: UInt64(dimensions))
+        // Equal ones, zeros, and both ends of what a number may be.
+        if count >= 7 {
+            data[3] = data[2]
+            data[4] = [Float](repeating: 0, count: dimensions)
+            data[5] = data[5].map { $0 * 9e14 }
+            data[6] = data[6].map { $0 * 1e-30 }
+        }
+        for metric in VectorMetric.allCases {
+            var options = SegmentOptions()
+            options.metric = metric
+            let path = directory.path.appending("\(metric).hnsw")
+            try SegmentWriter.write(
+                vectors: Matrix(data), ids: (0..<Int64(count)).map { $0 << 33 }, fingerprint: fingerprint,
+                to: path, options: options)
+            let merged = directory.path.appending("merged.hnsw")
+            try SegmentWriter.merge(
+                [Segment(path: path)], dropping: { count > 1 && $0 == 1 << 33 }, to: merged, options: options)
+            try SegmentWriter.rebuildLinks(of: Segment(path: path))
+            for (file, count) in [(path, count), (merged, max(1, count - 1))] {
+                let segment = try Segment(path: file)
+                try segment.verify()
+                #expect(segment.count == count)
+                let searcher = SegmentSearcher(segment, limits: .init(vectors: 0, accepted: 0))
+                for k in [1, count, count + 5, 1000] {
+                    for efSearch in [1, 64] {
+                        let found = try searcher.search(Matrix([data[0]]), k: k, efSearch: efSearch)[0]
+                        #expect(found.count == min(k, count) && found.allSatisfy { $0.score.isFinite })
+                    }
+                }
+                guard data.count < 7 else { continue }
+                #expect(try segment.search(data[0], k: 1).first?.id == 0)
+            }
+        }
+    }
+
+    @Test func `a segment that was searched is let go with its file`() throws {
+        let built = try BuiltSegment(vectors(300, dimensions: 8))
+        weak var left: Segment?
+        do {
+            let segment = try built.open()
+            _ = try segment.search(built.vectors[0], k: 3)
+            left = segment
+        }
+        #expect(left == nil)
+    }
+
     @Test func `a merge keeps what is not dropped and finds it`() throws {
         let data = vectors(3000, dimensions: 48)
         let directory = try TemporaryDirectory()
@@ -208,6 +258,44 @@ private struct BuiltSegment {
                     #expect(
                         error.location?.path == path.string && error.location?.byte != nil, "byte \(place)")
                 }
+            }
+        }
+    }
+
+    @Test func `whatever a header says, nothing traps on it`() throws {
+        let built = try BuiltSegment(vectors(50, dimensions: 300))
+        let bytes = try built.bytes()
+        var generator = SeededGenerator(seed: 3)
+        for _ in 0..<600 {
+            var forged = bytes
+            for _ in 0..<Int.random(in: 1...3, using: &generator) {
+                let place = 12 + 4 * Int.random(in: 0..<51, using: &generator)
+                let value: UInt32 =
+                    switch Int.random(in: 0..<4, using: &generator) {
+                    case 0: .random(in: 0...4, using: &generator)
+                    case 1: .random(in: 0...1024, using: &generator)
+                    case 2:
+                        Float(
+                            sign: .plus, exponent: .random(in: -126...127, using: &generator), significand: 1
+                        )
+                        .bitPattern
+                    default: .random(in: 0...UInt32.max, using: &generator)
+                    }
+                forged.replaceSubrange(place..<place + 4, with: littleEndian([value]))
+            }
+            forged.replaceSubrange(4092..<4096, with: littleEndian([CRC32C(Array(forged[..<4092])).value]))
+            let path = try built.directory.file("forged.hnsw", forged)
+            do {
+                let segment = try Segment(path: path)
+                let query = [Float](repeating: 9e14, count: segment.dimensions)
+                _ = try SegmentSearcher(segment, limits: .init(vectors: 0, accepted: 0)).search(
+                    Matrix([query]), k: 5, efSearch: 20)
+                try segment.verify()
+                let merged = built.directory.path.appending("merged.hnsw")
+                try SegmentWriter.merge([segment], dropping: { $0 == 1 }, to: merged)
+            } catch let error as KindredError {
+                let isOfFile = error.location?.path == path.string && error.location?.byte != nil
+                #expect(isOfFile || error.code == .invalidRequest, "\(error)")
             }
         }
     }
