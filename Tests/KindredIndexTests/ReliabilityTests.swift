@@ -291,6 +291,62 @@ private struct ModelledIndex {
         #expect(try [UInt8](Data(contentsOf: URL(fileURLWithPath: path.string))) == bytes)
     }
 
+    /// For sanitizers, which want real vectors: those of the file that `KINDRED_VECTORS` names.
+    @Test(
+        .enabled(if: ProcessInfo.processInfo.environment["KINDRED_VECTORS"] != nil),
+        arguments: VectorMetric.allCases)
+    func `the vectors of a file are built, searched, filtered, merged and mended`(metric: VectorMetric) throws
+    {
+        let file = try VectorFile(
+            FilePath(try #require(ProcessInfo.processInfo.environment["KINDRED_VECTORS"])))
+        let directory = try TemporaryDirectory()
+        var options = SegmentOptions()
+        options.metric = metric
+        let whole = directory.path.appending("whole.hnsw")
+        try SegmentWriter.write(
+            file, ids: (0..<file.count).map(Int64.init), fingerprint: fingerprint, to: whole, options: options
+        )
+        let queries = Matrix(rows: min(200, file.count), columns: file.dimensions)
+        try file.read(
+            (0..<queries.rows).map { UInt32($0 * file.count / queries.rows) }, into: queries.elements)
+        func check(_ segment: Segment) throws {
+            try segment.verify()
+            let searcher = SegmentSearcher(segment, limits: .init(vectors: 0, accepted: 0))
+            for step in [1, 2, 5, 100] as [Int64] {
+                let filter = try SegmentFilter(segment) { $0 % step == 0 }
+                let truth = try searcher.search(queries, k: 10, efSearch: nil, filter: filter)
+                var hits = 0
+                for (exact, found) in zip(
+                    truth, try searcher.search(queries, k: 10, efSearch: 100, filter: filter))
+                {
+                    #expect(found.count == exact.count && found.allSatisfy { $0.id % step == 0 })
+                    hits += Set(exact.map(\.id)).intersection(found.map(\.id)).count
+                }
+                #expect(Double(hits) > 0.9 * Double(10 * queries.rows), "\(step): \(hits)")
+            }
+        }
+        try check(Segment(path: whole))
+        try SegmentWriter.rebuildLinks(of: Segment(path: whole))
+        try check(Segment(path: whole, resident: true))
+        // By the graph that is there, by building anew, and both together.
+        let parts = try (0..<3).map { part in
+            let path = directory.path.appending("part\(part).hnsw")
+            try SegmentWriter.merge(
+                [Segment(path: whole)], dropping: { $0 % 3 != Int64(part) }, to: path, options: options)
+            return try Segment(path: path)
+        }
+        let merged = directory.path.appending("merged.hnsw")
+        try SegmentWriter.merge(parts, dropping: { _ in false }, to: merged, options: options)
+        try check(Segment(path: merged))
+        let grown = directory.path.appending("grown.hnsw")
+        let most = directory.path.appending("most.hnsw")
+        try SegmentWriter.merge(
+            [Segment(path: merged)], dropping: { $0 % 3 == 0 }, to: most, options: options)
+        try SegmentWriter.merge(
+            [Segment(path: most), parts[0]], dropping: { _ in false }, to: grown, options: options)
+        try check(Segment(path: grown))
+    }
+
     @Test func `merges do not depend on the number of threads`() throws {
         let data = unitVectors(1500, dimensions: 10, seed: 2)
         let directory = try TemporaryDirectory()

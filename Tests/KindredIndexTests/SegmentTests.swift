@@ -300,6 +300,90 @@ private struct BuiltSegment {
         }
     }
 
+    /// Kinds of damage, in turn: each field of the header with each of several values, as it is and with the header's
+    /// checksum put right again; then random bytes, in each section as often, and cuts. `KINDRED_TRIALS` says how many.
+    @Test func `damage of any kind is told with file and byte, or answered rightly`() throws {
+        let trials = ProcessInfo.processInfo.environment["KINDRED_TRIALS"].flatMap { Int($0) } ?? 250
+        let data = vectors(8300, dimensions: 40)
+        let built = try BuiltSegment(data)
+        let queries = Matrix(Array(data[..<5]))
+        func answers(_ path: FilePath) throws -> [[Neighbor]] {
+            let segment = try Segment(path: path)
+            let query =
+                segment.dimensions == 40
+                ? queries : Matrix([[Float](repeating: 0.5, count: segment.dimensions)])
+            return try SegmentSearcher(segment).search(query, k: 10, efSearch: 64)
+        }
+        let right = try answers(built.path)
+        let bytes = try built.bytes()
+        let header = try built.open().header
+        let starts = header.offsets + [4096]
+        var generator = SeededGenerator(seed: 11)
+        // Byte and size of every field; the table stands above SegmentHeader.
+        let fields =
+            [(0, 8), (8, 4), (12, 4), (16, 8)] + stride(from: 24, to: 144, by: 4).map { ($0, 4) }
+            + stride(from: 144, to: 216, by: 8).map { ($0, 8) } + [(4088, 4), (4092, 4)]
+        var damages: [(byte: Int, value: UInt64, size: Int, isRepaired: Bool)] = []
+        for (byte, size) in fields {
+            let old = (0..<size).reduce(UInt64(0)) { $0 | UInt64(bytes[byte + $1]) << UInt64(8 * $1) }
+            let top = size == 8 ? UInt64.max : UInt64(UInt32.max)
+            var values = [0, 1, old &+ 1, old &- 1, old &* 2, top, top >> 1]
+            values += [.random(in: 0...top, using: &generator), .random(in: 0...1000, using: &generator)]
+            for value in values where value & top != old {
+                damages.append((byte, value, size, false))
+                if byte < 4092 { damages.append((byte, value, size, true)) }
+            }
+        }
+        if trials < damages.count { damages = damages.shuffled(using: &generator) }
+        var counts: [String: Int] = [:]
+        for trial in 0..<trials {
+            var damaged = bytes
+            var isRepaired = false
+            var kind = "bytes"
+            if trial < min(damages.count, trials / 2) {
+                let damage = damages[trial]
+                for place in 0..<damage.size {
+                    damaged[damage.byte + place] = UInt8(
+                        truncatingIfNeeded: damage.value >> UInt64(8 * place))
+                }
+                isRepaired = damage.isRepaired
+                if isRepaired {
+                    let checksum = CRC32C(Array(damaged[..<4092])).value
+                    damaged.replaceSubrange(4092..<4096, with: littleEndian([checksum]))
+                }
+                kind = isRepaired ? "fields, checksum put right" : "fields"
+            } else if trial % 10 == 0 {
+                kind = "cuts"
+                if Int.random(in: 0..<10, using: &generator) == 0 {
+                    damaged += [UInt8](repeating: 0, count: .random(in: 1...5000, using: &generator))
+                } else {
+                    let places = [
+                        Int.random(in: 0..<bytes.count, using: &generator),
+                        starts.randomElement(using: &generator)!, .random(in: 0..<300, using: &generator),
+                    ]
+                    damaged.removeSubrange(min(places.randomElement(using: &generator)!, bytes.count - 1)...)
+                }
+            } else {
+                let section = Int.random(in: 0..<8, using: &generator)
+                let end = max(header.offsets[section + 1], header.offsets[section] + 1)
+                let place = Int.random(in: header.offsets[section]..<end, using: &generator)
+                damaged[place] ^= .random(in: 1...255, using: &generator)
+            }
+            let path = try built.directory.file("damaged.hnsw", damaged)
+            do {
+                let found = try answers(path)
+                // What a forged header says may be another truth.
+                #expect(isRepaired || found == right, "trial \(trial), \(kind)")
+                counts[kind + ": answered", default: 0] += 1
+            } catch let error as KindredError {
+                #expect(error.location?.path == path.string && error.location?.byte != nil, "\(error)")
+                counts[kind + ": told", default: 0] += 1
+            }
+        }
+        #expect(counts.values.reduce(0, +) == trials)
+        if trials > 1000 { print(counts.sorted { $0.key < $1.key }) }
+    }
+
     @Test func `whatever byte is changed, a search answers rightly or throws, and verify finds it`() throws {
         let data = vectors(2200, dimensions: 8)
         let built = try BuiltSegment(data)

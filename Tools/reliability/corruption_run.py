@@ -135,6 +135,7 @@ def main():
         for number, trial in enumerate(trials(index.read_bytes(), args.trials, random.Random(args.seed))):
             waiting.append(pool.submit(attempt, number, *trial))
             if len(waiting) > 4 * args.jobs: counts[waiting.popleft().result()] += 1
+            if number % 1000 == 999: print(f"{number + 1} begun", flush=True)
         for left in waiting: counts[left.result()] += 1
     for (kind, outcome), count in sorted(counts.items()): print(f"  {kind:32} {outcome:10} {count}")
     print(f"{sum(counts.values())} trials: every one told with file and byte, or answered rightly")
