@@ -133,7 +133,7 @@ private struct Run {
                     try run("vectors", "search", index, vectors, "--truth", truth, "-k", "5", "--json"))
                 return (search["runs"] as? [[String: Any]])?.first?["recall"] as? Double
             }
-            let before = try #require(recall())
+            let before = try #require(try recall())
             #expect(before > 0.95)
             #expect(try run("vectors", "verify", index).output.contains("all is well"))
 
