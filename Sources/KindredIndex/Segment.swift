@@ -78,7 +78,7 @@ package final class Segment: Sendable {
                 "an entry is out of range: the file is damaged; recreate the index from its source",
                 at: .init(path: path.string, byte: start + 4 * index))
         }
-        if resident { try Self.checkWalked(blocks, header) }
+        if resident { try blocks.check([.head, .rest, .ids, .links]) }
         planes = Self.planes(file, header, resident: resident)
         links = Self.links(file, header, resident: resident)
     }

@@ -194,7 +194,7 @@ struct SegmentHeader {
                     && $0.unit > 0
                     && $0.unit.isFinite
             }), groups.reduce(0, { $0 + $1.dimensions }) == dimensions,
-            (1...groupCount).contains(Int(number(120))),
+            (1...min(2, groupCount)).contains(Int(number(120))),
             groups[..<(Int(number(120)) - 1)].allSatisfy({
                 $0.dimensions % CodeLayout.dimensionsPerBlock == 0
             }),

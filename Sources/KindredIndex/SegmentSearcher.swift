@@ -3,13 +3,16 @@ import KindredTensors
 
 /// Searches a segment, with the memory that takes; owned by one thread at a time.
 ///
-/// A query goes down the graph by the heads of the codes; what the walk found is ranked by all their bits.
+/// A query goes along the graph by the heads of the codes; the best that the walk found are ranked by all their bits.
 package final class SegmentSearcher: @unchecked Sendable {
     private let segment: Segment
-    private let query: CodedQuery
+    /// Of the walks that take turns.
+    private let queries: [CodedQuery]
     private let walk: GraphWalk
     private var rows: AlignedBuffer<UInt32>
     private var scores: AlignedBuffer<Float>
+    /// The best `k` scores so far, falling; how a ranking knows when to stop.
+    private var top: [Float] = []
     private var isChecked = false
 
     /// Up to so many accepted vectors each of them is looked at.
@@ -18,10 +21,12 @@ package final class SegmentSearcher: @unchecked Sendable {
     static let twoHopShare = 0.4
     /// The walk starts from so many of the entries.
     static let seeds = 8
+    /// Walks that take turns where there are several queries.
+    static let walks = 4
 
     package init(_ segment: Segment) {
         self.segment = segment
-        query = CodedQuery(layout: segment.code.layout)
+        queries = (0..<Self.walks).map { _ in CodedQuery(layout: segment.code.layout) }
         walk = GraphWalk(planes: segment.planes, links: segment.links)
         rows = AlignedBuffer(repeating: 0, count: 1024)
         scores = AlignedBuffer(repeating: 0, count: 1024)
@@ -56,19 +61,31 @@ package final class SegmentSearcher: @unchecked Sendable {
         let rotated = AlignedBuffer<Float>(repeating: 0, count: given.count)
         let starts = segment.code.queries(given, count: queries.rows, into: rotated)
         let filter = filter.flatMap { $0.count == segment.count ? nil : $0 }
-        return try starts.enumerated().map { index, start in
-            query.set(rotated, at: index * queries.columns, offset: start.offset)
-            let found = try ranked(k: k, efSearch: efSearch, filter: filter)
-            onResult?(index)
-            guard segment.metric == .euclidean else { return found }
-            return found.map { Neighbor(id: $0.id, score: min(0, 2 * $0.score - start.square)) }
+        var results: [[Neighbor]] = []
+        results.reserveCapacity(starts.count)
+        for first in stride(from: 0, to: starts.count, by: Self.walks) {
+            let some = self.queries.prefix(min(Self.walks, starts.count - first))
+            for (index, query) in some.enumerated() {
+                query.set(
+                    rotated, at: (first + index) * queries.columns, offset: starts[first + index].offset)
+            }
+            for found in try nearest(some, k: k, efSearch: efSearch, filter: filter) {
+                let square = starts[results.count].square
+                results.append(
+                    segment.metric != .euclidean
+                        ? found : found.map { Neighbor(id: $0.id, score: min(0, 2 * $0.score - square)) })
+                onResult?(results.count - 1)
+            }
         }
+        return results
     }
 
-    private func ranked(k: Int, efSearch: Int?, filter: SegmentFilter?) throws -> [Neighbor] {
+    private func nearest(
+        _ queries: ArraySlice<CodedQuery>, k: Int, efSearch: Int?, filter: SegmentFilter?
+    ) throws -> [[Neighbor]] {
         guard let efSearch, segment.count > Segment.scanLimit, (filter?.count ?? .max) > Self.scanOfAccepted
         else {
-            return try scan(k: k, filter: filter)
+            return try queries.map { try scan($0, k: k, filter: filter) }
         }
         let ef = min(max(efSearch, k), segment.count)
         let accepted = filter.map { filter in
@@ -78,30 +95,58 @@ package final class SegmentSearcher: @unchecked Sendable {
                     ? GraphWalk.Filter.twoHops : .collect
             )
         }
-        walk.search(query, ef: ef, entries: segment.entries, seeds: Self.seeds, accepted: accepted)
-        // A filter may have cut the walk off from what it accepts.
-        guard walk.count >= min(k, filter?.count ?? segment.count) else {
-            return try scan(k: k, filter: filter)
+        walk.search(queries, ef: ef, entries: segment.entries, seeds: Self.seeds, accepted: accepted)
+        return try zip(queries, walk.found).map { query, found in
+            // A filter may have cut the walk off from what it accepts.
+            guard found.count >= min(k, filter?.count ?? segment.count) else {
+                return try scan(query, k: k, filter: filter)
+            }
+            return try ranked(query, found, k: k)
         }
-        try segment.check(walk.rows, count: walk.count)
-        reserve(walk.count)
-        segment.planes.rescore(query, walk.rows, count: walk.count, into: scores)
+    }
+
+    /// The best of what a walk found, by all bits. They are looked at in the order of their heads' similarities, first
+    /// `k` and some more, then on until even what the head of one fell short by most so far would not lift the next to
+    /// the best `k`.
+    private func ranked(_ query: CodedQuery, _ found: Range<Int>, k: Int) throws -> [Neighbor] {
         var best: [Neighbor] = []
-        best.reserveCapacity(walk.count)
-        for index in 0..<walk.count {
-            best.append(Neighbor(id: segment.id(Int(walk.rows[index])), score: scores[index]))
+        top.removeAll(keepingCapacity: true)
+        var shortfall = -Float.infinity
+        var next = found.lowerBound
+        while next < found.upperBound {
+            let size = best.isEmpty ? max(2 * k, Self.firstRanked) : Self.laterRanked
+            let range = next..<min(next + size, found.upperBound)
+            reserve(range.count)
+            try segment.check(walk.rows, range)
+            segment.planes.rescore(query, walk.rows, range, into: scores)
+            for place in range {
+                let score = scores[place - next]
+                best.append(Neighbor(id: segment.id(Int(walk.rows[place])), score: score))
+                shortfall = max(shortfall, score - walk.similarities[place])
+                if top.count == k, score <= top[k - 1] { continue }
+                if top.count == k { top.removeLast() }
+                var at = top.count
+                while at > 0, top[at - 1] < score { at -= 1 }
+                top.insert(score, at: at)
+            }
+            next = range.upperBound
+            if next < found.upperBound, top.count == k, walk.similarities[next] + shortfall < top[k - 1] {
+                break
+            }
         }
         return Self.best(best, k)
     }
 
+    /// At least so many of what a walk found are ranked by all bits, and then so many at a time.
+    private static let (firstRanked, laterRanked) = (32, 8)
+
     private func reserve(_ count: Int) {
         guard scores.count < count else { return }
-        rows = AlignedBuffer(repeating: 0, count: count)
         scores = AlignedBuffer(repeating: 0, count: count)
     }
 
     /// Looks at every code, or every accepted one.
-    private func scan(k: Int, filter: SegmentFilter?) throws -> [Neighbor] {
+    private func scan(_ query: CodedQuery, k: Int, filter: SegmentFilter?) throws -> [Neighbor] {
         try segment.checkAll()
         var best: [Neighbor] = []
         var worst = -Float.infinity
@@ -115,7 +160,7 @@ package final class SegmentSearcher: @unchecked Sendable {
                 }
                 row += 1
             }
-            segment.planes.rescore(query, rows, count: some, into: scores)
+            segment.planes.rescore(query, rows, 0..<some, into: scores)
             for index in 0..<some where scores[index] >= worst {
                 best.append(Neighbor(id: segment.id(Int(rows[index])), score: scores[index]))
                 if best.count >= 4 * k + 64 {
@@ -134,7 +179,7 @@ package final class SegmentSearcher: @unchecked Sendable {
 }
 
 extension Segment {
-    fileprivate func check(_ rows: AlignedBuffer<UInt32>, count: Int) throws {
-        try check((0..<count).lazy.map { rows[$0] })
+    fileprivate func check(_ rows: AlignedBuffer<UInt32>, _ range: Range<Int>) throws {
+        try check(range.lazy.map { rows[$0] })
     }
 }
