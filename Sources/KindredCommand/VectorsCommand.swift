@@ -80,7 +80,7 @@ struct VectorsCommand: ParsableCommand {
             help: ArgumentHelp(
                 "The true neighbours' rows (from truth), to say the recall.", valueName: "file"))
         var truth: String?
-        @Flag(help: "Leave the index in the mapped file instead of copying what walks read into memory.")
+        @Flag(help: "Leave the index in the mapped file instead of copying codes and links into memory.")
         var mapped = false
         @Flag(help: "Print one JSON object.") var json = false
 

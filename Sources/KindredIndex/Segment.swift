@@ -32,7 +32,7 @@ package final class Segment: Sendable {
     ///
     /// - Parameters:
     ///   - fingerprint: what the segment's must be; nil for any.
-    ///   - resident: copy what walks read into memory, in huge pages where the system has them.
+    ///   - resident: copy codes and links into memory, in huge pages where the system has them.
     ///   - links: whether they will be used; a file that is opened to make them anew need not have good ones.
     /// - Throws: `notFound`; `invalidData` for a damaged file; `incompatible` for another format or another encoder.
     package init(
