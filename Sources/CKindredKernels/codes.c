@@ -241,6 +241,6 @@ void kindred_decode(float *vector, const uint8_t *head, const uint8_t *rest, con
     }
 }
 
-void kindred_unpack_head(uint8_t *out, const uint8_t *head, ptrdiff_t blocks, ptrdiff_t dimensions) {
-    unpack_head(out, head, blocks, dimensions);
+void kindred_unpack_head(uint8_t *out, const uint8_t *head, ptrdiff_t blocks, ptrdiff_t dimensions, int32_t weight) {
+    unpack_head(out, head, blocks, dimensions, weight);
 }

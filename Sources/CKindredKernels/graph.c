@@ -15,6 +15,14 @@ INLINE uint64_t key_of(float similarity, uint32_t row) {
 
 INLINE uint32_t row_of(uint64_t key) { return (uint32_t)key >> 1; }
 
+INLINE float similarity_of(uint64_t key) {
+    uint32_t bits = ~(uint32_t)(key >> 32);
+    float similarity;
+    bits = bits >> 31 ? bits & 0x7FFFFFFFu : ~bits;
+    memcpy(&similarity, &bits, 4);
+    return similarity;
+}
+
 INLINE void score(float *out, const kindred_graph *graph, const kindred_graph_query *query, const uint32_t *rows,
                   ptrdiff_t count, nibble_products *products) {
     int32_t sums[BATCH];
@@ -40,7 +48,15 @@ INLINE uint32_t insert(uint64_t *pool, uint32_t *count, uint32_t limit, uint64_t
         else high = middle;
     }
     if (n < limit) *count = ++n;
-    memmove(pool + low + 1, pool + low, (size_t)(n - 1 - low) * sizeof *pool);
+    // Eight keys at a time from the end: few are moved, and a call of memmove would take longer.
+    uint32_t end = n - 1;
+    while (end >= low + 8) {
+        uint64_t eight[8];
+        memcpy(eight, pool + end - 8, sizeof eight);
+        memcpy(pool + end - 7, eight, sizeof eight);
+        end -= 8;
+    }
+    for (; end > low; end--) pool[end] = pool[end - 1];
     pool[low] = key;
     return low;
 }
@@ -64,7 +80,7 @@ INLINE void prefetch_links(const kindred_graph *graph, uint32_t row, const int32
 }
 
 typedef struct {
-    uint32_t rows[BATCH];
+    uint32_t *rows;  // BATCH places
     ptrdiff_t count;
 } row_batch;
 
@@ -91,90 +107,148 @@ INLINE void collect(row_batch *batch, uint32_t node, const kindred_graph *graph,
     }
 }
 
-INLINE uint32_t search_body(uint32_t *rows, const kindred_graph *graph, const kindred_graph_query *query,
-                            kindred_graph_work *work, uint32_t ef, const uint32_t *entries, ptrdiff_t entry_count,
-                            uint32_t seeds, const uint64_t *accepted, int32_t filter, const int32_t id_bytes,
-                            nibble_products *products) {
-    uint64_t *pool = work->pool, *found = work->found, *visited = work->visited;
-    uint32_t *touched = work->touched;
-    uint32_t in_pool = 0, in_found = 0, touches = 0, cursor = 0, hops = 0, evaluated = (uint32_t)entry_count;
-    float scores[BATCH];
-    row_batch batch, rejected;
+// One query's walk, between two of its steps.
+typedef struct {
+    const kindred_graph_query *query;
+    kindred_graph_work *work;
+    uint32_t in_pool, in_found, touches, cursor, hops, evaluated;
+    int is_done;
+    row_batch batch;
+} walk_state;
 
+INLINE void start(walk_state *walk, const kindred_graph *graph, uint32_t ef, const uint32_t *entries,
+                  ptrdiff_t entry_count, uint32_t seeds, const uint64_t *accepted, int32_t filter,
+                  const int32_t id_bytes, nibble_products *products) {
+    kindred_graph_work *work = walk->work;
+    float scores[BATCH];
+    walk->in_pool = walk->in_found = walk->touches = walk->cursor = walk->hops = 0;
+    walk->evaluated = (uint32_t)entry_count;
+    walk->is_done = 0;
     const uint32_t room = seeds < ef ? seeds : ef;
     for (ptrdiff_t start = 0; start < entry_count; start += BATCH) {
         ptrdiff_t n = entry_count - start < BATCH ? entry_count - start : BATCH;
-        score(scores, graph, query, entries + start, n, products);
-        for (ptrdiff_t i = 0; i < n; i++) insert(pool, &in_pool, room, key_of(scores[i], entries[start + i]));
+        score(scores, graph, walk->query, entries + start, n, products);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            insert(work->pool, &walk->in_pool, room, key_of(scores[i], entries[start + i]));
+        }
     }
-    for (uint32_t i = 0; i < in_pool; i++) {
-        uint32_t row = row_of(pool[i]);
-        visited[row >> 6] |= 1ull << (row & 63);
-        touched[touches++] = row;
-        if (filter != KINDRED_ACCEPT_ALL && has_bit(accepted, row)) insert(found, &in_found, ef, pool[i]);
+    for (uint32_t i = 0; i < walk->in_pool; i++) {
+        uint32_t row = row_of(work->pool[i]);
+        work->visited[row >> 6] |= 1ull << (row & 63);
+        work->touched[walk->touches++] = row;
+        if (filter != KINDRED_ACCEPT_ALL && has_bit(accepted, row)) {
+            insert(work->found, &walk->in_found, ef, work->pool[i]);
+        }
+        prefetch_links(graph, row, id_bytes);
     }
+}
 
-    while (cursor < in_pool) {
-        if (pool[cursor] & 1) {
-            cursor++;
-            continue;
-        }
-        const uint32_t node = row_of(pool[cursor]);
-        pool[cursor++] |= 1;
-        hops++;
-        batch.count = 0;
-        if (filter == KINDRED_TWO_HOPS) {
-            rejected.count = 0;
-            collect(&batch, node, graph, visited, accepted, &rejected, id_bytes);
-            memcpy(touched + touches, rejected.rows, (size_t)rejected.count * sizeof *touched);
-            touches += (uint32_t)rejected.count;
-            for (ptrdiff_t i = 0; i < rejected.count && batch.count < BATCH; i++) {
-                collect(&batch, rejected.rows[i], graph, visited, accepted, NULL, id_bytes);
-            }
-        } else {
-            collect(&batch, node, graph, visited, NULL, NULL, id_bytes);
-        }
-        // The next one, if no better is found now.
-        if (cursor < in_pool) prefetch_links(graph, row_of(pool[cursor]), id_bytes);
-        memcpy(touched + touches, batch.rows, (size_t)batch.count * sizeof *touched);
-        touches += (uint32_t)batch.count;
-        evaluated += (uint32_t)batch.count;
-        score(scores, graph, query, batch.rows, batch.count, products);
-        for (ptrdiff_t i = 0; i < batch.count; i++) {
-            uint64_t key = key_of(scores[i], batch.rows[i]);
-            uint32_t place = insert(pool, &in_pool, ef, key);
-            cursor = place < cursor ? place : cursor;
-            if (filter == KINDRED_TWO_HOPS || (filter == KINDRED_COLLECT_ACCEPTED && has_bit(accepted, batch.rows[i]))) {
-                insert(found, &in_found, ef, key);
-            }
-        }
-        if (cursor < in_pool) prefetch_links(graph, row_of(pool[cursor]), id_bytes);
+// Expands the best node that is not yet: puts its neighbours into the batch and asks for their heads.
+INLINE void expand(walk_state *walk, const kindred_graph *graph, const uint64_t *accepted, int32_t filter,
+                   const int32_t id_bytes) {
+    kindred_graph_work *work = walk->work;
+    uint64_t *pool = work->pool;
+    // The batch lies where what was touched is listed.
+    row_batch *batch = &walk->batch;
+    while (walk->cursor < walk->in_pool && pool[walk->cursor] & 1) walk->cursor++;
+    if (walk->cursor == walk->in_pool) {
+        walk->is_done = 1;
+        return;
     }
-    for (uint32_t i = 0; i < touches; i++) visited[touched[i] >> 6] = 0;
-    work->evaluated = evaluated;
-    work->hops = hops;
-    const uint64_t *best = filter == KINDRED_ACCEPT_ALL ? pool : found;
-    const uint32_t result = filter == KINDRED_ACCEPT_ALL ? in_pool : in_found;
-    for (uint32_t i = 0; i < result; i++) rows[i] = row_of(best[i]);
-    return result;
+    const uint32_t node = row_of(pool[walk->cursor]);
+    pool[walk->cursor++] |= 1;
+    walk->hops++;
+    batch->rows = work->touched + walk->touches;
+    batch->count = 0;
+    if (filter == KINDRED_TWO_HOPS) {
+        uint32_t rejected_rows[BATCH];
+        row_batch rejected = {rejected_rows, 0};
+        collect(batch, node, graph, work->visited, accepted, &rejected, id_bytes);
+        for (ptrdiff_t i = 0; i < rejected.count && batch->count < BATCH; i++) {
+            collect(batch, rejected.rows[i], graph, work->visited, accepted, NULL, id_bytes);
+        }
+        memcpy(batch->rows + batch->count, rejected.rows, (size_t)rejected.count * sizeof *rejected.rows);
+        walk->touches += (uint32_t)rejected.count;
+    } else {
+        collect(batch, node, graph, work->visited, NULL, NULL, id_bytes);
+    }
+    // The next one, if no better is found now.
+    if (walk->cursor < walk->in_pool) prefetch_links(graph, row_of(pool[walk->cursor]), id_bytes);
+    walk->touches += (uint32_t)batch->count;
+    walk->evaluated += (uint32_t)batch->count;
+}
+
+// Compares the batch with the query and puts its rows into the pool.
+INLINE void take(walk_state *walk, const kindred_graph *graph, uint32_t ef, const uint64_t *accepted, int32_t filter,
+                 const int32_t id_bytes, nibble_products *products) {
+    kindred_graph_work *work = walk->work;
+    const row_batch *batch = &walk->batch;
+    float scores[BATCH];
+    score(scores, graph, walk->query, batch->rows, batch->count, products);
+    for (ptrdiff_t i = 0; i < batch->count; i++) {
+        uint64_t key = key_of(scores[i], batch->rows[i]);
+        uint32_t place = insert(work->pool, &walk->in_pool, ef, key);
+        walk->cursor = place < walk->cursor ? place : walk->cursor;
+        if (filter == KINDRED_TWO_HOPS || (filter == KINDRED_COLLECT_ACCEPTED && has_bit(accepted, batch->rows[i]))) {
+            insert(work->found, &walk->in_found, ef, key);
+        }
+    }
+    if (walk->cursor < walk->in_pool) prefetch_links(graph, row_of(work->pool[walk->cursor]), id_bytes);
+}
+
+INLINE void finish(walk_state *walk, uint32_t *rows, float *similarities, int32_t filter) {
+    kindred_graph_work *work = walk->work;
+    for (uint32_t i = 0; i < walk->touches; i++) work->visited[work->touched[i] >> 6] = 0;
+    work->evaluated = walk->evaluated;
+    work->hops = walk->hops;
+    const uint64_t *best = filter == KINDRED_ACCEPT_ALL ? work->pool : work->found;
+    work->count = filter == KINDRED_ACCEPT_ALL ? walk->in_pool : walk->in_found;
+    for (uint32_t i = 0; i < work->count; i++) {
+        rows[i] = row_of(best[i]);
+        similarities[i] = similarity_of(best[i]);
+    }
+}
+
+// The walks take turns: while the neighbours of one are on their way from memory, the others are compared.
+INLINE void search_body(uint32_t *rows, float *similarities, const kindred_graph *graph,
+                        const kindred_graph_query *queries, kindred_graph_work *works, ptrdiff_t count, uint32_t ef,
+                        const uint32_t *entries, ptrdiff_t entry_count, uint32_t seeds, const uint64_t *accepted,
+                        int32_t filter, const int32_t id_bytes, nibble_products *products) {
+    walk_state walks[KINDRED_MOST_WALKS];
+    for (ptrdiff_t i = 0; i < count; i++) {
+        walks[i].query = &queries[i];
+        walks[i].work = &works[i];
+        start(&walks[i], graph, ef, entries, entry_count, seeds, accepted, filter, id_bytes, products);
+    }
+    for (ptrdiff_t i = 0; i < count; i++) expand(&walks[i], graph, accepted, filter, id_bytes);
+    for (ptrdiff_t left = count; left > 0;) {
+        left = 0;
+        for (ptrdiff_t i = 0; i < count; i++) {
+            if (walks[i].is_done) continue;
+            take(&walks[i], graph, ef, accepted, filter, id_bytes, products);
+            expand(&walks[i], graph, accepted, filter, id_bytes);
+            left += !walks[i].is_done;
+        }
+    }
+    for (ptrdiff_t i = 0; i < count; i++) finish(&walks[i], rows + i * ef, similarities + i * ef, filter);
 }
 
 // The filter and the size of ids are constants of each walk that is compiled.
 #define DEFINE_VARIANT(SUFFIX, TARGET, PRODUCTS)                                                                      \
-    TARGET uint32_t kindred_graph_search##SUFFIX(                                                                     \
-        uint32_t *rows, const kindred_graph *graph, const kindred_graph_query *query, kindred_graph_work *work,       \
-        uint32_t ef, const uint32_t *entries, ptrdiff_t entry_count, uint32_t seeds, const uint64_t *accepted,        \
-        int32_t filter) {                                                                                             \
+    TARGET void kindred_graph_search##SUFFIX(                                                                         \
+        uint32_t *rows, float *similarities, const kindred_graph *graph, const kindred_graph_query *queries,          \
+        kindred_graph_work *works, ptrdiff_t count, uint32_t ef, const uint32_t *entries, ptrdiff_t entry_count,      \
+        uint32_t seeds, const uint64_t *accepted, int32_t filter) {                                                   \
         if (filter != KINDRED_ACCEPT_ALL) {                                                                           \
-            return search_body(rows, graph, query, work, ef, entries, entry_count, seeds, accepted, filter,           \
-                               graph->id_bytes, PRODUCTS);                                                            \
+            search_body(rows, similarities, graph, queries, works, count, ef, entries, entry_count, seeds, accepted,  \
+                        filter, graph->id_bytes, PRODUCTS);                                                           \
+        } else if (graph->id_bytes == 3) {                                                                            \
+            search_body(rows, similarities, graph, queries, works, count, ef, entries, entry_count, seeds, NULL,      \
+                        KINDRED_ACCEPT_ALL, 3, PRODUCTS);                                                             \
+        } else {                                                                                                      \
+            search_body(rows, similarities, graph, queries, works, count, ef, entries, entry_count, seeds, NULL,      \
+                        KINDRED_ACCEPT_ALL, 4, PRODUCTS);                                                             \
         }                                                                                                             \
-        if (graph->id_bytes == 3) {                                                                                   \
-            return search_body(rows, graph, query, work, ef, entries, entry_count, seeds, NULL, KINDRED_ACCEPT_ALL,   \
-                               3, PRODUCTS);                                                                          \
-        }                                                                                                             \
-        return search_body(rows, graph, query, work, ef, entries, entry_count, seeds, NULL, KINDRED_ACCEPT_ALL, 4,    \
-                           PRODUCTS);                                                                                 \
     }
 
 DEFINE_VARIANT(_portable, , nibble_products_portable)
@@ -182,11 +256,13 @@ DEFINE_VARIANT(_avx2, AVX2, IF_X86(nibble_products_avx2, nibble_products_portabl
 DEFINE_VARIANT(_avx512_vnni, VNNI, IF_X86(nibble_products_vnni, nibble_products_portable))
 DEFINE_VARIANT(_neon, , IF_NEON(nibble_products_neon, nibble_products_portable))
 
-uint32_t kindred_graph_search(uint32_t *rows, const kindred_graph *graph, const kindred_graph_query *query,
-                              kindred_graph_work *work, uint32_t ef, const uint32_t *entries, ptrdiff_t entry_count,
-                              uint32_t seeds, const uint64_t *accepted, int32_t filter) {
-#define CALL(SUFFIX)                                                                                                \
-    kindred_graph_search##SUFFIX(rows, graph, query, work, ef, entries, entry_count, seeds, accepted, filter)
+void kindred_graph_search(uint32_t *rows, float *similarities, const kindred_graph *graph,
+                          const kindred_graph_query *queries, kindred_graph_work *works, ptrdiff_t count, uint32_t ef,
+                          const uint32_t *entries, ptrdiff_t entry_count, uint32_t seeds, const uint64_t *accepted,
+                          int32_t filter) {
+#define CALL(SUFFIX)                                                                                              \
+    kindred_graph_search##SUFFIX(rows, similarities, graph, queries, works, count, ef, entries, entry_count, seeds, \
+                                 accepted, filter)
     uint32_t features = kindred_features();
     if (features & KINDRED_AVX512_VNNI) return CALL(_avx512_vnni);
     if (features & KINDRED_AVX2) return CALL(_avx2);

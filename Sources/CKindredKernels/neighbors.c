@@ -13,8 +13,8 @@ typedef struct {
 // The parts of `work` for n rows, n rounded up to whole tiles.
 typedef struct {
     ptrdiff_t padded, width;
-    uint8_t *bytes;   // padded rows of width bytes 2 h
-    int8_t *packed;   // the same less 15, as gram_products wants them
+    uint8_t *bytes;   // padded rows of width bytes 60 + v
+    int8_t *packed;   // the same less 60, as gram_products wants them
     int32_t *sums;    // TILE rows of padded
     float *norms, *factors, *centres, *extras, *distances;
 } gathered;
@@ -43,37 +43,55 @@ INLINE gathered places(uint8_t *work, ptrdiff_t rows, ptrdiff_t blocks) {
 
 // Unpacks one row and computes what distances to it need.
 INLINE void gather_row(gathered *g, ptrdiff_t i, const kindred_heads *heads, uint32_t row) {
-    const uint8_t *head = heads->plane + (ptrdiff_t)row * heads->stride;
+    const uint8_t *head = heads->plane + (ptrdiff_t)row * heads->blocks * BLOCK;
     uint8_t *bytes = g->bytes + i * g->width;
-    unpack_head(bytes, head, heads->blocks, heads->dimensions);
+    ptrdiff_t block = 0;
+    for (int32_t group = 0; group < heads->group_count; group++) {
+        // The last group has the blocks that are left, also those without a dimension.
+        const ptrdiff_t blocks = group + 1 == heads->group_count ? heads->blocks - block
+                                                                 : heads->dimensions[group] / (2 * BLOCK);
+        unpack_head(bytes + block * 2 * BLOCK, head + block * BLOCK, blocks, heads->dimensions[group],
+                    heads->weights[group]);
+        block += blocks;
+    }
     int32_t square = 0, sum = 0;
     for (ptrdiff_t k = 0; k < g->width; k++) {
-        int32_t value = (int32_t)bytes[k] - NIBBLE_CENTRE;
+        int32_t value = (int32_t)bytes[k] - CENTRE;
         square += value * value;
         sum += value;
     }
     float factor;
-    memcpy(&factor, head + heads->stride - 4, 4);
-    factor *= 8;
+    memcpy(&factor, head + heads->blocks * BLOCK - 4, 4);
+    factor *= 2;
     g->factors[i] = factor;
     g->norms[i] = factor * factor * (float)square;
-    g->centres[i] = (float)(NIBBLE_CENTRE * sum);
+    g->centres[i] = (float)(CENTRE * sum);
     g->extras[i] = heads->extra ? heads->extra[row] : 0;
 }
 
 INLINE void gather(gathered *g, const kindred_heads *heads, const uint32_t *rows, ptrdiff_t count) {
     for (ptrdiff_t i = 0; i < count; i++) {
-        __builtin_prefetch(heads->plane + (ptrdiff_t)rows[i + 8 < count ? i + 8 : i] * heads->stride);
+        __builtin_prefetch(heads->plane + (ptrdiff_t)rows[i + 8 < count ? i + 8 : i] * heads->blocks * BLOCK);
         gather_row(g, i, heads, rows[i]);
     }
 }
 
 INLINE void pack_columns(gathered *g, ptrdiff_t count) {
-    for (ptrdiff_t j = 0; j < g->padded; j++) {
-        for (ptrdiff_t k = 0; k < g->width; k += 4) {
-            int8_t *to = g->packed + (k * g->padded + 4 * j);
-            for (int byte = 0; byte < 4; byte++) {
-                to[byte] = j < count ? (int8_t)(g->bytes[j * g->width + k + byte] - NIBBLE_CENTRE) : 0;
+    enum { TOGETHER = 16, PIECE = 2 * BLOCK };
+    int8_t rows[TOGETHER][PIECE];
+    for (ptrdiff_t j = 0; j < g->padded; j += TOGETHER) {
+        for (ptrdiff_t start = 0; start < g->width; start += PIECE) {
+            for (ptrdiff_t r = 0; r < TOGETHER; r++) {
+                if (j + r >= count) {
+                    memset(rows[r], 0, PIECE);
+                    continue;
+                }
+                const uint8_t *from = g->bytes + (j + r) * g->width + start;
+                for (ptrdiff_t k = 0; k < PIECE; k++) rows[r][k] = (int8_t)(from[k] - CENTRE);
+            }
+            for (ptrdiff_t k = 0; k < PIECE; k += 4) {
+                int8_t *to = g->packed + ((start + k) * g->padded + 4 * j);
+                for (ptrdiff_t r = 0; r < TOGETHER; r++) memcpy(to + 4 * r, &rows[r][k], 4);
             }
         }
     }
@@ -180,7 +198,7 @@ INLINE ptrdiff_t prune_body(uint32_t *kept, const kindred_heads *heads, uint32_t
     ptrdiff_t n = 0;
     gather_row(&g, 0, heads, node);
     for (ptrdiff_t i = 0; i < count; i++) {
-        __builtin_prefetch(heads->plane + (ptrdiff_t)candidates[i + 8 < count ? i + 8 : i] * heads->stride);
+        __builtin_prefetch(heads->plane + (ptrdiff_t)candidates[i + 8 < count ? i + 8 : i] * heads->blocks * BLOCK);
         gather_row(&g, i + 1, heads, candidates[i]);
         indices[i] = (uint32_t)(i + 1);
     }
@@ -289,27 +307,39 @@ void kindred_nearest_leaders(uint32_t *out, const kindred_heads *heads, const ui
 #undef CALL
 }
 
-void kindred_merge_candidates(uint32_t *candidates, float *distances, ptrdiff_t capacity, const uint32_t *rows,
+// 16 bits in the order of the distances: 8 of the exponent and 8 of the mantissa.
+INLINE uint16_t rounded_distance(float distance) {
+    uint32_t bits;
+    if (!(distance > 0)) return 0;
+    memcpy(&bits, &distance, 4);
+    return (uint16_t)(bits >> 15);
+}
+
+void kindred_merge_candidates(uint32_t *candidates, uint16_t *distances, ptrdiff_t capacity, const uint32_t *rows,
                               ptrdiff_t count, const uint32_t *near, const float *distance, ptrdiff_t keep,
                               uint32_t part, uint32_t parts) {
     for (ptrdiff_t i = 0; i < count; i++) {
         if (rows[i] % parts != part) continue;
         uint32_t *list = candidates + (ptrdiff_t)rows[i] * capacity;
-        float *far = distances + (ptrdiff_t)rows[i] * capacity;
+        uint16_t *far = distances + (ptrdiff_t)rows[i] * capacity;
+        ptrdiff_t place = 0;
         for (ptrdiff_t k = 0; k < keep; k++) {
             const uint32_t row = near[i * keep + k];
-            const float d = distance[i * keep + k];
+            const uint16_t d = rounded_distance(distance[i * keep + k]);
             if (row == KINDRED_NO_ROW) break;
-            ptrdiff_t place = 0;
+            // They come nearest first: the next one lies no further ahead, but for equal distances.
+            while (place > 0 && far[place - 1] >= d) place--;
             while (place < capacity && list[place] != KINDRED_NO_ROW &&
                    (far[place] < d || (far[place] == d && list[place] < row))) {
                 place++;
             }
-            if (place == capacity || list[place] == row) continue;
-            for (ptrdiff_t j = capacity - 1; j > place; j--) {
-                list[j] = list[j - 1];
-                far[j] = far[j - 1];
+            if (place == capacity) {
+                if (far[capacity - 1] < d) break;
+                continue;
             }
+            if (list[place] == row) continue;
+            memmove(list + place + 1, list + place, (size_t)(capacity - 1 - place) * sizeof *list);
+            memmove(far + place + 1, far + place, (size_t)(capacity - 1 - place) * sizeof *far);
             list[place] = row;
             far[place] = d;
         }

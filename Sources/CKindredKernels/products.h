@@ -11,12 +11,12 @@
 #pragma STDC FP_CONTRACT OFF
 
 #define INLINE static inline __attribute__((always_inline))
-enum { BLOCK = 64, NIBBLE_CENTRE = 15 };
+enum { BLOCK = 64, CENTRE = 60 };
 
 // out[i] = sum over dimensions of the nibbles of row rows[i] * query; see kindred_codes.h.
 typedef void nibble_products(int32_t *out, const uint8_t *plane, ptrdiff_t stride, ptrdiff_t blocks,
                              const int8_t *query, const uint32_t *rows, ptrdiff_t count);
-// out[i] = sum over `width` bytes of a * (row i of b - 15), rows of b being `rows[i] * width` bytes behind it.
+// out[i] = sum over `width` bytes of a * (row i of b - 60), rows of b being `rows[i] * width` bytes behind it.
 typedef void row_products(int32_t *out, const uint8_t *a, ptrdiff_t width, const uint8_t *b, const uint32_t *rows,
                           ptrdiff_t count);
 // out[i * padded + j] = sum over `width` bytes of row i of a * column j of b. b holds, for each four bytes of the
@@ -31,7 +31,8 @@ INLINE ptrdiff_t block_half(ptrdiff_t dimensions, ptrdiff_t start) {
 }
 
 // See kindred_unpack_head.
-INLINE void unpack_head(uint8_t *out, const uint8_t *head, ptrdiff_t blocks, ptrdiff_t dimensions) {
+INLINE void unpack_head(uint8_t *out, const uint8_t *head, ptrdiff_t blocks, ptrdiff_t dimensions,
+                        int32_t weight) {
     for (ptrdiff_t block = 0; block < blocks; block++) {
         const ptrdiff_t left = dimensions - block * 2 * BLOCK;
         const ptrdiff_t half = left <= 0 ? 0 : block_half(dimensions, block * 2 * BLOCK);
@@ -39,11 +40,14 @@ INLINE void unpack_head(uint8_t *out, const uint8_t *head, ptrdiff_t blocks, ptr
         const uint8_t *from = head + block * BLOCK;
         uint8_t *to = out + block * 2 * BLOCK;
         for (ptrdiff_t j = 0; j < BLOCK; j++) {
-            to[j] = (uint8_t)(2 * (from[j] & 15));
-            to[BLOCK + j] = (uint8_t)(2 * (from[j] >> 4));
+            // At most 15 * 64 + 8 before the shift.
+            const int16_t low = (int16_t)((int16_t)(2 * (from[j] & 15) - 15) * (int16_t)weight + 8);
+            const int16_t high = (int16_t)((int16_t)(2 * (from[j] >> 4) - 15) * (int16_t)weight + 8);
+            to[j] = (uint8_t)(CENTRE + (low >> 4));
+            to[BLOCK + j] = (uint8_t)(CENTRE + (high >> 4));
         }
-        if (half < BLOCK) memset(to + half, NIBBLE_CENTRE, (size_t)(BLOCK - half));
-        if (high < BLOCK) memset(to + BLOCK + high, NIBBLE_CENTRE, (size_t)(BLOCK - high));
+        if (half < BLOCK) memset(to + half, CENTRE, (size_t)(BLOCK - half));
+        if (high < BLOCK) memset(to + BLOCK + high, CENTRE, (size_t)(BLOCK - high));
     }
 }
 
@@ -66,7 +70,7 @@ INLINE void row_products_portable(int32_t *out, const uint8_t *a, ptrdiff_t widt
     for (ptrdiff_t i = 0; i < count; i++) {
         const uint8_t *row = b + (ptrdiff_t)rows[i] * width;
         int32_t sum = 0;
-        for (ptrdiff_t k = 0; k < width; k++) sum += a[k] * ((int32_t)row[k] - NIBBLE_CENTRE);
+        for (ptrdiff_t k = 0; k < width; k++) sum += a[k] * ((int32_t)row[k] - CENTRE);
         out[i] = sum;
     }
 }
@@ -123,7 +127,7 @@ AVX2 INLINE void nibble_products_avx2(int32_t *out, const uint8_t *plane, ptrdif
 
 AVX2 INLINE void row_products_avx2(int32_t *out, const uint8_t *a, ptrdiff_t width, const uint8_t *b,
                                    const uint32_t *rows, ptrdiff_t count) {
-    const __m256i centre = _mm256_set1_epi8(NIBBLE_CENTRE), ones = _mm256_set1_epi16(1);
+    const __m256i centre = _mm256_set1_epi8(CENTRE), ones = _mm256_set1_epi16(1);
     for (ptrdiff_t i = 0; i < count; i++) {
         const uint8_t *row = b + (ptrdiff_t)rows[i] * width;
         __m256i sum = _mm256_setzero_si256();
@@ -201,7 +205,7 @@ VNNI INLINE void nibble_products_vnni(int32_t *out, const uint8_t *plane, ptrdif
 
 VNNI INLINE void row_products_vnni(int32_t *out, const uint8_t *a, ptrdiff_t width, const uint8_t *b,
                                    const uint32_t *rows, ptrdiff_t count) {
-    const __m512i centre = _mm512_set1_epi8(NIBBLE_CENTRE);
+    const __m512i centre = _mm512_set1_epi8(CENTRE);
     for (ptrdiff_t i = 0; i < count; i += 4) {
         const uint8_t *row[4];
         __m512i sum[4];
@@ -294,7 +298,7 @@ INLINE void nibble_products_neon(int32_t *out, const uint8_t *plane, ptrdiff_t s
 
 INLINE void row_products_neon(int32_t *out, const uint8_t *a, ptrdiff_t width, const uint8_t *b, const uint32_t *rows,
                               ptrdiff_t count) {
-    const int8x16_t centre = vdupq_n_s8(NIBBLE_CENTRE);
+    const int8x16_t centre = vdupq_n_s8(CENTRE);
     for (ptrdiff_t i = 0; i < count; i++) {
         const uint8_t *row = b + (ptrdiff_t)rows[i] * width;
         int32x4_t sum = vdupq_n_s32(0);

@@ -68,7 +68,7 @@ struct VectorsCommand: ParsableCommand {
                 "Candidates kept on the walk; several, with commas, to compare.", valueName: "numbers"))
         var efSearch = "128"
         @Option(help: "Search threads; each answers queries of its own.") var threads = 1
-        @Option(help: "Queries that are turned at a time.") var batch = 32
+        @Option(help: "Queries that are turned at a time.") var batch = 128
         @Option(help: "Runs over the queries; the quickest counts.") var repeats = 1
         @Option(
             help: ArgumentHelp(
@@ -80,7 +80,7 @@ struct VectorsCommand: ParsableCommand {
             help: ArgumentHelp(
                 "The true neighbours' rows (from truth), to say the recall.", valueName: "file"))
         var truth: String?
-        @Flag(help: "Leave the index in the mapped file instead of copying what walks read into memory.")
+        @Flag(help: "Leave the index in the mapped file instead of copying codes and links into memory.")
         var mapped = false
         @Flag(help: "Print one JSON object.") var json = false
 

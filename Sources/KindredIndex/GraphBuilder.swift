@@ -13,20 +13,19 @@ final class GraphBuilder: @unchecked Sendable {
     struct Options {
         var partition = Partition.Options()
         /// Nearest rows of a leaf that are looked at, and how many of them are kept.
-        var look = 32
-        var keep = 16
+        var look = 12
+        var keep = 8
         /// Candidates of a row from all its leaves.
-        var candidates = 48
+        var candidates = 32
         /// Links that a row chooses itself; the others come from rows that chose it.
         var forward = 24
         /// RobustPrune's α, on squared distances.
-        var alpha: Float = 1.2
+        var alpha: Float = 1.1
         /// Walks that look for better neighbours when all links are made.
         var refinements = 0
     }
 
     private let planes: CodePlanes
-    private let extra: AlignedBuffer<Float>?
     private let segment: SegmentOptions
     private let options: Options
     private let threads: Int
@@ -43,16 +42,19 @@ final class GraphBuilder: @unchecked Sendable {
     private var limit: Int { max(1, width - Self.spare) }
 
     private init(
-        planes: CodePlanes, extra: AlignedBuffer<Float>?, segment: SegmentOptions, options: Options,
-        threads: Int
+        planes: CodePlanes, segment: SegmentOptions, options: Options, threads: Int,
+        kernels: [NeighborKernels]
     ) {
         self.planes = planes
-        self.extra = extra
         self.segment = segment
         self.options = options
         self.threads = threads
+        self.kernels = kernels
         links = LinkRows(count: planes.count, width: 2 * segment.m)
-        kernels = (0..<Self.parts).map { _ in NeighborKernels(planes: planes, extra: extra) }
+    }
+
+    private static func kernels(_ planes: CodePlanes, _ extra: AlignedBuffer<Float>?) -> [NeighborKernels] {
+        (0..<parts).map { _ in NeighborKernels(planes: planes, extra: extra) }
     }
 
     /// Builds a graph in bulk.
@@ -65,15 +67,23 @@ final class GraphBuilder: @unchecked Sendable {
         options: Options = Options(),
         threads: Int
     ) -> Graph {
-        let builder = GraphBuilder(
-            planes: planes, extra: extra, segment: segment, options: options, threads: threads)
+        let kernels = kernels(planes, extra)
         let classes = EqualRows(planes, rows: 0..<UInt32(planes.count))
-        let partition = Partition(
-            classes.representatives, planes: planes, extra: extra, options: options.partition,
-            seed: segment.seed,
+        var partition = Partition(
+            classes.representatives, kernels: kernels, options: options.partition, seed: segment.seed,
             threads: threads)
-        builder.link(classes.representatives, candidates: builder.candidates(partition.leaves))
         let order = classes.expanded(partition.order)
+        for kernel in kernels { kernel.release() }
+        let lists = candidates(
+            partition, count: planes.count, options: options, kernels: kernels, threads: threads)
+        // What is done with is given back before the links take its place.
+        partition.close()
+        lists.close()
+        let builder = GraphBuilder(
+            planes: planes, segment: segment, options: options, threads: threads, kernels: kernels)
+        builder.choose(classes.representatives, among: lists)
+        lists.drop()
+        builder.linkBack(from: classes.representatives)
         for _ in 0..<options.refinements {
             builder.refine(classes.representatives, entries: builder.entries(order))
         }
@@ -96,7 +106,8 @@ final class GraphBuilder: @unchecked Sendable {
         segment: SegmentOptions, options: Options = Options(), threads: Int
     ) -> Graph {
         let builder = GraphBuilder(
-            planes: planes, extra: extra, segment: segment, options: options, threads: threads)
+            planes: planes, segment: segment, options: options, threads: threads,
+            kernels: kernels(planes, extra))
         let kept = rows.reduce(0) { $0 + ($1 == nil ? 0 : 1) }
         builder.takeOver(base, rows: rows)
         var starts = entries.compactMap { rows[Int($0)] }
@@ -122,28 +133,30 @@ final class GraphBuilder: @unchecked Sendable {
 
     // MARK: In bulk
 
-    private func candidates(_ leaves: [[UInt32]]) -> CandidateLists {
-        let lists = CandidateLists(count: planes.count, capacity: options.candidates)
+    private static func candidates(
+        _ leaves: Partition, count: Int, options: Options, kernels: [NeighborKernels], threads: Int
+    ) -> CandidateLists {
+        let lists = CandidateLists(count: count, capacity: options.candidates)
         let keep = options.keep
-        let largest = leaves.map(\.count).max() ?? 0
-        let buffers = (0..<Self.parts).map { _ in
+        let largest = leaves.largest
+        let buffers = (0..<parts).map { _ in
             (
                 near: AlignedBuffer<UInt32>(repeating: 0, count: largest * keep),
                 distances: AlignedBuffer<Float>(repeating: 0, count: largest * keep)
             )
         }
-        for start in stride(from: 0, to: leaves.count, by: Self.parts) {
-            let some = min(Self.parts, leaves.count - start)
+        for start in stride(from: 0, to: leaves.count, by: parts) {
+            let some = min(parts, leaves.count - start)
             Processor.parallel(some, threads: threads) { part in
-                self.kernels[part].leafNeighbors(
-                    leaves[start + part], look: self.options.look, keep: keep, alpha: self.options.alpha,
+                kernels[part].leafNeighbors(
+                    leaves[start + part], look: options.look, keep: keep, alpha: options.alpha,
                     near: buffers[part].near, distances: buffers[part].distances)
             }
-            Processor.parallel(threads > 1 ? Self.parts : 1, threads: threads) { part in
+            Processor.parallel(threads > 1 ? parts : 1, threads: threads) { part in
                 for index in 0..<some {
                     lists.merge(
                         leaves[start + index], near: buffers[index].near, distances: buffers[index].distances,
-                        keep: keep, part: part, parts: self.threads > 1 ? Self.parts : 1)
+                        keep: keep, part: part, parts: threads > 1 ? parts : 1)
                 }
             }
         }
@@ -160,7 +173,7 @@ final class GraphBuilder: @unchecked Sendable {
         }
     }
 
-    private func link(_ rows: [UInt32], candidates: CandidateLists) {
+    private func choose(_ rows: [UInt32], among candidates: CandidateLists) {
         let (links, options, limit) = (links, options, limit)
         forEach(rows) { kernels, _, row in
             links.set(
@@ -168,7 +181,6 @@ final class GraphBuilder: @unchecked Sendable {
                     candidates.candidates(of: Int(row)), of: row, limit: min(options.forward, limit),
                     alpha: options.alpha), of: Int(row))
         }
-        linkBack(from: rows)
     }
 
     /// Gives each row that the given ones link to a link back.
@@ -243,8 +255,8 @@ final class GraphBuilder: @unchecked Sendable {
             let starts = AlignedBuffer<UInt32>(entries)
             for index in min(part * size, rows.count)..<min((part + 1) * size, rows.count) {
                 query.set(head: Int(rows[index]), of: planes)
-                walk.search(query, ef: ef, entries: starts, seeds: 8)
-                results.set(index, walk.rows.array(0..<walk.count))
+                walk.search(CollectionOfOne(query), ef: ef, entries: starts, seeds: 8)
+                results.set(index, walk.rows.array(walk.found[0]))
             }
         }
         return results.values
@@ -329,8 +341,8 @@ final class GraphBuilder: @unchecked Sendable {
         var list: [UInt32] = []
         for node in 0..<UInt32(planes.count) where !reached.contains(node) {
             query.set(head: Int(node), of: planes)
-            walk.search(query, ef: segment.efConstruction, entries: starts, seeds: 8)
-            let near = walk.rows.array(0..<walk.count).first { candidate in
+            walk.search(CollectionOfOne(query), ef: segment.efConstruction, entries: starts, seeds: 8)
+            let near = walk.rows.array(walk.found[0]).first { candidate in
                 guard reached.contains(candidate), candidate != node else { return false }
                 return hasRoom(candidate)
             }
@@ -362,12 +374,19 @@ private struct EqualRows {
     private var classOfFirst: [UInt32: Int] = [:]
 
     init(_ planes: CodePlanes, rows: Range<UInt32>) {
-        var firsts: [UInt64: [UInt32]] = Dictionary(minimumCapacity: rows.count)
+        // A hash table of first rows, with open places: 8 to 16 bytes a row, where a dictionary would take a hundred.
+        var size = 16
+        while size < 2 * rows.count { size *= 2 }
+        let table = AlignedBuffer<UInt32>(repeating: LinkRows.none, count: size)
+        representatives.reserveCapacity(rows.count)
         for row in rows {
-            let hash = planes.headHash(Int(row))
-            let equal = firsts[hash]?.first { planes.haveEqualHeads(Int($0), Int(row)) }
-            guard let equal else {
-                firsts[hash, default: []].append(row)
+            var place = Int(truncatingIfNeeded: planes.headHash(Int(row))) & (size - 1)
+            while table[place] != LinkRows.none, !planes.haveEqualHeads(Int(table[place]), Int(row)) {
+                place = (place + 1) & (size - 1)
+            }
+            let equal = table[place]
+            guard equal != LinkRows.none else {
+                table[place] = row
                 representatives.append(row)
                 continue
             }

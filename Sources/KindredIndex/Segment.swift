@@ -33,7 +33,7 @@ package final class Segment: Sendable {
     ///
     /// - Parameters:
     ///   - fingerprint: what the segment's must be; nil for any.
-    ///   - resident: copy what walks read into memory, in huge pages where the system has them.
+    ///   - resident: copy codes and links into memory, in huge pages where the system has them.
     ///   - links: whether they will be used; a file that is opened to make them anew need not have good ones.
     /// - Throws: `notFound`; `invalidData` for a damaged file; `incompatible` for another format or another encoder.
     package init(
@@ -79,7 +79,7 @@ package final class Segment: Sendable {
                 "an entry is out of range: the file is damaged; recreate the index from its source",
                 at: .init(path: path.string, byte: start + 4 * index))
         }
-        if resident { try Self.checkWalked(blocks, header) }
+        if resident { try blocks.check([.head, .rest, .ids, .links]) }
         planes = Self.planes(file, header, resident: resident)
         links = Self.links(file, header, resident: resident)
     }

@@ -196,7 +196,7 @@ struct SegmentHeader {
                 $0.dimensions > 0 && $0.dimensions <= dimensions && (1...3).contains($0.nibbles)
                     && Self.units.contains($0.unit)
             }), groups.reduce(0, { $0 + $1.dimensions }) == dimensions,
-            (1...groupCount).contains(Int(number(120))),
+            (1...min(2, groupCount)).contains(Int(number(120))),
             groups[..<(Int(number(120)) - 1)].allSatisfy({
                 $0.dimensions % CodeLayout.dimensionsPerBlock == 0
             }),

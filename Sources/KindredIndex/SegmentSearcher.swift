@@ -3,31 +3,41 @@ import KindredTensors
 
 /// Searches a segment, with the memory that takes; owned by one thread at a time.
 ///
-/// A query goes down the graph by the heads of the codes; what the walk found is ranked by all their bits.
+/// A query goes along the graph by the heads of the codes; the best that the walk found are ranked by all their bits.
 package final class SegmentSearcher: @unchecked Sendable {
     private let segment: Segment
     /// For the next searcher of the same segment, which must not keep the segment alive.
     let memory: Memory
-    private var query: CodedQuery { memory.query }
     private var walk: GraphWalk { memory.walk }
 
     /// What searches of a segment work in.
     final class Memory: @unchecked Sendable {
-        let query: CodedQuery
+        /// Of the walks that take turns.
+        let queries: [CodedQuery]
         let walk: GraphWalk
-        var rows = AlignedBuffer<UInt32>(repeating: 0, count: 1024)
+        let rows = AlignedBuffer<UInt32>(repeating: 0, count: 1024)
         var scores = AlignedBuffer<Float>(repeating: 0, count: 1024)
+        /// The best `k` scores so far, falling; how a ranking knows when to stop.
+        var top: [Float] = []
         var isChecked = false
 
         init(_ segment: Segment) {
-            query = CodedQuery(layout: segment.code.layout)
+            queries = (0..<SegmentSearcher.walks).map { _ in CodedQuery(layout: segment.code.layout) }
             walk = GraphWalk(planes: segment.planes, links: segment.links)
         }
 
         func reserve(_ count: Int) {
             guard scores.count < count else { return }
-            rows = AlignedBuffer(repeating: 0, count: count)
             scores = AlignedBuffer(repeating: 0, count: count)
+        }
+
+        /// Takes a score in among the best `k`.
+        func note(_ score: Float, k: Int) {
+            if top.count == k, score <= top[k - 1] { return }
+            if top.count == k { top.removeLast() }
+            var at = top.count
+            while at > 0, top[at - 1] < score { at -= 1 }
+            top.insert(score, at: at)
         }
     }
 
@@ -41,6 +51,8 @@ package final class SegmentSearcher: @unchecked Sendable {
     static let twoHopShare = 0.4
     /// The walk starts from so many of the entries.
     static let seeds = 8
+    /// Walks that take turns where there are several queries.
+    static let walks = 4
 
     package convenience init(_ segment: Segment) { self.init(segment, limits: ScanLimits()) }
 
@@ -83,18 +95,30 @@ package final class SegmentSearcher: @unchecked Sendable {
         let rotated = AlignedBuffer<Float>(repeating: 0, count: given.count)
         let starts = segment.code.queries(given, count: queries.rows, into: rotated)
         let filter = filter.flatMap { $0.count == segment.count ? nil : $0 }
-        return try starts.enumerated().map { index, start in
-            query.set(rotated, at: index * queries.columns, offset: start.offset)
-            let found = try ranked(k: k, efSearch: efSearch, filter: filter)
-            onResult?(index)
-            guard segment.metric == .euclidean else { return found }
-            return found.map { Neighbor(id: $0.id, score: min(0, 2 * $0.score - start.square)) }
+        var results: [[Neighbor]] = []
+        results.reserveCapacity(starts.count)
+        for first in stride(from: 0, to: starts.count, by: Self.walks) {
+            let some = memory.queries.prefix(min(Self.walks, starts.count - first))
+            for (index, query) in some.enumerated() {
+                query.set(
+                    rotated, at: (first + index) * queries.columns, offset: starts[first + index].offset)
+            }
+            for found in try nearest(some, k: k, efSearch: efSearch, filter: filter) {
+                let square = starts[results.count].square
+                results.append(
+                    segment.metric != .euclidean
+                        ? found : found.map { Neighbor(id: $0.id, score: min(0, 2 * $0.score - square)) })
+                onResult?(results.count - 1)
+            }
         }
+        return results
     }
 
-    private func ranked(k: Int, efSearch: Int?, filter: SegmentFilter?) throws -> [Neighbor] {
+    private func nearest(
+        _ queries: ArraySlice<CodedQuery>, k: Int, efSearch: Int?, filter: SegmentFilter?
+    ) throws -> [[Neighbor]] {
         guard let efSearch, segment.count > limits.vectors, (filter?.count ?? .max) > limits.accepted else {
-            return try scan(k: k, filter: filter)
+            return try queries.map { try scan($0, k: k, filter: filter) }
         }
         let ef = min(max(efSearch, k), segment.count)
         let accepted = filter.map { filter in
@@ -104,25 +128,52 @@ package final class SegmentSearcher: @unchecked Sendable {
                     ? GraphWalk.Filter.twoHops : .collect
             )
         }
-        walk.search(query, ef: ef, entries: segment.entries, seeds: Self.seeds, accepted: accepted)
-        // A filter may have cut the walk off from what it accepts.
-        guard walk.count >= min(k, filter?.count ?? segment.count) else {
-            return try scan(k: k, filter: filter)
+        walk.search(queries, ef: ef, entries: segment.entries, seeds: Self.seeds, accepted: accepted)
+        return try zip(queries, walk.found).map { query, found in
+            // A filter may have cut the walk off from what it accepts.
+            guard found.count >= min(k, filter?.count ?? segment.count) else {
+                return try scan(query, k: k, filter: filter)
+            }
+            return try ranked(query, found, k: k)
         }
-        try segment.check(walk.rows, count: walk.count)
-        memory.reserve(walk.count)
-        let scores = memory.scores
-        segment.planes.rescore(query, walk.rows, count: walk.count, into: scores)
+    }
+
+    /// The best of what a walk found, by all bits. They are looked at in the order of their heads' similarities, first
+    /// `k` and some more, then on until even what the head of one fell short by most so far would not lift the next to
+    /// the best `k`.
+    private func ranked(_ query: CodedQuery, _ found: Range<Int>, k: Int) throws -> [Neighbor] {
         var best: [Neighbor] = []
-        best.reserveCapacity(walk.count)
-        for index in 0..<walk.count {
-            best.append(Neighbor(id: segment.id(Int(walk.rows[index])), score: scores[index]))
+        memory.top.removeAll(keepingCapacity: true)
+        var shortfall = -Float.infinity
+        var next = found.lowerBound
+        while next < found.upperBound {
+            let size = best.isEmpty ? max(2 * k, Self.firstRanked) : Self.laterRanked
+            let range = next..<min(next + size, found.upperBound)
+            memory.reserve(range.count)
+            let scores = memory.scores
+            try segment.check(walk.rows, range)
+            segment.planes.rescore(query, walk.rows, range, into: scores)
+            for place in range {
+                let score = scores[place - next]
+                best.append(Neighbor(id: segment.id(Int(walk.rows[place])), score: score))
+                shortfall = max(shortfall, score - walk.similarities[place])
+                memory.note(score, k: k)
+            }
+            next = range.upperBound
+            if next < found.upperBound, memory.top.count == k,
+                walk.similarities[next] + shortfall < memory.top[k - 1]
+            {
+                break
+            }
         }
         return Self.best(best, k)
     }
 
+    /// At least so many of what a walk found are ranked by all bits, and then so many at a time.
+    private static let (firstRanked, laterRanked) = (32, 8)
+
     /// Looks at every code, or every accepted one.
-    private func scan(k: Int, filter: SegmentFilter?) throws -> [Neighbor] {
+    private func scan(_ query: CodedQuery, k: Int, filter: SegmentFilter?) throws -> [Neighbor] {
         try segment.checkAll()
         let (rows, scores) = (memory.rows, memory.scores)
         var best: [Neighbor] = []
@@ -137,7 +188,7 @@ package final class SegmentSearcher: @unchecked Sendable {
                 }
                 row += 1
             }
-            segment.planes.rescore(query, rows, count: some, into: scores)
+            segment.planes.rescore(query, rows, 0..<some, into: scores)
             for index in 0..<some where scores[index] >= worst {
                 best.append(Neighbor(id: segment.id(Int(rows[index])), score: scores[index]))
                 if best.count >= 4 * k + 64 {
@@ -156,7 +207,7 @@ package final class SegmentSearcher: @unchecked Sendable {
 }
 
 extension Segment {
-    fileprivate func check(_ rows: AlignedBuffer<UInt32>, count: Int) throws {
-        try check((0..<count).lazy.map { rows[$0] })
+    fileprivate func check(_ rows: AlignedBuffer<UInt32>, _ range: Range<Int>) throws {
+        try check(range.lazy.map { rows[$0] })
     }
 }

@@ -4,9 +4,6 @@ import SystemPackage
 
 /// Builds segments and writes them durably.
 package enum SegmentWriter {
-    /// Vectors that are read, turned and coded at a time.
-    private static let batchSize = 1024
-
     /// Builds a segment of `vectors` and writes it: the file has its name only when it is whole and synced. Its bytes
     /// do not depend on `threads`.
     ///
@@ -77,6 +74,7 @@ package enum SegmentWriter {
         let (count, dimensions) = (source.count, source.dimensions)
         let planes = CodePlanes(count: count, layout: code.layout, headsOnly: true)
         let squares = AlignedBuffer<Float>(repeating: 0, count: count)
+        let batchSize = VectorBatch.rows(dimensions: dimensions)
         let batches = (count + batchSize - 1) / batchSize
         try Processor.parallelThrowing(batches, threads: threads) { batch in
             let rows = (batch * batchSize..<min((batch + 1) * batchSize, count)).map { UInt32($0) }
@@ -142,7 +140,7 @@ package enum SegmentWriter {
         _ source: some VectorSource, _ rows: ArraySlice<UInt32>, code: VectorCode, threads: Int,
         into planes: CodePlanes
     ) throws {
-        let size = 256
+        let size = min(256, VectorBatch.rows(dimensions: code.dimensions))
         try Processor.parallelThrowing((rows.count + size - 1) / size, threads: threads) { part in
             let some = Array(rows.dropFirst(part * size).prefix(size))
             let vectors = AlignedBuffer<Float>(repeating: 0, count: some.count * code.dimensions)
@@ -192,7 +190,7 @@ package enum SegmentWriter {
             try output.write(planes.bytes(.head))
         }
         try output.begin(.rest)
-        try inBatches(order, size: 4096) { rows in
+        try inBatches(order, size: max(256, min(4096, (1 << 21) / layout.restBytes))) { rows in
             let planes = CodePlanes(count: rows.count, layout: layout)
             try encode(rows, planes)
             try output.write(planes.bytes(.rest))
@@ -289,6 +287,7 @@ extension SegmentWriter {
         let planes = CodePlanes(count: count, layout: code.layout)
         planes.copy(base.rows[...], of: base.segment.planes, at: 0)
         let added = (0..<UInt32(source.count)).map { $0 }
+        let batchSize = VectorBatch.rows(dimensions: code.dimensions)
         for start in stride(from: 0, to: added.count, by: batchSize) {
             let some = Array(added[start..<min(start + batchSize, added.count)])
             let vectors = AlignedBuffer<Float>(repeating: 0, count: some.count * code.dimensions)

@@ -39,12 +39,21 @@ struct VectorCode: Sendable {
     init(fitting source: some VectorSource, metric: VectorMetric, seed: UInt64) throws {
         let (count, dimensions) = (source.count, source.dimensions)
         let sampled = min(count, Self.sampleSize)
-        let rows = (0..<sampled).map { UInt32($0 * count / sampled) }
-        let sample = AlignedBuffer<Float>(repeating: 0, count: sampled * dimensions)
-        try source.read(rows, into: sample)
-        if metric == .cosine { VectorRows.normalize(sample, count: sampled, dimensions: dimensions) }
+        // The sample is read twice, in pieces: together its vectors could outweigh the index.
+        func forEachPiece(_ body: (AlignedBuffer<Float>, Int) throws -> Void) throws {
+            let size = VectorBatch.rows(dimensions: dimensions)
+            let piece = AlignedBuffer<Float>(repeating: 0, count: size * dimensions)
+            for start in stride(from: 0, to: sampled, by: size) {
+                let rows = (start..<min(start + size, sampled)).map { UInt32($0 * count / sampled) }
+                try source.read(rows, into: piece)
+                if metric == .cosine {
+                    VectorRows.normalize(piece, count: rows.count, dimensions: dimensions)
+                }
+                try body(piece, rows.count)
+            }
+        }
         let sums = AlignedBuffer<Double>(repeating: 0, count: dimensions)
-        VectorRows.addColumns(sample, count: sampled, into: sums)
+        try forEachPiece { VectorRows.addColumns($0, count: $1, into: sums) }
         let centre = AlignedBuffer<Float>((0..<dimensions).map { Float(sums[$0] / Double(sampled)) })
         let hasBias = metric == .euclidean
 
@@ -58,12 +67,14 @@ struct VectorCode: Sendable {
                     groups: [.init(dimensions: dimensions, nibbles: 2, unit: 1)], hasBias: hasBias))
             return
         }
-        VectorRows.subtract(centre, from: sample, count: sampled)
         let covariance = BLAS.Operand(
             AlignedBuffer<Float>(repeating: 0, count: dimensions * dimensions), rows: dimensions,
             columns: dimensions)
-        let centred = BLAS.Operand(sample, rows: sampled, columns: dimensions)
-        BLAS.multiply(transposed: centred, centred, into: covariance)
+        try forEachPiece { piece, count in
+            VectorRows.subtract(centre, from: piece, count: count)
+            let centred = BLAS.Operand(piece, rows: count, columns: dimensions)
+            BLAS.multiply(transposed: centred, centred, into: covariance, adding: 1)
+        }
         guard let rising = BLAS.eigenvectors(covariance) else {
             throw KindredError(
                 .invalidData, "the vectors' principal axes cannot be computed; are they all alike?")

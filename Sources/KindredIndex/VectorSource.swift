@@ -11,6 +11,11 @@ package protocol VectorSource: Sendable {
     func read(_ rows: [UInt32], into buffer: AlignedBuffer<Float>) throws
 }
 
+/// How many vectors a build reads, turns and codes at a time, on each thread: about 2 MB of floats.
+enum VectorBatch {
+    static func rows(dimensions: Int) -> Int { min(max((1 << 19) / dimensions, 16), 1024) }
+}
+
 /// The rows of a matrix as vectors.
 package struct MatrixVectors: VectorSource {
     private let matrix: Matrix

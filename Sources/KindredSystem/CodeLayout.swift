@@ -36,10 +36,10 @@ package struct CodeLayout: Hashable, Sendable {
 
     /// - Parameters:
     ///   - groups: 1 to 4, each of at least one dimension.
-    ///   - headGroups: at least 1; all of them but the last fill whole blocks.
+    ///   - headGroups: 1 or 2; the first of two fills whole blocks.
     package init(groups: [Group], headGroups: Int = 1, hasBias: Bool) {
         precondition((1...Self.maximumGroups).contains(groups.count))
-        precondition((1...groups.count).contains(headGroups))
+        precondition((1...min(2, groups.count)).contains(headGroups))
         precondition(
             groups.allSatisfy { $0.dimensions > 0 && (1...3).contains($0.nibbles) && $0.unit > 0 })
         precondition(groups[..<(headGroups - 1)].allSatisfy { $0.dimensions % Self.dimensionsPerBlock == 0 })

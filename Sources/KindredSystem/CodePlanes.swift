@@ -1,5 +1,13 @@
 import CKindredKernels
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// Coded vectors in memory or in a mapped file: rows of heads, which a walk over a graph reads, and rows of the rest.
 /// `kindred_codes.h` has the bytes.
 package final class CodePlanes: @unchecked Sendable {
@@ -34,7 +42,7 @@ package final class CodePlanes: @unchecked Sendable {
     /// Rows in a file, at byte offsets that the caller took from a checked header: `readableBeyond` more bytes follow the
     /// rest.
     ///
-    /// - Parameter resident: copy the heads into memory, in huge pages where the system has them.
+    /// - Parameter resident: copy the rows into memory, in huge pages where the system has them.
     package init(
         file: MappedFile, head headStart: Int, rest restStart: Int, count: Int, layout: CodeLayout,
         resident: Bool
@@ -43,16 +51,17 @@ package final class CodePlanes: @unchecked Sendable {
         self.count = count
         self.layout = layout
         let heads = headStart..<headStart + count * layout.headBytes
+        let rests = restStart..<restStart + count * layout.restBytes + Self.readableBeyond
         if resident {
-            let copy = file.buffer(UInt8.self, heads, repeating: 0)
-            head = UnsafePointer(copy.base)
-            owners = [file, copy]
+            let copies = [heads, rests].map { file.buffer(UInt8.self, $0, repeating: 0) }
+            head = UnsafePointer(copies[0].base)
+            rest = UnsafePointer(copies[1].base)
+            owners = copies
         } else {
             head = file.pointer(heads)!.assumingMemoryBound(to: UInt8.self)
+            rest = file.pointer(rests)!.assumingMemoryBound(to: UInt8.self)
             owners = [file]
         }
-        rest = file.pointer(restStart..<restStart + count * layout.restBytes + Self.readableBeyond)!
-            .assumingMemoryBound(to: UInt8.self)
         own = nil
     }
 
@@ -149,32 +158,40 @@ package final class CodePlanes: @unchecked Sendable {
     package func haveEqualHeads(_ a: Int, _ b: Int) -> Bool {
         precondition(a >= 0 && a < count && b >= 0 && b < count)
         let bytes = layout.headBytes
-        return (0..<bytes).allSatisfy { head[a * bytes + $0] == head[b * bytes + $0] }
+        return memcmp(head + a * bytes, head + b * bytes, bytes) == 0
     }
 
     /// The rows' heads as the kernels of a build take them.
     func heads(extra: AlignedBuffer<Float>?) -> kindred_heads {
         precondition(extra.map { $0.count == count } ?? true)
+        func value<Number: BinaryInteger>(_ index: Int, _ of: (Int) -> Number) -> Number {
+            index < layout.headGroups ? of(index) : 0
+        }
+        func weight(_ group: Int) -> Int32 { Int32((64 * min(1, layout.headWeight(group))).rounded()) }
         return kindred_heads(
-            plane: head, stride: layout.headBytes, blocks: layout.groups[0].blocks,
-            dimensions: layout.groups[0].dimensions,
-            extra: extra.map { UnsafePointer($0.base) })
+            plane: head, blocks: layout.headBlocks, group_count: Int32(layout.headGroups),
+            dimensions: (
+                value(0) { layout.groups[$0].dimensions }, value(1) { layout.groups[$0].dimensions }
+            ),
+            weights: (value(0, weight), value(1, weight)), extra: extra.map { UnsafePointer($0.base) })
     }
 
     /// Similarities of the query to rows, by all their bits.
     ///
-    /// - Parameter scores: gets one for each row.
+    /// - Parameter scores: gets one for each row of `range`, from 0 on.
     package func rescore(
-        _ query: CodedQuery, _ rows: AlignedBuffer<UInt32>, count: Int, into scores: AlignedBuffer<Float>
+        _ query: CodedQuery, _ rows: AlignedBuffer<UInt32>, _ range: Range<Int>,
+        into scores: AlignedBuffer<Float>
     ) {
         guard let rest else { preconditionFailure("heads alone cannot be rescored") }
-        precondition(count <= rows.count && count <= scores.count && query.layout == layout)
-        for index in 0..<count { precondition(rows[index] < UInt32(self.count), "row out of range") }
+        precondition(range.count <= scores.count && query.layout == layout)
+        for index in range { precondition(rows[index] < UInt32(self.count), "row out of range") }
         query.withRuns(head: head, rest: rest) { runs in
             kindred_rescore(
                 scores.base, runs.baseAddress, runs.count, query.constant, query.offset,
                 rest + layout.restBytes - 4, layout.restBytes,
-                layout.hasBias ? head + layout.headBytes - 8 : nil, layout.headBytes, rows.base, count)
+                layout.hasBias ? head + layout.headBytes - 8 : nil, layout.headBytes, rows.pointer(range),
+                range.count)
         }
     }
 }

@@ -51,22 +51,39 @@ package final class CodedQuery {
             let half = bytes[index].count / 2
             let (high, low) = (bytes[index].base, bytes[index].base + half)
             var sum = 0
-            for block in stride(from: 0, to: group.dimensions, by: CodeLayout.dimensionsPerBlock) {
-                let left = group.dimensions - block
-                let split = left >= CodeLayout.dimensionsPerBlock ? CodeLayout.bytesPerBlock : (left + 1) / 2
-                for within in 0..<min(left, CodeLayout.dimensionsPerBlock) {
-                    let value = Int32((values[block + within] * inverse).rounded())
-                    let a = (value + 64) >> 7
-                    let place = block + (within < split ? within : CodeLayout.bytesPerBlock + within - split)
-                    high[place] = Int8(truncatingIfNeeded: a)
-                    low[place] = Int8(truncatingIfNeeded: value - a << 7)
-                    sum += Int(value)
+            Self.forEachHalf(of: group) { first, count, place in
+                var part: Int32 = 0
+                for within in 0..<count {
+                    let value = Self.nearest(values[first + within] * inverse)
+                    let a = (value &+ 64) >> 7
+                    high[place + within] = Int8(truncatingIfNeeded: a)
+                    low[place + within] = Int8(truncatingIfNeeded: value &- a << 7)
+                    part &+= value
                 }
+                sum += Int(part)
             }
             scales[index] = scale
             constant += Double(group.unit) * scale * group.centre * Double(sum)
             values += group.dimensions
         }
+    }
+
+    /// The dimensions of a group whose bytes lie one after the other: the first of them, how many, the first's byte.
+    @inline(__always)
+    private static func forEachHalf(of group: CodeLayout.Group, _ body: (Int, Int, Int) -> Void) {
+        for block in stride(from: 0, to: group.dimensions, by: CodeLayout.dimensionsPerBlock) {
+            let left = min(group.dimensions - block, CodeLayout.dimensionsPerBlock)
+            let split = (left + 1) / 2
+            body(block, split, block)
+            body(block + split, left - split, block + CodeLayout.bytesPerBlock)
+        }
+    }
+
+    /// The nearest whole number, below 2^22. Adding 1.5 * 2^23 leaves it in the last bits; a conversion that checks its
+    /// range would be done one at a time.
+    @inline(__always)
+    private static func nearest(_ value: Float) -> Int32 {
+        Int32(bitPattern: (value + 0x1.8p23).bitPattern) &- 0x4B40_0000
     }
 
     /// Rounds the head's dimensions, each times its group's weight, to bytes of one scale.
@@ -87,16 +104,15 @@ package final class CodedQuery {
         for index in 0..<layout.headGroups {
             let (group, scale) = (layout.groups[index], layout.headWeight(index) * inverse)
             let bytes = head.base + layout.headStart(index) * CodeLayout.dimensionsPerBlock
-            for block in stride(from: 0, to: group.dimensions, by: CodeLayout.dimensionsPerBlock) {
-                let left = group.dimensions - block
-                let split = left >= CodeLayout.dimensionsPerBlock ? CodeLayout.bytesPerBlock : (left + 1) / 2
-                for within in 0..<min(left, CodeLayout.dimensionsPerBlock) {
-                    let value = Int32((values[block + within] * scale).rounded())
-                    bytes[block + (within < split ? within : CodeLayout.bytesPerBlock + within - split)] =
-                        Int8(truncatingIfNeeded: value)
-                    headSum += value
+            var sum: Int32 = 0
+            Self.forEachHalf(of: group) { first, count, place in
+                for within in 0..<count {
+                    let value = Self.nearest(values[first + within] * scale)
+                    bytes[place + within] = Int8(truncatingIfNeeded: value)
+                    sum &+= value
                 }
             }
+            headSum += sum
             values += group.dimensions
         }
     }
@@ -117,11 +133,9 @@ package final class CodedQuery {
             kindred_unpack_head(
                 unpacked, planes.head + row * layout.headBytes + start * CodeLayout.bytesPerBlock,
                 group.blocks,
-                group.dimensions)
+                group.dimensions, Int32((64 * min(1, weight * weight)).rounded()))
             for place in 0..<group.blocks * CodeLayout.dimensionsPerBlock {
-                // 120 at most for the first group; the others weigh less.
-                let value = Int32(
-                    (Float(Int32(unpacked[place]) - 15) * 8 * min(1, weight * weight)).rounded())
+                let value = 2 * (Int32(unpacked[place]) - 60)
                 bytes[place] = Int8(truncatingIfNeeded: value)
                 headSum += value
             }

@@ -78,7 +78,7 @@ package final class LinkRows: @unchecked Sendable {
     }
 }
 
-/// The walk over a graph of heads (`kindred_graph.h`), with the memory it needs; owned by one searching thread.
+/// Walks over a graph of heads (`kindred_graph.h`), with the memory they need; owned by one searching thread.
 package final class GraphWalk {
     /// How a filter is applied on the walk.
     package enum Filter: Sendable {
@@ -89,63 +89,85 @@ package final class GraphWalk {
         case twoHops
     }
 
+    /// Walks that may take turns in one call.
+    package static let most = Int(KINDRED_MOST_WALKS)
+
     private let planes: CodePlanes
     private let links: LinkRows
-    private let visited: AlignedBuffer<UInt64>
-    private let touched: AlignedBuffer<UInt32>
-    private var pool: AlignedBuffer<UInt64>
-    private var found: AlignedBuffer<UInt64>
-    /// The rows that the last walk found, best first.
+    private var memory: [Memory] = []
+    /// The rows that the last walks found, best first, those of query i in `found[i]`.
     package private(set) var rows: AlignedBuffer<UInt32>
-    package private(set) var count = 0
-    /// Nodes that the last walk compared with the query.
+    /// Their similarities by their heads.
+    package private(set) var similarities: AlignedBuffer<Float>
+    package private(set) var found: [Range<Int>] = []
+    /// Nodes that the last walks compared with the queries.
     package private(set) var evaluated = 0
+
+    private struct Memory {
+        let visited, pool, found: AlignedBuffer<UInt64>
+        let touched: AlignedBuffer<UInt32>
+    }
 
     package init(planes: CodePlanes, links: LinkRows) {
         precondition(planes.count == links.count)
         self.planes = planes
         self.links = links
-        visited = AlignedBuffer(repeating: 0, count: (planes.count + 63) / 64)
-        touched = AlignedBuffer(repeating: 0, count: planes.count + LinkRows.maximumWidth)
-        pool = AlignedBuffer(repeating: 0, count: 256)
-        found = AlignedBuffer(repeating: 0, count: 256)
-        rows = AlignedBuffer(repeating: 0, count: 256)
+        rows = AlignedBuffer(repeating: 0, count: 0)
+        similarities = AlignedBuffer(repeating: 0, count: 0)
     }
 
-    /// Finds the `ef` nodes most similar to the query by their heads.
+    private func reserve(walks: Int, ef: Int) {
+        if let size = memory.first?.pool.count, size < ef { memory = [] }
+        while memory.count < walks {
+            let size = max(ef, 256)
+            memory.append(
+                Memory(
+                    visited: AlignedBuffer(repeating: 0, count: (planes.count + 63) / 64),
+                    pool: AlignedBuffer(repeating: 0, count: size),
+                    found: AlignedBuffer(repeating: 0, count: size),
+                    touched: AlignedBuffer(repeating: 0, count: planes.count + LinkRows.maximumWidth)))
+        }
+        if rows.count < walks * ef {
+            rows = AlignedBuffer(repeating: 0, count: walks * ef)
+            similarities = AlignedBuffer(repeating: 0, count: walks * ef)
+        }
+    }
+
+    /// Finds for each query, of which there are at most `most`, the `ef` nodes most similar to it by their heads. What
+    /// one finds does not depend on the others.
     ///
     /// - Parameters:
-    ///   - entries: where the walk may start, each below the count; it starts from the `seeds` best of them.
+    ///   - entries: where a walk may start, each below the count; it starts from the `seeds` best of them.
     ///   - accepted: a bit for each node, and how it is applied.
     package func search(
-        _ query: CodedQuery, ef: Int, entries: AlignedBuffer<UInt32>, seeds: Int,
+        _ queries: some Collection<CodedQuery>, ef: Int, entries: AlignedBuffer<UInt32>, seeds: Int,
         accepted: (bits: AlignedBuffer<UInt64>, filter: Filter)? = nil
     ) {
-        precondition(query.layout == planes.layout && ef > 0 && seeds > 0)
+        precondition((1...Self.most).contains(queries.count) && ef > 0 && seeds > 0)
+        precondition(queries.allSatisfy { $0.layout == planes.layout })
         precondition(accepted.map { $0.bits.count * 64 >= planes.count } ?? true)
-        if pool.count < ef {
-            pool = AlignedBuffer(repeating: 0, count: ef)
-            found = AlignedBuffer(repeating: 0, count: ef)
-            rows = AlignedBuffer(repeating: 0, count: ef)
-        }
+        reserve(walks: queries.count, ef: ef)
         var graph = kindred_graph(
             head: planes.head, head_blocks: planes.layout.headBlocks, links: links.base, width: links.width,
             id_bytes: Int32(links.idBytes), has_bias: planes.layout.hasBias ? 1 : 0,
             count: UInt32(planes.count))
-        var query = query.graphQuery
-        var work = kindred_graph_work(
-            visited: visited.base, touched: touched.base, pool: pool.base, found: found.base, evaluated: 0,
-            hops: 0)
+        let graphQueries = queries.map(\.graphQuery)
+        var works = memory.prefix(queries.count).map {
+            kindred_graph_work(
+                visited: $0.visited.base, touched: $0.touched.base, pool: $0.pool.base, found: $0.found.base,
+                count: 0, evaluated: 0, hops: 0)
+        }
         let filter =
             switch accepted?.filter {
             case nil: KINDRED_ACCEPT_ALL
             case .collect: KINDRED_COLLECT_ACCEPTED
             case .twoHops: KINDRED_TWO_HOPS
             }
-        count = Int(
-            kindred_graph_search(
-                rows.base, &graph, &query, &work, UInt32(ef), entries.base, entries.count, UInt32(seeds),
-                accepted.map { UnsafePointer($0.bits.base) }, Int32(filter)))
-        evaluated = Int(work.evaluated)
+        kindred_graph_search(
+            rows.base, similarities.base, &graph, graphQueries, &works, queries.count, UInt32(ef),
+            entries.base,
+            entries.count, UInt32(seeds), accepted.map { UnsafePointer($0.bits.base) }, Int32(filter))
+        found = works.enumerated().map { $0 * ef..<$0 * ef + Int($1.count) }
+        evaluated = works.reduce(0) { $0 + Int($1.evaluated) }
     }
 }

@@ -21,10 +21,13 @@ package final class NeighborKernels: @unchecked Sendable {
     }
 
     private func reserve(rows: Int) -> UnsafeMutablePointer<UInt8> {
-        let bytes = Int(kindred_neighbors_work(rows, planes.layout.groups[0].blocks))
+        let bytes = Int(kindred_neighbors_work(rows, planes.layout.headBlocks))
         if work.count < bytes { work = AlignedBuffer(repeating: 0, count: bytes) }
         return work.base
     }
+
+    /// Gives back the memory of the work so far.
+    package func release() { work = AlignedBuffer(repeating: 0, count: 1) }
 
     private func check(_ rows: [UInt32]) {
         precondition(rows.allSatisfy { Int($0) < planes.count }, "row out of range")
@@ -63,18 +66,21 @@ package final class NeighborKernels: @unchecked Sendable {
         return kept.array(0..<count)
     }
 
-    /// Which of the leaders are nearest to each row, as indices, `nearest` for each row, nearest first.
-    package func nearestLeaders(of rows: [UInt32], among leaders: [UInt32], nearest: Int) -> [UInt32] {
+    /// Which of the leaders are nearest to each row, as indices, `nearest` for each row, nearest first, from `start` on;
+    /// different threads may fill different parts.
+    package func nearestLeaders(
+        of rows: [UInt32], among leaders: [UInt32], nearest: Int, into out: AlignedBuffer<UInt32>,
+        at start: Int
+    ) {
         precondition(nearest > 0 && nearest <= min(leaders.count, Self.maximumNearestLeaders))
         check(rows)
         check(leaders)
         var heads = planes.heads(extra: extra)
         let work = reserve(rows: leaders.count)
-        return [UInt32](unsafeUninitializedCapacity: rows.count * nearest) { buffer, initialized in
-            kindred_nearest_leaders(
-                buffer.baseAddress, &heads, rows, rows.count, leaders, leaders.count, nearest, work)
-            initialized = rows.count * nearest
-        }
+        kindred_nearest_leaders(
+            out.pointer(start..<start + rows.count * nearest), &heads, rows, rows.count, leaders,
+            leaders.count,
+            nearest, work)
     }
 }
 
@@ -82,8 +88,8 @@ package final class NeighborKernels: @unchecked Sendable {
 package final class CandidateLists: @unchecked Sendable {
     package let count: Int
     package let capacity: Int
-    private let rows: AlignedBuffer<UInt32>
-    private let distances: AlignedBuffer<Float>
+    private var rows: AlignedBuffer<UInt32>
+    private var distances: AlignedBuffer<UInt16>
 
     package init(count: Int, capacity: Int) {
         self.count = count
@@ -91,6 +97,12 @@ package final class CandidateLists: @unchecked Sendable {
         rows = AlignedBuffer(repeating: NeighborKernels.none, count: count * capacity)
         distances = AlignedBuffer(repeating: 0, count: count * capacity)
     }
+
+    /// Gives back what only `merge` needs; nothing is taken in afterwards.
+    package func close() { distances = AlignedBuffer(repeating: 0, count: 0) }
+
+    /// Gives back all memory.
+    package func drop() { rows = AlignedBuffer(repeating: 0, count: 0) }
 
     /// Takes in what `leafNeighbors` gave for `members`, for those of them that are `part` modulo `parts`: different
     /// threads take different parts. The lists do not depend on the order of calls.
@@ -101,6 +113,7 @@ package final class CandidateLists: @unchecked Sendable {
     ) {
         precondition(near.count >= members.count * keep && near2.count >= members.count * keep)
         precondition(members.allSatisfy { Int($0) < count }, "row out of range")
+        precondition(distances.count == rows.count, "the lists are closed")
         kindred_merge_candidates(
             rows.base, distances.base, capacity, members, members.count, near.base, near2.base, keep,
             UInt32(part),

@@ -117,7 +117,7 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
         query.set(vectors, at: 0, offset: 0.25)
         let rows = AlignedBuffer<UInt32>((0..<UInt32(count)).map { $0 })
         let scores = AlignedBuffer<Float>(repeating: 0, count: count)
-        planes.rescore(query, rows, count: count, into: scores)
+        planes.rescore(query, rows, 0..<count, into: scores)
         for row in 0..<count {
             let decoded = AlignedBuffer<Float>(repeating: 0, count: layout.dimensions)
             planes.decode(row, into: decoded, at: 0)
@@ -148,47 +148,63 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
             }
             + [0]
         let four: [UInt8] = littleEndian(links) + [0]
-        let query = (0..<blocks * 128).map { _ in Int8.random(in: -127...127, using: &generator) }
+        let queryCount = 3
+        let queries = (0..<queryCount * blocks * 128).map { _ in
+            Int8.random(in: -127...127, using: &generator)
+        }
         let entries: [UInt32] = [5, 90, 200]
         let accepted = (0..<5).map { _ in UInt64.random(in: 0...UInt64.max, using: &generator) }
+        /// Rows and similarities that queries find, several at a time.
         func walk(
-            _ idBytes: Int32, _ filter: Int, _ ef: UInt32,
+            _ idBytes: Int32, _ filter: Int, _ ef: UInt32, together: Int = queryCount,
             _ variant: (
-                UnsafeMutablePointer<UInt32>?, UnsafePointer<kindred_graph>?,
-                UnsafePointer<kindred_graph_query>?,
-                UnsafeMutablePointer<kindred_graph_work>?, UInt32, UnsafePointer<UInt32>?, Int, UInt32,
-                UnsafePointer<UInt64>?, Int32
-            ) -> UInt32
-        ) -> [UInt32] {
-            var rows = [UInt32](repeating: 0, count: Int(ef))
-            var visited = [UInt64](repeating: 0, count: 5)
-            var touched = [UInt32](repeating: 0, count: count + 256)
-            var (pool, found) = (
-                [UInt64](repeating: 0, count: Int(ef)), [UInt64](repeating: 0, count: Int(ef))
-            )
-            let result = bytes.withUnsafeBufferPointer { head in
+                UnsafeMutablePointer<UInt32>?, UnsafeMutablePointer<Float>?, UnsafePointer<kindred_graph>?,
+                UnsafePointer<kindred_graph_query>?, UnsafeMutablePointer<kindred_graph_work>?, Int, UInt32,
+                UnsafePointer<UInt32>?, Int, UInt32, UnsafePointer<UInt64>?, Int32
+            ) -> Void
+        ) -> [[UInt32]] {
+            var rows = [UInt32](repeating: 0, count: together * Int(ef))
+            var similarities = [Float](repeating: 0, count: together * Int(ef))
+            var visited = [UInt64](repeating: 0, count: 5 * together)
+            var touched = [UInt32](repeating: 0, count: (count + 256) * together)
+            var pools = [UInt64](repeating: 0, count: 2 * Int(ef) * together)
+            var results: [[UInt32]] = []
+            bytes.withUnsafeBufferPointer { head in
                 (idBytes == 3 ? three : four).withUnsafeBufferPointer { list in
-                    query.withUnsafeBufferPointer { q in
+                    queries.withUnsafeBufferPointer { q in
                         visited.withUnsafeMutableBufferPointer { v in
                             touched.withUnsafeMutableBufferPointer { t in
-                                pool.withUnsafeMutableBufferPointer { p in
-                                    found.withUnsafeMutableBufferPointer { f in
-                                        var graph = kindred_graph(
-                                            head: head.baseAddress, head_blocks: blocks,
-                                            links: list.baseAddress,
-                                            width: width, id_bytes: idBytes, has_bias: 0, count: UInt32(count)
-                                        )
-                                        var request = kindred_graph_query(
-                                            bytes: q.baseAddress, scale: 0.01, offset: 0.5,
-                                            sum: q.reduce(0) { $0 + Int32($1) })
-                                        var work = kindred_graph_work(
-                                            visited: v.baseAddress, touched: t.baseAddress,
-                                            pool: p.baseAddress,
-                                            found: f.baseAddress, evaluated: 0, hops: 0)
-                                        return variant(
-                                            &rows, &graph, &request, &work, ef, entries, entries.count, 2,
-                                            accepted,
-                                            Int32(filter))
+                                pools.withUnsafeMutableBufferPointer { p in
+                                    var graph = kindred_graph(
+                                        head: head.baseAddress, head_blocks: blocks, links: list.baseAddress,
+                                        width: width, id_bytes: idBytes, has_bias: 0, count: UInt32(count))
+                                    for first in stride(from: 0, to: queryCount, by: together) {
+                                        let requests = (first..<first + together).map { number in
+                                            let start = number * blocks * 128
+                                            return kindred_graph_query(
+                                                bytes: q.baseAddress! + start, scale: 0.01, offset: 0.5,
+                                                sum: q[start..<start + blocks * 128].reduce(0) {
+                                                    $0 + Int32($1)
+                                                })
+                                        }
+                                        var works = (0..<together).map { number in
+                                            kindred_graph_work(
+                                                visited: v.baseAddress! + 5 * number,
+                                                touched: t.baseAddress! + (count + 256) * number,
+                                                pool: p.baseAddress! + 2 * Int(ef) * number,
+                                                found: p.baseAddress! + 2 * Int(ef) * number + Int(ef),
+                                                count: 0,
+                                                evaluated: 0, hops: 0)
+                                        }
+                                        variant(
+                                            &rows, &similarities, &graph, requests, &works, together, ef,
+                                            entries,
+                                            entries.count, 2, accepted, Int32(filter))
+                                        for (number, work) in works.enumerated() {
+                                            let range = number * Int(ef)..<number * Int(ef) + Int(work.count)
+                                            results.append(
+                                                rows[range] + similarities[range].map(\.bitPattern))
+                                        }
                                     }
                                 }
                             }
@@ -197,15 +213,21 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
                 }
             }
             #expect(visited.allSatisfy { $0 == 0 })
-            return Array(rows[..<Int(result)])
+            return results
         }
         for filter in [KINDRED_ACCEPT_ALL, KINDRED_COLLECT_ACCEPTED, KINDRED_TWO_HOPS] {
             for ef: UInt32 in [1, 2, 33] {
                 let expected = walk(4, filter, ef, kindred_graph_search_portable)
-                #expect(!expected.isEmpty || filter != KINDRED_ACCEPT_ALL)
+                #expect(expected.allSatisfy { !$0.isEmpty } || filter != KINDRED_ACCEPT_ALL)
                 if filter != KINDRED_ACCEPT_ALL {
-                    #expect(expected.allSatisfy { accepted[Int($0 >> 6)] >> UInt64($0 & 63) & 1 == 1 })
+                    #expect(
+                        expected.allSatisfy { found in
+                            found[..<(found.count / 2)].allSatisfy {
+                                accepted[Int($0 >> 6)] >> UInt64($0 & 63) & 1 == 1
+                            }
+                        })
                 }
+                #expect(walk(4, filter, ef, together: 1, kindred_graph_search) == expected)
                 for idBytes: Int32 in [3, 4] {
                     #expect(walk(idBytes, filter, ef, kindred_graph_search) == expected)
                     #expect(walk(idBytes, filter, ef, kindred_graph_search_portable) == expected)
@@ -246,9 +268,10 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
                 extra.withUnsafeBufferPointer { extra in
                     work.withUnsafeMutableBufferPointer { work in
                         let start = work.baseAddress! + (64 - Int(bitPattern: work.baseAddress!) % 64) % 64
+                        let first = min(dimensions, blocks > 1 ? 128 : dimensions)
                         var heads = kindred_heads(
-                            plane: plane.baseAddress, stride: blocks * 64, blocks: blocks,
-                            dimensions: dimensions,
+                            plane: plane.baseAddress, blocks: blocks, group_count: blocks > 1 ? 2 : 1,
+                            dimensions: (first, dimensions - first), weights: (64, 29),
                             extra: extra.baseAddress)
                         var near = [UInt32](repeating: 1, count: count * keep)
                         var distances = [Float](repeating: 1, count: count * keep)

@@ -7,9 +7,9 @@ minutes where a decoder would need hours to learn as much about words, and the d
 
 A vector's length says how much its token matters, and a decoder's norms would lose that. So the vectors take all but
 the last dimension of the embedding, and the last one makes every row as long as the longest: norms then scale all rows
-alike. Rows are long beside what a block adds at first, and the final norm takes that back before the head; the matrices
-that write to the residual stream start at zero, so that the decoder starts as the bag of words it is made from.
-Everything else is drawn at random as transformers does.
+alike, and the final norm leaves that dimension out. The matrices that write to the residual stream start at zero, so that
+the decoder starts as the bag of words it is made from. It predicts with a head of its own, so that the embedding can stay
+what it is while blocks learn. Everything else is drawn at random as transformers does.
 
 With --pairs it goes on, for --pair-steps more, with pairs as people ask (Tools/recipe/pairs.py): questions, lower case,
 negatives of the same article.
@@ -286,12 +286,11 @@ def main():
                 vocab_size=vocabulary, hidden_size=arguments.hidden, intermediate_size=arguments.intermediate,
                 num_hidden_layers=arguments.layers, num_attention_heads=arguments.heads,
                 num_key_value_heads=arguments.key_value_heads, max_position_embeddings=512, rms_norm_eps=1e-5,
-                tie_word_embeddings=True, bos_token_id=0, eos_token_id=1, pad_token_id=1,
+                tie_word_embeddings=False, bos_token_id=0, eos_token_id=1, pad_token_id=1,
             )
         )
         model.model.embed_tokens.weight.copy_(embedding(weights))
-        # Logits of the size that they have with rows of length 0.5.
-        model.model.norm.weight.fill_(0.5 / ROW_LENGTH)
+        model.model.norm.weight[-1] = 0
         for block in model.model.layers:
             block.self_attn.o_proj.weight.zero_()
             block.mlp.down_proj.weight.zero_()

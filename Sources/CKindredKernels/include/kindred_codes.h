@@ -73,10 +73,10 @@ KINDRED_CODE_FUNCTIONS(_neon)         // to be called only with KINDRED_NEON; th
 /// The vector that a row's codes stand for: the groups' dimensions of floats.
 void kindred_decode(float *vector, const uint8_t *head, const uint8_t *rest, const kindred_code_layout *layout);
 
-/// The most significant nibbles of a group of `dimensions` dimensions, from its first block on, as bytes 2 h, 128 for
-/// each block: byte j of
-/// block b is that of the run's low half j, byte 64 + j that of its high half. 15, which counts as 0, where there is
-/// no dimension.
-void kindred_unpack_head(uint8_t *out, const uint8_t *head, ptrdiff_t blocks, ptrdiff_t dimensions);
+/// The most significant nibbles of a group of `dimensions` dimensions, from its first block on, as bytes 60 + v,
+/// v = (2 h - 15) weight / 16 rounded, 128 for each block: byte j of
+/// block b is that of the run's low half j, byte 64 + j that of its high half. 60, which counts as 0, where there is
+/// no dimension. 0 <= weight <= 64.
+void kindred_unpack_head(uint8_t *out, const uint8_t *head, ptrdiff_t blocks, ptrdiff_t dimensions, int32_t weight);
 
 #endif

@@ -27,17 +27,18 @@ typedef struct {
     int32_t sum;  ///< of the bytes
 } kindred_graph_query;
 
-/// Memory of one searching thread. Between calls `visited` is zero.
+/// Memory of one walk. Between calls `visited` is zero.
 typedef struct {
     uint64_t *visited;  ///< a bit for each node
     uint32_t *touched;  ///< count + KINDRED_MOST_LINKS elements
     uint64_t *pool;     ///< ef elements
     uint64_t *found;    ///< ef elements; used with a filter
-    uint32_t evaluated; ///< nodes that the last walk compared
-    uint32_t hops;      ///< nodes that the last walk expanded
+    uint32_t count;     ///< nodes that the last walk found
+    uint32_t evaluated; ///< nodes that it compared
+    uint32_t hops;      ///< nodes that it expanded
 } kindred_graph_work;
 
-enum { KINDRED_MOST_LINKS = 256 };
+enum { KINDRED_MOST_LINKS = 256, KINDRED_MOST_WALKS = 8 };
 
 /// How a filter is applied on the walk.
 enum {
@@ -47,13 +48,15 @@ enum {
 };
 
 #define KINDRED_GRAPH_FUNCTIONS(SUFFIX)                                                                               \
-    /* Puts the rows of the best nodes into rows[0 ..< result], best first; result <= ef. The walk starts from the */ \
-    /* `seeds` best of the entries. `accepted` has a bit for each node, or is NULL with KINDRED_ACCEPT_ALL. Every  */ \
-    /* entry is below count.                                                                                       */ \
-    uint32_t kindred_graph_search##SUFFIX(uint32_t *rows, const kindred_graph *graph,                                 \
-                                          const kindred_graph_query *query, kindred_graph_work *work, uint32_t ef,    \
-                                          const uint32_t *entries, ptrdiff_t entry_count, uint32_t seeds,             \
-                                          const uint64_t *accepted, int32_t filter);
+    /* Walks for `count` <= KINDRED_MOST_WALKS queries, each with memory of its own; a walk does not depend on the */ \
+    /* others. Puts the rows of the best nodes of query i into rows[i * ef ...], best first, their similarities    */ \
+    /* beside them and how many they are, at most ef, into works[i].count. A walk starts from the `seeds` best of  */ \
+    /* the entries. `accepted` has a bit for each node, or is NULL with KINDRED_ACCEPT_ALL. Every entry is below   */ \
+    /* the graph's count.                                                                                          */ \
+    void kindred_graph_search##SUFFIX(uint32_t *rows, float *similarities, const kindred_graph *graph,                \
+                                      const kindred_graph_query *queries, kindred_graph_work *works, ptrdiff_t count, \
+                                      uint32_t ef, const uint32_t *entries, ptrdiff_t entry_count, uint32_t seeds,    \
+                                      const uint64_t *accepted, int32_t filter);
 
 KINDRED_GRAPH_FUNCTIONS()
 KINDRED_GRAPH_FUNCTIONS(_portable)

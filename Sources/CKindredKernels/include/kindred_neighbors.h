@@ -1,7 +1,8 @@
 // Neighbours among rows of head codes (kindred_codes.h): what a graph is built from.
 //
-// Distances are squared Euclidean ones between the vectors that the head codes of group 0 stand for, x = 8 factor
-// (2 h - 15) with the row's head factor, plus, where there is an `extra` coordinate, the square of its difference: with
+// Distances are squared Euclidean ones between the vectors that the head codes stand for, rounded once more: with a
+// group's weight w (kindred_codes.h) a nibble h counts as v = (2 h - 15) round(64 w) / 16, rounded, and
+// x = 2 factor v with the row's head factor, plus, where there is an `extra` coordinate, the square of its difference: with
 // sqrt(max |x|^2 - |x|^2) the nearest neighbour is the one of largest inner product (Bachrach et al. 2014, Theorem 1).
 // Of equal distances the smaller row counts as nearer, so results do not depend on the order of work.
 #ifndef KINDRED_NEIGHBORS_H
@@ -12,9 +13,10 @@
 
 typedef struct {
     const uint8_t *plane;
-    ptrdiff_t stride;      ///< bytes of a head row
-    ptrdiff_t blocks;      ///< of group 0, at the start of the row
-    ptrdiff_t dimensions;  ///< of group 0
+    ptrdiff_t blocks;
+    int32_t group_count;      ///< 1 or 2
+    ptrdiff_t dimensions[2];  ///< of each group
+    int32_t weights[2];       ///< round(64 w), at most 64
     const float *extra;  ///< an element for each row, or NULL
 } kindred_heads;
 
@@ -51,9 +53,10 @@ KINDRED_NEIGHBOR_FUNCTIONS(_avx512_vnni)  // to be called only with KINDRED_AVX5
 KINDRED_NEIGHBOR_FUNCTIONS(_neon)         // to be called only with KINDRED_NEON; the portable one elsewhere
 
 /// Puts neighbours into the candidate lists of rows: `capacity` rows and distances for each, nearest first, without
-/// repetition, filled up with KINDRED_NO_ROW. Only rows r with r % parts == part are taken, so that threads can share
-/// the work. near and distance are as kindred_leaf_neighbors gives them.
-void kindred_merge_candidates(uint32_t *candidates, float *distances, ptrdiff_t capacity, const uint32_t *rows,
+/// repetition, filled up with KINDRED_NO_ROW. Distances are kept in 16 bits, cut off behind 8 bits of the mantissa; of
+/// equal ones the smaller row is nearer. Only rows r with r % parts == part are taken, so that threads can share the
+/// work. near and distance are as kindred_leaf_neighbors gives them.
+void kindred_merge_candidates(uint32_t *candidates, uint16_t *distances, ptrdiff_t capacity, const uint32_t *rows,
                               ptrdiff_t count, const uint32_t *near, const float *distance, ptrdiff_t keep,
                               uint32_t part, uint32_t parts);
 
