@@ -49,6 +49,10 @@ class Loop:
         self.command(*arguments)
         return time.perf_counter() - start
 
+    def count(self, kind, point):
+        self.kills[kind, point] += 1
+        if sum(self.kills.values()) % 10 == 0: print(f"  {sum(self.kills.values())} kills", flush=True)
+
     def killed(self, kind, arguments, seconds, points, most):
         """Runs a command that is killed at random, or at a point that it passes up to `most` times; whether it was."""
         point = self.random.choice(points) if self.random.random() < 0.5 else None
@@ -61,10 +65,10 @@ class Loop:
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-            self.kills[kind, "random"] += 1
+            self.count(kind, "random")
             return "random"
         if process.returncode == -9:
-            self.kills[kind, point] += 1
+            self.count(kind, point)
             return point
         assert process.returncode == 0, f"{arguments}: exit code {process.returncode}: {errors}"
         return None
@@ -164,7 +168,7 @@ class Loop:
         reader = threading.Thread(target=read)
         reader.start()
         try:
-            point = self.killed(kind, arguments, seconds, FILE_POINTS + CATALOG_POINTS, 6)
+            point = self.killed(kind, arguments, seconds, FILE_POINTS + CATALOG_POINTS, 3)
         finally:
             done.set()
             reader.join()
@@ -231,9 +235,9 @@ def main():
     args.work.mkdir(parents=True)
     loop = Loop(args)
     started = time.perf_counter()
-    for work, share in ((loop.vectors, 0.25), (loop.repair, 0.1), (loop.index, 0.5), (loop.reindex, 0.15)):
+    for work, share in ((loop.vectors, 0.35), (loop.repair, 0.2), (loop.index, 0.25), (loop.reindex, 0.2)):
         work(round(share * args.kills))
-        print(f"{work.__name__}: done after {time.perf_counter() - started:.0f} s", flush=True)
+        print(f"{work.__name__}: {sum(loop.kills.values())} kills after {time.perf_counter() - started:.0f} s", flush=True)
     for (kind, point), count in sorted(loop.kills.items()): print(f"  killed  {kind:8} {point:20} {count}")
     for (kind, state), count in sorted(loop.states.items()): print(f"  found   {kind:8} {state:20} {count}")
     print(f"{sum(loop.kills.values())} kills, {sum(n for (_, point), n in loop.kills.items() if point != 'random')} of "
