@@ -107,6 +107,7 @@ package enum SegmentWriter {
         let squares = AlignedBuffer<Float>(repeating: 0, count: planes.count)
         let centre = code.alongAxes(code.centre)
         let base = VectorRows.product(centre, row: 0, centre)
+        let batchSize = 1024
         Processor.parallel((planes.count + batchSize - 1) / batchSize, threads: threads) { batch in
             let residual = AlignedBuffer<Float>(repeating: 0, count: code.dimensions)
             for row in batch * batchSize..<min((batch + 1) * batchSize, planes.count) {
