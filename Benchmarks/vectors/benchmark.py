@@ -230,15 +230,17 @@ def comparison(results):
 
     def times(peer, wanted):
         a, b = rate_at(ours["points"], wanted), rate_at(peer["points"], wanted)
-        return None if a is None or b is None else a / b
+        # Nothing to compare with where the peer does not come so far; 0 where only Kindred does not.
+        return None if b is None else (a or 0) / b
 
     for name, peer in results.items():
         if name == "kindred":
             continue
         cells = [times(peer, 0.95), times(peer, 0.99),
-                 min((t for t in (times(peer, 0.90 + step / 200) for step in range(19)) if t), default=None)]
+                 min((t for t in (times(peer, 0.90 + step / 200) for step in range(19)) if t is not None), default=None)]
         aims = [AIMS[name][0], AIMS[name][1], 1]
-        cells = ["–" if c is None else f"{c:.2f}× (≥ {a}×)" for c, a in zip(cells, aims)]
+        cells = ["–" if c is None else (f"{c:.2f}×" if c else "not reached") + f" (≥ {a}×)"
+                 for c, a in zip(cells, aims)]
         for key, aim in (("bytes", AIMS[name][2]), ("build_seconds", AIMS[name][3])):
             cells.append(f"{ours[key] / peer[key]:.2f} (≤ {aim:g})")
         lines.append(f"| {TITLES[name]} | " + " | ".join(cells) + " |")
