@@ -140,6 +140,7 @@ extension String {
     fileprivate func replacingBytes(of found: String, with replacement: String) -> String {
         let pattern = Array(found.utf8)
         let bytes = Array(utf8)
+        guard bytes.contains(pattern[0]) else { return self }
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)
         var next = 0

@@ -12,16 +12,18 @@ the decoder starts as the bag of words it is made from. It predicts with a head 
 what it is while blocks learn. Everything else is drawn at random as transformers does.
 
 With --pairs it goes on, for --pair-steps more, with pairs as people ask (Tools/recipe/pairs.py): questions, lower case,
-negatives of the same article.
+negatives of the same article. Then, for --mined-steps, each query of a part of them has a passage against it that the
+vectors so far took for nearly as good (Xiong et al. 2021).
 
 Reads OUT/train.bin and OUT/model/ (prepare.py) and writes
 
     OUT/words.safetensors    the vectors as trained, vocabulary x (hidden - 1)
+    OUT/mined.npy            which passages stood against each query
     OUT/initial/             a Llama decoder in Hugging Face's layout; written last
 
 A checkpoint is kept in OUT/words.pt; the same command goes on from it.
 
-Usage: words.py --out runs/pretrain --steps 3500 [--pairs pairs.jsonl --pair-steps 1500] [--hidden 384 --layers 4 ...]
+Usage: words.py --out runs/pretrain --steps 3500 [--pairs pairs.jsonl --pair-steps 1200 --mined-steps 300] [--hidden 384 --layers 4 ...]
        [--sts stsb.dev.tsv]
 """
 
@@ -48,6 +50,7 @@ LONGEST_HEADING = 12
 WINDOW = 160
 TITLE = 12
 ROW_LENGTH = 2.0
+MINED, SEARCHED = 60_000, 250_000
 
 
 def parse():
@@ -56,6 +59,8 @@ def parse():
     parser.add_argument("--steps", type=int, default=3500)
     parser.add_argument("--pairs", type=Path)
     parser.add_argument("--pair-steps", type=int, default=1500)
+    parser.add_argument("--mined-steps", type=int, default=300)
+    parser.add_argument("--mined-rate", type=float, default=1e-3)
     parser.add_argument("--pair-rate", type=float, default=3e-3)
     parser.add_argument("--hidden", type=int, default=384)
     parser.add_argument("--layers", type=int, default=4)
@@ -167,6 +172,32 @@ class WrittenPairs:
                 [(self.queries, chosen), (self.positives, chosen), (self.negatives, negated)]]
 
 
+def mined(weights, written, path):
+    """For each of the first MINED queries two of the ten passages, among SEARCHED, that come next to its own."""
+    if path.exists():
+        return np.load(path)
+
+    def encoded(pieces, count):
+        ids, mask = pieces
+        parts = range(0, min(count, len(ids)), 8192)
+        return torch.cat([vectors(weights, [(ids[p : min(p + 8192, count)], mask[p : min(p + 8192, count)])]) for p in parts])
+
+    random = np.random.default_rng(1)
+    with torch.no_grad():
+        passages = encoded(written.positives, SEARCHED)
+        queries = encoded(written.queries, MINED)
+        chosen = np.zeros((len(queries), 2), np.int64)
+        for start in range(0, len(queries), 1024):
+            part = queries[start : start + 1024]
+            scores = part @ passages.T
+            # What is as near as the answer may be one, too.
+            own = (part * passages[start : start + len(part)]).sum(1, keepdim=True)
+            best = scores.masked_fill_(scores >= 0.97 * own, -1).topk(10, dim=1).indices.numpy()
+            chosen[start : start + len(part)] = np.take_along_axis(best, random.integers(0, 10, (len(part), 2)), 1)
+    np.save(path, chosen)
+    return chosen
+
+
 def sparse(matrix):
     """The same in torch, which multiplies on every core."""
     parts = [torch.from_numpy(part) for part in (matrix.indptr, matrix.indices, matrix.data)]
@@ -249,21 +280,33 @@ def main():
         random.bit_generator.state = state["random"]
         print(f"resumed at step {step}", flush=True)
     written = WrittenPairs(arguments.pairs, tokenizer) if arguments.pairs else None
-    total = arguments.steps + (arguments.pair_steps if written else 0)
+    first_mined = arguments.steps + arguments.pair_steps
+    total = first_mined + arguments.mined_steps if written else arguments.steps
+    negatives = None
     started, first = time.monotonic(), step
     while step < total:
+        batch = arguments.batch if step < first_mined else arguments.batch // 2
         if step < arguments.steps:
             rate = arguments.rate * min((step + 1) / 100, 1 - step / arguments.steps)
             pieces = pairs(lines, arguments.batch, random)
-        else:
+        elif step < first_mined:
             done = step - arguments.steps
             rate = arguments.pair_rate * min((done + 1) / 50, 1 - done / arguments.pair_steps)
             pieces = written.batch(done, arguments.batch, arguments.seed)
+        else:
+            if negatives is None:
+                negatives = mined(weights.detach(), written, arguments.out / "mined.npy")
+            done = step - first_mined
+            rate = arguments.mined_rate * min((done + 1) / 30, 1 - done / arguments.mined_steps)
+            chosen = np.random.default_rng([arguments.seed, done]).choice(len(negatives), batch, replace=False)
+            against = negatives[chosen, done % 2]
+            pieces = [(ids[rows], mask[rows]) for (ids, mask), rows in
+                      [(written.queries, chosen), (written.positives, chosen), (written.positives, against)]]
         optimizer.param_groups[0]["lr"] = rate
         units = vectors(weights, pieces)
-        scores = SCALE * units[: arguments.batch] @ units[arguments.batch :].T
-        targets = torch.arange(arguments.batch)
-        backwards = scores[:, : arguments.batch].T
+        scores = SCALE * units[:batch] @ units[batch:].T
+        targets = torch.arange(batch)
+        backwards = scores[:, :batch].T
         loss = (cross_entropy(scores, targets) + cross_entropy(backwards, targets)) / 2
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
