@@ -31,7 +31,7 @@ K = 10
 WIDTHS = [10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 100, 128, 160, 200, 256, 320, 400, 512, 800]
 RECALLS = [0.90, 0.95, 0.98, 0.99]
 ENOUGH = 0.997
-# The aims of issue 5 at 200,000 × 384: rate at .95 and at .99, bytes and build time, against each peer.
+# The aims at 200,000 × 384: rate at .95 and at .99, bytes and build time, against each peer.
 AIMS = {"hnswlib": (5, 4, 0.32, 0.2), "faiss-hnsw-sq8": (3, 3, 0.8, 0.25), "usearch-i8": (3, 3, 0.97, 0.3),
         "faiss-ivfpq": (1.3, 1.5, 1.1, 1.5)}
 
@@ -224,7 +224,7 @@ def table(results, count):
 
 
 def comparison(results):
-    """How Kindred compares with each peer, and, in brackets, what issue 5 asks for at 200,000 × 384."""
+    """How Kindred compares with each peer, and, in brackets, the aims at 200,000 × 384."""
     ours = results["kindred"]
     lines = ["| against | QPS @.95 | QPS @.99 | lowest from .90 to .99 | bytes | build time |", "|---|---|---|---|---|---|"]
 
