@@ -298,7 +298,7 @@ private func pages(_ count: Int, word: String = "basalt") -> [(id: Int, title: S
     private func otherModel() throws -> String {
         let path = temporary.path.appending("model").string
         try FileManager.default.copyItem(atPath: Resources.embeddedModel().string, toPath: path)
-        try Data("{\"pooling_mode\": \"last_token\", \"attention\": \"causal\"}".utf8)
+        try Data("{\"pooling_mode\": \"weighted_mean\", \"attention\": \"causal\"}".utf8)
             .write(to: URL(fileURLWithPath: path + "/llm2vec_config.json"))
         return path
     }
