@@ -110,10 +110,7 @@ struct VectorsCommand: ParsableCommand {
                         latencyMicroseconds: run.percentiles))
             }
             if let ids {
-                try ArrayFile.write(
-                    last.flatMap { row in (0..<k).map { $0 < row.count ? row[$0].id : -1 } }, type: "<i8",
-                    columns: k,
-                    to: FilePath(ids))
+                try writeIDs(last, k: k, to: ids)
             }
             if let scores {
                 try ArrayFile.write(
@@ -160,10 +157,7 @@ struct VectorsCommand: ParsableCommand {
                 of: VectorFile(FilePath(queries)), in: VectorFile(FilePath(vectors)), metric: metric.metric,
                 k: k,
                 threads: threads)
-            try ArrayFile.write(
-                found.flatMap { row in (0..<k).map { $0 < row.count ? row[$0].id : -1 } }, type: "<i8",
-                columns: k,
-                to: FilePath(out))
+            try writeIDs(found, k: k, to: out)
         }
     }
 
@@ -243,6 +237,13 @@ private func checkNeighbors(_ k: Int) throws {
     guard (1...100_000).contains(k) else {
         throw KindredError(.invalidRequest, "-k must be 1 to 100000, not \(k)")
     }
+}
+
+/// Writes the ids of each query's neighbours, a row of `k`; -1 where there are fewer.
+private func writeIDs(_ found: [[Neighbor]], k: Int, to path: String) throws {
+    try ArrayFile.write(
+        found.flatMap { row in (0..<k).map { $0 < row.count ? row[$0].id : -1 } }, type: "<i8", columns: k,
+        to: FilePath(path))
 }
 
 private func matrix(_ source: VectorFile) throws -> Matrix {

@@ -27,9 +27,7 @@ final class BlockChecks: Sendable {
             for section in sections {
                 let first = firsts[section.rawValue]
                 for block in 0..<header.blockCount(section) where !checked[first + block] {
-                    try check(section, block)
-                    checked[first + block] = true
-                    left.subtract(1, ordering: .relaxed)
+                    try check(section, block, &checked)
                 }
             }
         }
@@ -45,15 +43,13 @@ final class BlockChecks: Sendable {
                 let start = Int(row) * stride
                 for block in start / SegmentHeader.blockSize...(start + stride - 1) / SegmentHeader.blockSize
                 where !checked[first + block] {
-                    try check(section, block)
-                    checked[first + block] = true
-                    left.subtract(1, ordering: .relaxed)
+                    try check(section, block, &checked)
                 }
             }
         }
     }
 
-    private func check(_ section: SegmentHeader.Section, _ block: Int) throws {
+    private func check(_ section: SegmentHeader.Section, _ block: Int, _ checked: inout [Bool]) throws {
         let start = header.offset(section) + block * SegmentHeader.blockSize
         let end = min(start + SegmentHeader.blockSize, header.offsets[section.rawValue + 1])
         var checksum = CRC32C()
@@ -65,5 +61,7 @@ final class BlockChecks: Sendable {
                 "a block's checksum is wrong: the file is damaged; recreate the index from its source",
                 at: .init(path: file.path.string, byte: start))
         }
+        checked[firsts[section.rawValue] + block] = true
+        left.subtract(1, ordering: .relaxed)
     }
 }

@@ -35,7 +35,7 @@ package enum ExactSearch {
                 part, try nearest(of: all, queries.count, in: source, rows, ids: ids, metric: metric, k: k))
         }
         let found = results.values
-        return (0..<queries.count).map { query in best(found.flatMap { $0.isEmpty ? [] : $0[query] }, k) }
+        return (0..<queries.count).map { query in found.flatMap { $0.isEmpty ? [] : $0[query] }.best(k) }
     }
 
     private static func nearest(
@@ -67,23 +67,18 @@ package enum ExactSearch {
                         let id = ids.map { $0[Int(some[column])] } ?? Int64(some[column])
                         found[query + index].append(Neighbor(id: id, score: score))
                         if found[query + index].count >= 4 * k + 64 {
-                            found[query + index] = best(found[query + index], k)
+                            found[query + index] = found[query + index].best(k)
                             worst[query + index] = found[query + index].last?.score ?? -.infinity
                         }
                     }
                 }
             }
         }
-        guard metric == .euclidean else { return found.map { best($0, k) } }
+        guard metric == .euclidean else { return found.map { $0.best(k) } }
         let squares = AlignedBuffer<Float>(repeating: 0, count: queryCount)
         VectorRows.squares(queries, count: queryCount, dimensions: dimensions, into: squares)
         return found.enumerated().map { query, neighbors in
-            best(neighbors, k).map { Neighbor(id: $0.id, score: min(0, $0.score - squares[query])) }
+            neighbors.best(k).map { Neighbor(id: $0.id, score: min(0, $0.score - squares[query])) }
         }
-    }
-
-    private static func best(_ neighbors: [Neighbor], _ k: Int) -> [Neighbor] {
-        Array(
-            neighbors.sorted { $0.score > $1.score || ($0.score == $1.score && $0.id < $1.id) }.prefix(k))
     }
 }

@@ -21,8 +21,6 @@ final class GraphBuilder: @unchecked Sendable {
         var forward = 24
         /// RobustPrune's α, on squared distances.
         var alpha: Float = 1.1
-        /// Walks that look for better neighbours when all links are made.
-        var refinements = 0
     }
 
     private let planes: CodePlanes
@@ -84,9 +82,6 @@ final class GraphBuilder: @unchecked Sendable {
         builder.choose(classes.representatives, among: lists)
         lists.drop()
         builder.linkBack(from: classes.representatives)
-        for _ in 0..<options.refinements {
-            builder.refine(classes.representatives, entries: builder.entries(order))
-        }
         builder.chain(classes)
         let entries = builder.entries(order)
         builder.connect(entries)
@@ -223,25 +218,6 @@ final class GraphBuilder: @unchecked Sendable {
         }
     }
 
-    /// Looks for better neighbours of every row by a walk, in the graph as it is.
-    private func refine(_ rows: [UInt32], entries: [UInt32]) {
-        for start in stride(from: 0, to: rows.count, by: 65_536) {
-            let some = Array(rows[start..<min(start + 65_536, rows.count)])
-            let found = walk(some, entries: entries)
-            let (links, options, limit) = (links, options, limit)
-            forEach(some) { kernels, index, row in
-                var all: [UInt32] = []
-                links.links(of: Int(row), into: &all)
-                all += found[index]
-                links.set(
-                    kernels.prune(
-                        Array(all.prefix(NeighborKernels.maximumCandidates)), of: row,
-                        limit: min(options.forward, limit), alpha: options.alpha), of: Int(row))
-            }
-            linkBack(from: some)
-        }
-    }
-
     // MARK: Into a graph
 
     /// What walks from the entries find for each row.
@@ -255,7 +231,7 @@ final class GraphBuilder: @unchecked Sendable {
             let starts = AlignedBuffer<UInt32>(entries)
             for index in min(part * size, rows.count)..<min((part + 1) * size, rows.count) {
                 query.set(head: Int(rows[index]), of: planes)
-                walk.search(CollectionOfOne(query), ef: ef, entries: starts, seeds: 8)
+                walk.search(CollectionOfOne(query), ef: ef, entries: starts, seeds: SegmentSearcher.seeds)
                 results.set(index, walk.rows.array(walk.found[0]))
             }
         }
@@ -291,7 +267,7 @@ final class GraphBuilder: @unchecked Sendable {
             let size = min(max(1, (kept + done) / 8), Self.largestBatch, rows.count - done)
             let batch = Array(rows[done..<done + size])
             let found = walk(batch, entries: entries)
-            let keep = min(options.keep, Self.largestBatch)
+            let keep = options.keep
             let near = AlignedBuffer<UInt32>(repeating: 0, count: batch.count * keep)
             let distances = AlignedBuffer<Float>(repeating: 0, count: batch.count * keep)
             kernels[0].leafNeighbors(
@@ -341,7 +317,9 @@ final class GraphBuilder: @unchecked Sendable {
         var list: [UInt32] = []
         for node in 0..<UInt32(planes.count) where !reached.contains(node) {
             query.set(head: Int(node), of: planes)
-            walk.search(CollectionOfOne(query), ef: segment.efConstruction, entries: starts, seeds: 8)
+            walk.search(
+                CollectionOfOne(query), ef: segment.efConstruction, entries: starts,
+                seeds: SegmentSearcher.seeds)
             let near = walk.rows.array(walk.found[0]).first { candidate in
                 guard reached.contains(candidate), candidate != node else { return false }
                 return hasRoom(candidate)

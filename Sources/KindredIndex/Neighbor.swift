@@ -11,6 +11,13 @@ package struct Neighbor: Hashable, Sendable {
     }
 }
 
+extension [Neighbor] {
+    /// The `k` most similar, best first, ties by id.
+    func best(_ k: Int) -> [Neighbor] {
+        Array(sorted { $0.score > $1.score || ($0.score == $1.score && $0.id < $1.id) }.prefix(k))
+    }
+}
+
 /// What a segment is built with.
 package struct SegmentOptions: Sendable, Hashable {
     /// M: a node has at most 2 M links.

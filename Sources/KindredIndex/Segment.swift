@@ -65,45 +65,32 @@ package final class Segment: Sendable {
             metric: header.metric, centre: try floats(.centre),
             axes: header.hasAxes ? try floats(.axes) : nil,
             layout: header.layout)
-        let start = header.offset(.entries)
-        guard use == .use else {
-            entries = AlignedBuffer([0])
-            planes = Self.planes(file, header, resident: resident)
-            links = Self.links(file, header, resident: resident)
-            return
-        }
-        entries = file.buffer(UInt32.self, start..<start + header.bytes(.entries), repeating: 0)
-        for index in 0..<entries.count where entries[index] >= UInt32(header.count) {
-            throw KindredError(
-                .invalidData,
-                "an entry is out of range: the file is damaged; recreate the index from its source",
-                at: .init(path: path.string, byte: start + 4 * index))
-        }
-        if resident { try blocks.check([.head, .rest, .ids, .links]) }
-        planes = Self.planes(file, header, resident: resident)
-        links = Self.links(file, header, resident: resident)
-    }
-
-    package enum LinksUse { case use, ignore }
-
-    private static func planes(_ file: MappedFile, _ header: SegmentHeader, resident: Bool) -> CodePlanes {
-        CodePlanes(
+        entries = use == .use ? try Self.entries(file, header) : AlignedBuffer([0])
+        if resident, use == .use { try blocks.check([.head, .rest, .ids, .links]) }
+        planes = CodePlanes(
             file: file, head: header.offset(.head), rest: header.offset(.rest), count: header.count,
             layout: header.layout, resident: resident)
-    }
-
-    private static func links(_ file: MappedFile, _ header: SegmentHeader, resident: Bool) -> LinkRows {
-        LinkRows(
+        links = LinkRows(
             file: file, at: header.offset(.links), count: header.count, width: header.width,
             idBytes: header.linkBytes, resident: resident)
     }
 
-    private static func checkWalked(_ blocks: BlockChecks, _ header: SegmentHeader) throws {
-        try blocks.check([.head, .links])
+    package enum LinksUse { case use, ignore }
+
+    private static func entries(_ file: MappedFile, _ header: SegmentHeader) throws -> AlignedBuffer<UInt32> {
+        let start = header.offset(.entries)
+        let entries = file.buffer(UInt32.self, start..<start + header.bytes(.entries), repeating: 0)
+        for index in 0..<entries.count where entries[index] >= UInt32(header.count) {
+            throw KindredError(
+                .invalidData,
+                "an entry is out of range: the file is damaged; recreate the index from its source",
+                at: .init(path: file.path.string, byte: start + 4 * index))
+        }
+        return entries
     }
 
     /// Checks what walks read, before the first of them.
-    func checkWalked() throws { try Self.checkWalked(blocks, header) }
+    func checkWalked() throws { try blocks.check([.head, .links]) }
 
     /// Checks the codes and ids of rows.
     func check(_ rows: some Sequence<UInt32>) throws {

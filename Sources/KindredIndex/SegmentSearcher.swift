@@ -166,7 +166,7 @@ package final class SegmentSearcher: @unchecked Sendable {
                 break
             }
         }
-        return Self.best(best, k)
+        return best.best(k)
     }
 
     /// At least so many of what a walk found are ranked by all bits, and then so many at a time.
@@ -192,17 +192,12 @@ package final class SegmentSearcher: @unchecked Sendable {
             for index in 0..<some where scores[index] >= worst {
                 best.append(Neighbor(id: segment.id(Int(rows[index])), score: scores[index]))
                 if best.count >= 4 * k + 64 {
-                    best = Self.best(best, k)
+                    best = best.best(k)
                     worst = best.last?.score ?? worst
                 }
             }
         }
-        return Self.best(best, k)
-    }
-
-    private static func best(_ neighbors: [Neighbor], _ k: Int) -> [Neighbor] {
-        Array(
-            neighbors.sorted { $0.score > $1.score || ($0.score == $1.score && $0.id < $1.id) }.prefix(k))
+        return best.best(k)
     }
 }
 

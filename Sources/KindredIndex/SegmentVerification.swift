@@ -64,10 +64,3 @@ extension Segment {
             groups: header.layout.groups.map { ($0.dimensions, 4 * $0.nibbles) }, hasAxes: header.hasAxes)
     }
 }
-
-extension Set {
-    fileprivate init(minimumCapacity: Int) {
-        self.init()
-        reserveCapacity(minimumCapacity)
-    }
-}

@@ -38,7 +38,7 @@ package enum SegmentWriter {
             to: path,
             files: files
         ) { rows, planes in
-            try encode(source, rows, code: code, threads: threads, into: planes)
+            try encode(source, rows, code: code, threads: threads, into: planes, at: 0)
         }
     }
 
@@ -136,17 +136,17 @@ package enum SegmentWriter {
         planes.encode(residuals, count: count, bias: bias, at: row)
     }
 
-    /// Codes vectors of a source, `rows` of them, into rows from 0 on.
+    /// Codes vectors of a source, `rows` of them, into rows from `first` on.
     private static func encode(
         _ source: some VectorSource, _ rows: ArraySlice<UInt32>, code: VectorCode, threads: Int,
-        into planes: CodePlanes
+        into planes: CodePlanes, at first: Int
     ) throws {
         let size = min(256, VectorBatch.rows(dimensions: code.dimensions))
         try Processor.parallelThrowing((rows.count + size - 1) / size, threads: threads) { part in
             let some = Array(rows.dropFirst(part * size).prefix(size))
             let vectors = AlignedBuffer<Float>(repeating: 0, count: some.count * code.dimensions)
             try source.read(some, into: vectors)
-            encode(vectors, count: some.count, code: code, into: planes, at: part * size)
+            encode(vectors, count: some.count, code: code, into: planes, at: first + part * size)
         }
     }
 
@@ -288,13 +288,7 @@ extension SegmentWriter {
         let planes = CodePlanes(count: count, layout: code.layout)
         planes.copy(base.rows[...], of: base.segment.planes, at: 0)
         let added = (0..<UInt32(source.count)).map { $0 }
-        let batchSize = VectorBatch.rows(dimensions: code.dimensions)
-        for start in stride(from: 0, to: added.count, by: batchSize) {
-            let some = Array(added[start..<min(start + batchSize, added.count)])
-            let vectors = AlignedBuffer<Float>(repeating: 0, count: some.count * code.dimensions)
-            try source.read(some, into: vectors)
-            encode(vectors, count: some.count, code: code, into: planes, at: base.rows.count + start)
-        }
+        try encode(source, added[...], code: code, threads: threads, into: planes, at: base.rows.count)
         var places = [UInt32?](repeating: nil, count: base.segment.count)
         for (place, row) in base.rows.enumerated() { places[Int(row)] = UInt32(place) }
         let graph = GraphBuilder.extend(

@@ -201,10 +201,9 @@ def pair(rng, article):
         alone = rng.random() < 0.5
         positive = article.passage(rng, index, [window[at]] if alone else window, titled=0.3 if alone else None)
     elif kind < DEFINITIONS:
-        index, alone = 0, True
-        start, _ = article.window(rng, 0, words=20, around=0)
+        alone = True
         query = definition(rng, title)
-        positive = article.passage(rng, 0, article.paragraphs[0][1][start:1], titled=0.2)
+        positive = article.passage(rng, 0, article.paragraphs[0][1][:1], titled=0.2)
     elif kind < 0.78:
         other = 0 if index and rng.random() < 0.5 else rng.randrange(len(article.paragraphs))
         if other == index:
