@@ -104,7 +104,11 @@ INLINE float distance_of(const gathered *g, float norm, float factor, float extr
 
 // The nearest `most` of the distances, nearest first; those at `self` and from `count` on are left out. Indices of
 // equal distances rise.
-INLINE ptrdiff_t nearest_of(nearby *best, ptrdiff_t most, const float *distances, ptrdiff_t count, ptrdiff_t self) {
+typedef ptrdiff_t nearest_selection(nearby *best, ptrdiff_t most, const float *distances, ptrdiff_t count,
+                                    ptrdiff_t self);
+
+INLINE ptrdiff_t nearest_of_portable(nearby *best, ptrdiff_t most, const float *distances, ptrdiff_t count,
+                                     ptrdiff_t self) {
     ptrdiff_t n = 0;
     float worst = __builtin_inff();
     for (ptrdiff_t start = 0; start < count; start += TILE) {
@@ -129,6 +133,64 @@ INLINE ptrdiff_t nearest_of(nearby *best, ptrdiff_t most, const float *distances
     }
     return n;
 }
+
+#if defined(__x86_64__)
+// The distances of one tile; infinity in place of those that do not count.
+VNNI INLINE __m512 tile_of(const float *distances, ptrdiff_t start, ptrdiff_t count, ptrdiff_t self) {
+    uint32_t lanes = count - start < TILE ? (1u << (count - start)) - 1 : 0xffff;
+    if (self >= start && self < start + TILE) lanes &= ~(1u << (self - start));
+    return _mm512_mask_loadu_ps(_mm512_set1_ps(__builtin_inff()), (__mmask16)lanes, distances + start);
+}
+
+// First a bound: the least of each lane over all tiles, and of these the `most`-th. Few more than `most` do not exceed it.
+// Those are put in order in one register, where a new one finds its place without a loop or a branch.
+VNNI INLINE ptrdiff_t nearest_of_vnni(nearby *best, ptrdiff_t most, const float *distances, ptrdiff_t count,
+                                      ptrdiff_t self) {
+    if (most > TILE) return nearest_of_portable(best, most, distances, count, self);
+    const __m512 infinity = _mm512_set1_ps(__builtin_inff());
+    const __m512i ones = _mm512_set1_epi32(1);
+    const __m512i following = _mm512_setr_epi32(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0);
+    __m512 least = infinity;
+    for (ptrdiff_t start = 0; start < count; start += TILE) {
+        least = _mm512_min_ps(tile_of(distances, start, count, self), least);
+    }
+    __m512 turned = least;
+    __m512i smaller = _mm512_setzero_si512();
+    for (int turn = 1; turn < TILE; turn++) {
+        turned = _mm512_permutexvar_ps(following, turned);
+        smaller = _mm512_mask_add_epi32(smaller, _mm512_cmp_ps_mask(turned, least, _CMP_LT_OQ), smaller, ones);
+    }
+    const __mmask16 within = _mm512_cmp_epi32_mask(smaller, _mm512_set1_epi32((int32_t)most), _MM_CMPINT_LT);
+    const __m512 bound = _mm512_set1_ps(_mm512_mask_reduce_max_ps(within, least));
+
+    __m512 near = infinity;
+    __m512i indices = _mm512_setzero_si512();
+    ptrdiff_t n = 0;
+    for (ptrdiff_t start = 0; start < count; start += TILE) {
+        const __m512 tile = tile_of(distances, start, count, self);
+        const __mmask16 finite = _mm512_cmp_ps_mask(tile, infinity, _CMP_LT_OQ);
+        uint32_t left = _mm512_mask_cmp_ps_mask(finite, tile, bound, _CMP_LE_OQ);
+        for (; left != 0; left &= left - 1) {
+            const ptrdiff_t j = start + __builtin_ctz(left);
+            const __m512 distance = _mm512_set1_ps(distances[j]);
+            // Behind those that are as near; what was there and after moves on by one, the last one out. Nothing moves
+            // where all are as near.
+            const uint32_t before = _mm512_cmp_ps_mask(near, distance, _CMP_LE_OQ);
+            const __mmask16 others = (__mmask16) ~(before + 1);
+            near = _mm512_mask_expand_ps(distance, others, near);
+            indices = _mm512_mask_expand_epi32(_mm512_set1_epi32((int32_t)j), others, indices);
+            n++;
+        }
+    }
+    float sorted[TILE];
+    uint32_t rows[TILE];
+    _mm512_storeu_ps(sorted, near);
+    _mm512_storeu_si512(rows, indices);
+    if (n > most) n = most;
+    for (ptrdiff_t i = 0; i < n; i++) best[i] = (nearby){sorted[i], rows[i]};
+    return n;
+}
+#endif
 
 // RobustPrune of sorted candidates, indices of gathered rows; the places in `best` of those kept.
 INLINE ptrdiff_t prune_sorted(uint32_t *kept, const gathered *g, const nearby *best, ptrdiff_t count, ptrdiff_t limit,
@@ -163,7 +225,7 @@ INLINE ptrdiff_t prune_sorted(uint32_t *kept, const gathered *g, const nearby *b
 
 INLINE void leaf_body(uint32_t *near, float *distance, const kindred_heads *heads, const uint32_t *rows,
                       ptrdiff_t count, ptrdiff_t look, ptrdiff_t keep, float alpha, uint8_t *work, gram_products *gram,
-                      row_products *products) {
+                      row_products *products, nearest_selection *nearest_of) {
     gathered g = places(work, count, heads->blocks);
     nearby best[KINDRED_MOST_CANDIDATES];
     uint32_t kept[KINDRED_MOST_CANDIDATES];
@@ -225,7 +287,7 @@ INLINE ptrdiff_t prune_body(uint32_t *kept, const kindred_heads *heads, uint32_t
 
 INLINE void leaders_body(uint32_t *out, const kindred_heads *heads, const uint32_t *rows, ptrdiff_t count,
                          const uint32_t *leaders, ptrdiff_t leader_count, ptrdiff_t nearest, uint8_t *work,
-                         gram_products *gram) {
+                         gram_products *gram, nearest_selection *nearest_of) {
     gathered g = places(work, leader_count, heads->blocks);
     nearby best[MOST_LEADERS_OF_A_ROW];
     gather(&g, heads, leaders, leader_count);
@@ -254,11 +316,11 @@ INLINE void leaders_body(uint32_t *out, const kindred_heads *heads, const uint32
     }
 }
 
-#define DEFINE_VARIANT(SUFFIX, TARGET, GRAM, ROWS)                                                                    \
+#define DEFINE_VARIANT(SUFFIX, TARGET, GRAM, ROWS, NEAREST)                                                           \
     TARGET void kindred_leaf_neighbors##SUFFIX(uint32_t *near, float *distance, const kindred_heads *heads,           \
                                                const uint32_t *rows, ptrdiff_t count, ptrdiff_t look, ptrdiff_t keep, \
                                                float alpha, uint8_t *work) {                                          \
-        leaf_body(near, distance, heads, rows, count, look, keep, alpha, work, GRAM, ROWS);                           \
+        leaf_body(near, distance, heads, rows, count, look, keep, alpha, work, GRAM, ROWS, NEAREST);                  \
     }                                                                                                                 \
     TARGET ptrdiff_t kindred_prune##SUFFIX(uint32_t *kept, const kindred_heads *heads, uint32_t node,                 \
                                            const uint32_t *candidates, ptrdiff_t count, ptrdiff_t limit,              \
@@ -268,16 +330,16 @@ INLINE void leaders_body(uint32_t *out, const kindred_heads *heads, const uint32
     TARGET void kindred_nearest_leaders##SUFFIX(uint32_t *out, const kindred_heads *heads, const uint32_t *rows,      \
                                                 ptrdiff_t count, const uint32_t *leaders, ptrdiff_t leader_count,     \
                                                 ptrdiff_t nearest, uint8_t *work) {                                   \
-        leaders_body(out, heads, rows, count, leaders, leader_count, nearest, work, GRAM);                            \
+        leaders_body(out, heads, rows, count, leaders, leader_count, nearest, work, GRAM, NEAREST);                   \
     }
 
-DEFINE_VARIANT(_portable, , gram_products_portable, row_products_portable)
+DEFINE_VARIANT(_portable, , gram_products_portable, row_products_portable, nearest_of_portable)
 DEFINE_VARIANT(_avx2, AVX2, IF_X86(gram_products_avx2, gram_products_portable),
-               IF_X86(row_products_avx2, row_products_portable))
+               IF_X86(row_products_avx2, row_products_portable), nearest_of_portable)
 DEFINE_VARIANT(_avx512_vnni, VNNI, IF_X86(gram_products_vnni, gram_products_portable),
-               IF_X86(row_products_vnni, row_products_portable))
+               IF_X86(row_products_vnni, row_products_portable), IF_X86(nearest_of_vnni, nearest_of_portable))
 DEFINE_VARIANT(_neon, , IF_NEON(gram_products_neon, gram_products_portable),
-               IF_NEON(row_products_neon, row_products_portable))
+               IF_NEON(row_products_neon, row_products_portable), nearest_of_portable)
 
 #define DISPATCH(CALL)                                             \
     uint32_t features = kindred_features();                        \

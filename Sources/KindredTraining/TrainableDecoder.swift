@@ -198,7 +198,7 @@ package final class TrainableDecoder {
         guard let head else { preconditionFailure("the decoder was made without its head") }
         var loss = 0.0
         // Logits are wide: a part of the rows at a time bounds their memory.
-        let piece = 128
+        let piece = 512
         for start in stride(from: 0, to: rows.count, by: piece) {
             let chosen = Array(rows[start..<min(start + piece, rows.count)])
             let x = work.scratch("predicting states", rows: chosen.count, columns: shape.hiddenSize)

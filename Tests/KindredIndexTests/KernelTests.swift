@@ -241,13 +241,16 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
         }
     }
 
-    @Test(arguments: [(1, 8), (5, 121), (70, 127), (131, 250)])
-    func `every variant finds and prunes the same neighbours`(count: Int, dimensions: Int) {
+    @Test(arguments: [(1, 8, 12), (5, 121, 12), (70, 127, 5), (131, 250, 16), (300, 60, 12), (90, 64, 40)])
+    func `every variant finds and prunes the same neighbours, also of rows that are equal`(
+        count: Int, dimensions: Int, look: Int
+    ) {
         let (bytes, blocks) = heads(count, dimensions: dimensions, seed: 8)
-        let rows = (0..<UInt32(count)).map { $0 }
-        let candidates = rows + rows.reversed()
+        // Some rows stand there twice and are as near as each other.
+        let rows = (0..<UInt32(count)).map { $0 % UInt32(max(1, count * 4 / 5)) }
+        let candidates = Array((rows + rows.reversed()).prefix(256))
         let extra = rows.map { Float($0 % 3) }
-        let (look, keep) = (12, 5)
+        let keep = 5
         var work = [UInt8](repeating: 0, count: kindred_neighbors_work(2 * count + 1, blocks) + 64)
         func results(
             _ leaf: (
@@ -278,8 +281,9 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
                         leaf(&near, &distances, &heads, rows, count, look, keep, 1.2, start)
                         var kept = [UInt32](repeating: 0, count: 512)
                         let n = prune(&kept, &heads, 0, candidates, candidates.count, 9, 6, 1.1, start)
-                        var nearest = [UInt32](repeating: 0, count: count)
-                        leaders(&nearest, &heads, rows, count, rows, min(count, 40), 1, start)
+                        let each = min(count, 14)
+                        var nearest = [UInt32](repeating: 0, count: count * each)
+                        leaders(&nearest, &heads, rows, count, rows, count, each, start)
                         return near + distances.map(\.bitPattern) + kept[..<n] + nearest
                     }
                 }

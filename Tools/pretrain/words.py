@@ -15,6 +15,9 @@ With --pairs it goes on, for --pair-steps more, with pairs as people ask (Tools/
 negatives of the same article. Then, for --mined-steps, each query of a part of them has a passage against it that the
 vectors so far took for nearly as good (Xiong et al. 2021).
 
+With --answers it learns, for --answer-steps, which sentence of an article answers a question (Tools/recipe/answers.py): the
+answer against the article's other sentences, and, so that nothing is forgotten, the pairs beside it.
+
 Reads OUT/train.bin and OUT/model/ (prepare.py) and writes
 
     OUT/words.safetensors    the vectors as trained, vocabulary x (hidden - 1)
@@ -23,8 +26,8 @@ Reads OUT/train.bin and OUT/model/ (prepare.py) and writes
 
 A checkpoint is kept in OUT/words.pt; the same command goes on from it.
 
-Usage: words.py --out runs/pretrain --steps 3500 [--pairs pairs.jsonl --pair-steps 1200 --mined-steps 300] [--hidden 384 --layers 4 ...]
-       [--sts stsb.dev.tsv]
+Usage: words.py --out runs/pretrain --steps 3500 [--pairs pairs.jsonl --pair-steps 1200 --mined-steps 300]
+       [--answers answers.jsonl --answer-steps 600] [--hidden 384 --layers 4 ...] [--sts stsb.dev.tsv]
 """
 
 import argparse
@@ -51,6 +54,7 @@ WINDOW = 160
 TITLE = 12
 ROW_LENGTH = 2.0
 MINED, SEARCHED = 60_000, 250_000
+QUERY, SENTENCE, NEGATIVES = 32, 64, 4
 
 
 def parse():
@@ -62,6 +66,9 @@ def parse():
     parser.add_argument("--mined-steps", type=int, default=300)
     parser.add_argument("--mined-rate", type=float, default=1e-3)
     parser.add_argument("--pair-rate", type=float, default=3e-3)
+    parser.add_argument("--answers", type=Path, help="needs --pairs")
+    parser.add_argument("--answer-steps", type=int, default=600)
+    parser.add_argument("--answer-rate", type=float, default=3e-3)
     parser.add_argument("--hidden", type=int, default=384)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--heads", type=int, default=6)
@@ -142,26 +149,33 @@ def pairs(lines, count, random):
     return (query, query_mask), (passage, passage_mask)
 
 
+def written_lines(path):
+    """The objects of a file of JSON lines. (str.splitlines would also break lines at U+2028, which texts have.)"""
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def encoded(tokenizer, texts, width):
+    """Token ids (count x width) and which of them count."""
+    ids, mask = np.zeros((len(texts), width), np.uint16), np.zeros((len(texts), width), bool)
+    for start in range(0, len(texts), 4096):
+        encodings = tokenizer.encode_batch_fast(texts[start : start + 4096], add_special_tokens=False)
+        for row, encoding in enumerate(encodings, start):
+            count = min(width, len(encoding.ids))
+            ids[row, :count], mask[row, :count] = encoding.ids[:count], True
+    return ids, mask
+
+
 class WrittenPairs:
     """Pairs of a file as token ids; every epoch in another order."""
 
     def __init__(self, path, tokenizer):
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = written_lines(path)
         self.negated = np.array([bool(line.get("negatives")) for line in lines])
-        self.queries = self.encoded(tokenizer, [line["query"] for line in lines], 32)
-        self.positives = self.encoded(tokenizer, [line["positive"] for line in lines], TITLE + WINDOW)
+        self.queries = encoded(tokenizer, [line["query"] for line in lines], QUERY)
+        self.positives = encoded(tokenizer, [line["positive"] for line in lines], TITLE + WINDOW)
         negatives = [(line.get("negatives") or [""])[0] for line in lines]
-        self.negatives = self.encoded(tokenizer, negatives, TITLE + WINDOW)
-
-    @staticmethod
-    def encoded(tokenizer, texts, width):
-        ids, mask = np.zeros((len(texts), width), np.uint16), np.zeros((len(texts), width), bool)
-        for start in range(0, len(texts), 4096):
-            encodings = tokenizer.encode_batch_fast(texts[start : start + 4096], add_special_tokens=False)
-            for row, encoding in enumerate(encodings, start):
-                count = min(width, len(encoding.ids))
-                ids[row, :count], mask[row, :count] = encoding.ids[:count], True
-        return ids, mask
+        self.negatives = encoded(tokenizer, negatives, TITLE + WINDOW)
 
     def batch(self, step, size, seed):
         """Queries, passages and the negatives of a quarter as many of them."""
@@ -172,20 +186,50 @@ class WrittenPairs:
                 [(self.queries, chosen), (self.positives, chosen), (self.negatives, negated)]]
 
 
+class Answers:
+    """Questions, the sentence that answers each, and sentences beside it, as token ids."""
+
+    def __init__(self, path, tokenizer):
+        lines = written_lines(path)
+        self.queries = encoded(tokenizer, [line["query"] for line in lines], QUERY)
+        self.positives = encoded(tokenizer, [line["positive"] for line in lines], SENTENCE)
+        counts = np.array([min(len(line["negatives"]), NEGATIVES) for line in lines])
+        self.negatives = encoded(tokenizer, [text for line in lines for text in line["negatives"][:NEGATIVES]], SENTENCE)
+        self.negated = np.arange(NEGATIVES) < counts[:, None]
+        # Where a line's negatives stand among all.
+        self.rows = np.cumsum(self.negated.ravel()).reshape(self.negated.shape) - 1
+
+    def loss(self, weights, step, size, seed):
+        """That of telling each answer from all other answers and its own article's sentences, and from the latter alone."""
+        size = min(size, len(self.rows))
+        chosen = np.random.default_rng([seed, step]).choice(len(self.rows), size, replace=False)
+        beside = self.negated[chosen]
+        picked = [(self.queries, chosen), (self.positives, chosen), (self.negatives, self.rows[chosen][beside])]
+        units = vectors(weights, [(ids[rows], mask[rows]) for (ids, mask), rows in picked])
+        queries, scores = units[:size], SCALE * units[:size] @ units[size : 2 * size].T
+        rows, columns = (torch.from_numpy(part) for part in np.nonzero(beside))
+        others = torch.full((size, NEGATIVES), -1e4).index_put(
+            (rows, columns), SCALE * (queries[rows] * units[2 * size :]).sum(1))
+        targets = torch.arange(size)
+        own = torch.cat([scores.diagonal()[:, None], others], 1)
+        return (cross_entropy(torch.cat([scores, others], 1), targets) / 2 + cross_entropy(scores.T, targets) / 4
+                + cross_entropy(own, torch.zeros_like(targets)))
+
+
 def mined(weights, written, path):
     """For each of the first MINED queries two of the ten passages, among SEARCHED, that come next to its own."""
     if path.exists():
         return np.load(path)
 
-    def encoded(pieces, count):
+    def units(pieces, count):
         ids, mask = pieces
         parts = range(0, min(count, len(ids)), 8192)
         return torch.cat([vectors(weights, [(ids[p : min(p + 8192, count)], mask[p : min(p + 8192, count)])]) for p in parts])
 
     random = np.random.default_rng(1)
     with torch.no_grad():
-        passages = encoded(written.positives, SEARCHED)
-        queries = encoded(written.queries, MINED)
+        passages = units(written.positives, SEARCHED)
+        queries = units(written.queries, MINED)
         chosen = np.zeros((len(queries), 2), np.int64)
         for start in range(0, len(queries), 1024):
             part = queries[start : start + 1024]
@@ -281,11 +325,13 @@ def main():
         print(f"resumed at step {step}", flush=True)
     written = WrittenPairs(arguments.pairs, tokenizer) if arguments.pairs else None
     first_mined = arguments.steps + arguments.pair_steps
-    total = first_mined + arguments.mined_steps if written else arguments.steps
+    first_answer = first_mined + arguments.mined_steps if written else arguments.steps
+    answers = Answers(arguments.answers, tokenizer) if arguments.answers else None
+    total = first_answer + (arguments.answer_steps if answers else 0)
     negatives = None
     started, first = time.monotonic(), step
     while step < total:
-        batch = arguments.batch if step < first_mined else arguments.batch // 2
+        batch = arguments.batch if not first_mined <= step < first_answer else arguments.batch // 2
         if step < arguments.steps:
             rate = arguments.rate * min((step + 1) / 100, 1 - step / arguments.steps)
             pieces = pairs(lines, arguments.batch, random)
@@ -293,6 +339,10 @@ def main():
             done = step - arguments.steps
             rate = arguments.pair_rate * min((done + 1) / 50, 1 - done / arguments.pair_steps)
             pieces = written.batch(done, arguments.batch, arguments.seed)
+        elif step >= first_answer:
+            done = step - first_answer
+            rate = arguments.answer_rate * min((done + 1) / 30, 1 - done / arguments.answer_steps)
+            pieces = written.batch(done, arguments.batch, arguments.seed + 1)
         else:
             if negatives is None:
                 negatives = mined(weights.detach(), written, arguments.out / "mined.npy")
@@ -308,6 +358,8 @@ def main():
         targets = torch.arange(batch)
         backwards = scores[:, :batch].T
         loss = (cross_entropy(scores, targets) + cross_entropy(backwards, targets)) / 2
+        if step >= first_answer:
+            loss = loss + answers.loss(weights, done, arguments.batch // 2, arguments.seed)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
