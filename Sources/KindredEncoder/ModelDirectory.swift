@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import KindredSystem
 import KindredTensors
@@ -6,7 +7,8 @@ import SystemPackage
 /// What a model directory is made of: a base decoder, the adapters on it, and how it is used.
 ///
 /// A directory is either a whole model or a PEFT adapter whose `base_model_name_or_path` names another directory, which
-/// may be an adapter in turn: SimCSE's on MNTP's on the base.
+/// may be an adapter in turn: SimCSE's on MNTP's on the base. Where the adapter's `llm2vec_config.json` has a
+/// "base_sha256", as those trained here do, another base of the same shape is not taken for its own.
 package struct ModelDirectory: Sendable {
     package let path: FilePath
     /// The directory that holds `model.safetensors`.
@@ -21,7 +23,7 @@ package struct ModelDirectory: Sendable {
     private static let deepest = 16
 
     /// - Throws: `notFound` for a missing directory or file; `invalidData` naming the file and field, or the module of an
-    ///   adapter that does not fit its base.
+    ///   adapter that does not fit its base; `incompatible` for an adapter that was trained on another base.
     package init(_ path: FilePath) throws {
         self.path = path
         var chain: [FilePath] = []
@@ -65,7 +67,41 @@ package struct ModelDirectory: Sendable {
             FileManager.default.fileExists(atPath: $0.appending("llm2vec_config.json").string)
         }
         usage = try EncoderConfiguration(path: (described ?? current).appending("llm2vec_config.json"))
+        try checkBases(of: chain.dropLast())
     }
+
+    /// Hex SHA-256 of the base's tensors, by name, and of its tokenizer.
+    package func baseDigest() throws -> String {
+        var digest = SHA256()
+        for (name, tensor) in try SafetensorsFile(directory: base).tensors.sorted(by: { $0.key < $1.key }) {
+            digest.update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
+            digest.update(tensor.file, tensor.range)
+        }
+        let tokenizer = try MappedFile(tokenizer)
+        digest.update(tokenizer, 0..<tokenizer.count)
+        return digest.finalize().hex
+    }
+
+    private func checkBases(of adapters: ArraySlice<FilePath>) throws {
+        var now: String?
+        for adapter in adapters {
+            let file = adapter.appending("llm2vec_config.json")
+            guard FileManager.default.fileExists(atPath: file.string),
+                let wanted = try JSONFile.object(file)[Self.baseDigestField] as? String
+            else { continue }
+            let found = try now ?? baseDigest()
+            now = found
+            guard wanted == found else {
+                throw KindredError(
+                    .incompatible,
+                    "was trained on the model \(wanted.prefix(12)), and \(base) is now \(found.prefix(12)); put that model "
+                        + "back, or train the adapter anew", at: .init(path: adapter.string))
+            }
+        }
+    }
+
+    /// Of an adapter's `llm2vec_config.json`.
+    package static let baseDigestField = "base_sha256"
 
     package var tokenizer: FilePath { base.appending("tokenizer.json") }
 

@@ -197,31 +197,40 @@ package final class TextEncoder: Sendable {
         for tensor in tensors.sorted(by: { $0.name < $1.name }) {
             let name = tensor.name.hasPrefix("model.") ? String(tensor.name.dropFirst(6)) : tensor.name
             digest.update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
-            update(&digest, tensor.file, tensor.range)
+            digest.update(tensor.file, tensor.range)
         }
-        update(&digest, tokenizer, 0..<tokenizer.count)
+        digest.update(tokenizer, 0..<tokenizer.count)
         for adapter in model.adapters {
             digest.update(data: Data("adapter \(adapter.configuration.scale)\n".utf8))
             for (module, pair) in adapter.matrices.sorted(by: { $0.key.path < $1.key.path }) {
                 for tensor in [pair.a, pair.b] {
                     digest.update(
                         data: Data("\(module.path) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
-                    update(&digest, tensor.file, tensor.range)
+                    digest.update(tensor.file, tensor.range)
                 }
             }
         }
-        return digest.finalize().map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
+        return digest.finalize().hex
     }
+}
 
-    private static func update(_ digest: inout SHA256, _ file: MappedFile, _ range: Range<Int>) {
+extension SHA256 {
+    /// Takes bytes of a file, a piece at a time.
+    mutating func update(_ file: MappedFile, _ range: Range<Int>) {
         var start = range.lowerBound
         while start < range.upperBound {
             let end = min(start + (1 << 20), range.upperBound)
-            digest.update(data: file.bytes(start..<end))
+            update(data: file.bytes(start..<end))
             start = end
         }
+    }
+}
+
+extension SHA256.Digest {
+    var hex: String {
+        map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
     }
 }

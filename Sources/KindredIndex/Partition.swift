@@ -15,7 +15,7 @@ struct Partition {
         /// Rows of a leaf, on average.
         var leafSize = 300
         /// Leaders that a row joins where there is one level.
-        var overlap = 14
+        var overlap = 16
         /// The most leaders of one level: each row is compared with all of them.
         var mostLeaders = 16_384
         /// Leaders that a row joins on each of two levels, and rows of a group of the first, on average.

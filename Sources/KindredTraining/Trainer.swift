@@ -268,7 +268,9 @@ package final class Trainer {
         guard options.full else {
             let base = URL(fileURLWithPath: model.path.string).standardizedFileURL.path
             try decoder.writeAdapter(base: base, to: run.adapter)
-            try JSONFile.write(usage.fields, to: run.adapter.appending("llm2vec_config.json"))
+            var fields = usage.fields
+            fields[ModelDirectory.baseDigestField] = try model.baseDigest()
+            try JSONFile.write(fields, to: run.adapter.appending("llm2vec_config.json"))
             return run.adapter
         }
         try MergedModel.write(

@@ -244,6 +244,26 @@ private struct TinyRun {
         #expect(model.adapters.map(\.directory.lastComponent?.string) == ["adapter", "adapter"])
         #expect(model.adapters.count == 2 && model.base == tiny.model.path)
     }
+
+    @Test func `an adapter is refused where another model of the same shape took the place of its base`() throws {
+        let tiny = try TinyRun()
+        let first = try #require(tiny.train("first").result)
+        let trainer = try Trainer(
+            ModelDirectory(first), examples: tiny.examples, options: tiny.options, maskToken: 9, sources: [],
+            run: tiny.run("second"))
+        let second = try #require(trainer.train(resume: false).result)
+        let weights = URL(fileURLWithPath: tiny.model.base.appending("model.safetensors").string)
+        var bytes = try Data(contentsOf: weights)
+        bytes[bytes.count - 1] ^= 1
+        try bytes.write(to: weights)
+        for adapter in [first, second] {
+            let error = #expect(throws: KindredError.self) { try ModelDirectory(adapter) }
+            #expect(error?.code == .incompatible && error?.message.contains("train the adapter anew") == true)
+        }
+        bytes[bytes.count - 1] ^= 1
+        try bytes.write(to: weights)
+        #expect(try ModelDirectory(second).adapters.count == 2)
+    }
 }
 
 @Suite struct TrainingErrorTests {
