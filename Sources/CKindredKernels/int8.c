@@ -46,35 +46,31 @@ BODY int32_t nearest(float x) {
     return number.bits - 0x4B400000;
 }
 
+// One row in 8 bits, with `offset` added to each; its scale. With no offset the bytes are those of signed numbers.
+BODY float quantize_row(uint8_t *restrict y, const float *restrict x, ptrdiff_t columns, int offset) {
+    float largest = magnitude(x, columns);
+    float inverse = inverse_of(largest);
+    INDEPENDENT
+    for (ptrdiff_t column = 0; column < columns; column++) {
+        float scaled = x[column] * inverse;
+        y[column] = (uint8_t)(nearest(scaled) + offset);
+    }
+    return largest / 127.0f;
+}
+
 BODY void rows_body(uint8_t *out, float *scales, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
                     ptrdiff_t columns) {
     ptrdiff_t stride = kindred_int8_stride(columns);
     for (ptrdiff_t row = 0; row < rows; row++) {
-        const float *restrict x = in + row * in_stride;
-        uint8_t *restrict y = out + row * stride;
-        float largest = magnitude(x, columns);
-        float inverse = inverse_of(largest);
-        scales[row] = largest / 127.0f;
-        INDEPENDENT
-        for (ptrdiff_t column = 0; column < columns; column++) {
-            float scaled = x[column] * inverse;
-            y[column] = (uint8_t)(nearest(scaled) + OFFSET);
-        }
-        for (ptrdiff_t column = columns; column < stride; column++) y[column] = OFFSET;
+        scales[row] = quantize_row(out + row * stride, in + row * in_stride, columns, OFFSET);
+        memset(out + row * stride + columns, OFFSET, (size_t)(stride - columns));
     }
 }
 
 void kindred_int8_quantize(int8_t *out, float *scales, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
                            ptrdiff_t columns) {
     for (ptrdiff_t row = 0; row < rows; row++) {
-        const float *x = in + row * in_stride;
-        float largest = magnitude(x, columns);
-        float inverse = inverse_of(largest);
-        scales[row] = largest / 127.0f;
-        for (ptrdiff_t column = 0; column < columns; column++) {
-            float scaled = x[column] * inverse;
-            out[row * columns + column] = (int8_t)nearest(scaled);
-        }
+        scales[row] = quantize_row((uint8_t *)out + row * columns, in + row * in_stride, columns, 0);
     }
 }
 

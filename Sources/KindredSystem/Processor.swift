@@ -35,8 +35,16 @@ package enum Processor {
     ) {
         if iterations <= 1 || threads <= 1 {
             for index in 0..<iterations { body(index) }
-        } else {
-            DispatchQueue.concurrentPerform(iterations: iterations, execute: body)
+            return
+        }
+        // Dispatch would take as many threads as there are processors, so each of ours takes one iteration after the other.
+        let next = Atomic(0)
+        DispatchQueue.concurrentPerform(iterations: min(iterations, threads)) { _ in
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < iterations else { return }
+                body(index)
+            }
         }
     }
 

@@ -245,7 +245,7 @@ private struct TinyRun {
         #expect(model.adapters.count == 2 && model.base == tiny.model.path)
     }
 
-    @Test func `an adapter is refused where another model of the same shape took the place of its base`() throws {
+    @Test func `an adapter is refused where another model took the place of its base`() throws {
         let tiny = try TinyRun()
         let first = try #require(tiny.train("first").result)
         let trainer = try Trainer(
@@ -258,7 +258,8 @@ private struct TinyRun {
         try bytes.write(to: weights)
         for adapter in [first, second] {
             let error = #expect(throws: KindredError.self) { try ModelDirectory(adapter) }
-            #expect(error?.code == .incompatible && error?.message.contains("train the adapter anew") == true)
+            #expect(error?.code == .incompatible)
+            #expect(error?.message.contains("train the adapter anew") == true)
         }
         bytes[bytes.count - 1] ^= 1
         try bytes.write(to: weights)
