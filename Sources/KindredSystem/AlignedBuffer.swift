@@ -36,12 +36,17 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         self.count = count
         let bytes = max(count, 1) * MemoryLayout<Element>.stride
         base = Self.allocate(bytes).bindMemory(to: Element.self, capacity: max(count, 1))
-        // Code that is not specialised for the element calls a function for each; most buffers start as zeros.
-        if withUnsafeBytes(of: value, { $0.allSatisfy { $0 == 0 } }) {
+        if Self.isZero(value) {
             UnsafeMutableRawPointer(base).initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
         } else {
             base.initialize(repeating: value, count: count)
         }
+    }
+
+    /// Code that is not specialised for the element calls a function for each, so zeros, which most values are, are
+    /// written as bytes.
+    private static func isZero(_ value: Element) -> Bool {
+        withUnsafeBytes(of: value) { $0.allSatisfy { $0 == 0 } }
     }
 
     package convenience init(_ elements: some Collection<Element>) {
@@ -74,7 +79,13 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         }
     }
 
-    package func fill(_ value: Element) { base.update(repeating: value, count: count) }
+    package func fill(_ value: Element) {
+        if Self.isZero(value) {
+            memset(base, 0, count * MemoryLayout<Element>.stride)
+        } else {
+            base.update(repeating: value, count: count)
+        }
+    }
 
     /// Takes the elements of a buffer of the same size.
     package func copy(_ source: AlignedBuffer<Element>) {

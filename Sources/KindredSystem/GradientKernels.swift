@@ -106,10 +106,13 @@ package enum GradientKernels {
             step.bias1, step.bias2)
     }
 
-    /// out += scale · x
-    package static func add(_ x: AlignedBuffer<Float>, scale: Float = 1, to out: AlignedBuffer<Float>) {
+    /// out += scale · x, all of it or the elements of a range.
+    package static func add(
+        _ x: AlignedBuffer<Float>, scale: Float = 1, to out: AlignedBuffer<Float>, range: Range<Int>? = nil
+    ) {
         precondition(x.count == out.count)
-        kindred_add_scaled(out.pointer(0..<out.count), x.pointer(0..<x.count), x.count, scale)
+        let range = range ?? 0..<x.count
+        kindred_add_scaled(out.pointer(range), x.pointer(range), range.count, scale)
     }
 
     package static func squareSum(_ x: AlignedBuffer<Float>) -> Double {

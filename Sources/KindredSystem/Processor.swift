@@ -48,7 +48,19 @@ package enum Processor {
         }
     }
 
-    /// The same for a body that may fail: the error of the lowest iteration that failed is thrown when all have ended.
+    /// Runs `body` for pieces of a range whose elements do not touch each other's: large ones, so that little is spent on
+    /// handing them out.
+    package static func parallel(
+        pieces range: Range<Int>, threads: Int = Processor.count, _ body: @Sendable (Range<Int>) -> Void
+    ) {
+        let size = 1 << 18
+        parallel((range.count + size - 1) / size, threads: threads) { piece in
+            let start = range.lowerBound + piece * size
+            body(start..<min(start + size, range.upperBound))
+        }
+    }
+
+    /// As `parallel` for a body that may fail: the error of the lowest iteration that failed is thrown when all have ended.
     package static func parallelThrowing(
         _ iterations: Int, threads: Int = Processor.count, _ body: @Sendable (Int) throws -> Void
     ) throws {

@@ -32,12 +32,14 @@ package final class AdamW {
 
     /// Moves the parameters.
     ///
-    /// - Parameter step: counted from 1.
-    /// - Returns: the gradient's norm before clipping.
+    /// - Parameters:
+    ///   - norm: the gradient's, before clipping.
+    ///   - step: counted from 1.
+    ///   - threads: does not change the result.
     package func step(
-        _ parameters: AlignedBuffer<Float>, gradient: AlignedBuffer<Float>, learningRate: Float, step: Int
-    ) -> Double {
-        let norm = GradientKernels.squareSum(gradient).squareRoot()
+        _ parameters: AlignedBuffer<Float>, gradient: AlignedBuffer<Float>, norm: Double, learningRate: Float,
+        step: Int, threads: Int = Processor.count
+    ) {
         var scale: Float = 1
         // torch.nn.utils.clip_grad_norm_ adds the 1e-6.
         if let maximum = options.maximumNorm { scale = min(1, maximum / (Float(norm) + 1e-6)) }
@@ -51,10 +53,12 @@ package final class AdamW {
             if factor == 0 { continue }
             values.learningRate = learningRate * factor
             values.weightDecay = entry.decays ? options.weightDecay : 0
-            GradientKernels.adamW(
-                weights: parameters, gradient: gradient, m: m, v: v, range: entry.range, values)
+            let (m, v, step) = (m, v, values)
+            Processor.parallel(pieces: entry.range, threads: threads) { range in
+                GradientKernels.adamW(
+                    weights: parameters, gradient: gradient, m: m, v: v, range: range, step)
+            }
         }
-        return norm
     }
 }
 

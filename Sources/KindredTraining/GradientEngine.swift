@@ -149,7 +149,8 @@ package final class GradientEngine {
         while lanes.count < count {
             lanes.append(AlignedBuffer(repeating: 0, count: decoder.layout.count))
         }
-        for lane in lanes[..<count] { lane.fill(0) }
+        let lanes = lanes
+        Processor.parallel(count, threads: options.threads) { lanes[$0].fill(0) }
     }
 
     /// Runs `body` for every pack, and adds the lanes up.
@@ -165,8 +166,10 @@ package final class GradientEngine {
             body: body)
         Processor.parallel(count, threads: options.threads) { job.run(lane: $0) }
         guard step != nil else { return }
-        for lane in lanes[1..<max(1, count)] { GradientKernels.add(lane, to: lanes[0]) }
-        for lane in lanes[1..<max(1, count)] { lane.fill(0) }
+        let summed = lanes[..<max(1, count)]
+        Processor.parallel(pieces: 0..<summed[0].count, threads: options.threads) { range in
+            for lane in summed.dropFirst() { GradientKernels.add(lane, to: summed[0], range: range) }
+        }
     }
 
     /// What the threads of one `run` share. Lanes do not touch each other's gradients, tapes or vectors.

@@ -113,17 +113,16 @@ package final class TrainableDecoder {
     }
 
     /// Takes the parameters as the optimizer left them.
-    package func update() {
+    package func update(threads: Int = Processor.count) {
+        let matrices: [PreparedMatrix]
         switch part {
         case .adapter:
-            for part in blocks.flatMap(\.groups).flatMap(\.lowRank) {
-                part.a.update()
-                part.b.update()
-            }
+            matrices = blocks.flatMap(\.groups).flatMap(\.lowRank).flatMap { [$0.a, $0.b] }
         case .all:
-            for group in blocks.flatMap(\.groups) { group.weight.update() }
-            if trainsHead { head?.update() }
+            // The head is the largest by far, so it goes first.
+            matrices = (trainsHead ? [head].compactMap { $0 } : []) + blocks.flatMap(\.groups).map(\.weight)
         }
+        Processor.parallel(matrices.count, threads: threads) { matrices[$0].update() }
     }
 
     func workspace(gradient: AlignedBuffer<Float>) -> Workspace {

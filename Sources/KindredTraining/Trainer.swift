@@ -38,6 +38,7 @@ package final class Trainer {
     private let optimizer: AdamW
     private let masking: Masking?
     private let sources: [String]
+    private let threads: Int
     /// Numbers of the examples that are trained on, and of those held back.
     private let training: [Int]
     private let heldBack: [Int]
@@ -53,6 +54,7 @@ package final class Trainer {
         self.examples = examples
         self.run = run
         self.sources = sources
+        self.threads = threads
         let count = examples.count
         // A fiftieth of the examples at most: small sets are for training.
         let held = min(options.validation, count / 50)
@@ -112,7 +114,7 @@ package final class Trainer {
         if resume, let done = try run.restore(decoder.parameters, optimizer) {
             step = done
             report.resumedFrom = done
-            decoder.update()
+            decoder.update(threads: threads)
         }
         try run.truncateLog(after: step)
         let schedule = LearningRateSchedule(
@@ -149,9 +151,10 @@ package final class Trainer {
                 }
                 throw notANumber(step: step + 1, chosen)
             }
-            _ = optimizer.step(
-                decoder.parameters, gradient: gradient, learningRate: Float(rate), step: step + 1)
-            decoder.update()
+            optimizer.step(
+                decoder.parameters, gradient: gradient, norm: norm, learningRate: Float(rate), step: step + 1,
+                threads: threads)
+            decoder.update(threads: threads)
             step += 1
             report.tokens += tokens
             let seconds = (ContinuousClock.now - started) / .seconds(1)

@@ -160,8 +160,9 @@ struct TrainingGoldens {
             let value = try loss(engine, batch, step + 1)
             // Relative, with a floor where the loss is nearly gone.
             #expect(abs(value - expected[step]) <= 1e-4 * max(expected[step], 0.1), "step \(step)")
-            _ = optimizer.step(
+            optimizer.step(
                 decoder.parameters, gradient: engine.gradient,
+                norm: GradientKernels.squareSum(engine.gradient).squareRoot(),
                 learningRate: Float(schedule.rate(at: step)), step: step + 1)
             decoder.update()
         }
