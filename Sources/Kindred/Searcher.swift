@@ -7,7 +7,7 @@ import SystemPackage
 
 /// How passages are found.
 public enum SearchMode: String, CaseIterable, Sendable {
-    /// Semantic and keyword results joined by reciprocal rank.
+    /// Semantic and keyword results joined by their scores.
     case hybrid
     /// By the cosine of the query's and the passage's vectors.
     case semantic
@@ -19,7 +19,7 @@ public enum SearchMode: String, CaseIterable, Sendable {
 public struct SearchHit: Sendable {
     /// From 1.
     public let rank: Int
-    /// Larger is better; of the mode's own kind: reciprocal rank sum, cosine, or BM25.
+    /// Larger is better; of the mode's own kind: a share of the best from 0 to 1, cosine, or BM25.
     public let score: Double
     public let title: String
     /// The headings above the passage, outermost first.
@@ -80,13 +80,13 @@ public final class Searcher: @unchecked Sendable {
         let started = ContinuousClock.now
         let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
         try Self.check(query, limit: limit)
-        let depth = max(limit, mode == .hybrid ? RankFusion.candidates : 0)
+        let depth = max(limit, mode == .hybrid ? Fusion.candidates : 0)
         let ranked: [(id: Int64, score: Double)]
         switch mode {
         case .semantic: ranked = try semantic(query, limit: depth, efSearch: efSearch)
         case .keyword: ranked = try catalog.keywordSearch(query, limit: depth)
         case .hybrid:
-            ranked = RankFusion.standard.fuse(
+            ranked = Fusion.standard.fuse(
                 semantic: try semantic(query, limit: depth, efSearch: efSearch),
                 keyword: try catalog.keywordSearch(query, limit: depth))
         }

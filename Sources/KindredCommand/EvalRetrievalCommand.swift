@@ -15,8 +15,8 @@ struct EvalRetrievalCommand: ParsableCommand {
         abstract: "Retrieval: nDCG@10, recall and MRR on data sets in BEIR's layout.",
         discussion: """
             A data set is a directory with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv. Vectors are compared one by
-            one; keyword and hybrid search are the product's. Several values of --fusion-constant and --semantic-weight
-            give a line for each combination.
+            one; keyword and hybrid search are the product's. --semantic-share tries other shares of the two scores,
+            --fusion-constant and --semantic-weight reciprocal rank fusion; several values give a line for each.
             """)
 
     @Argument(help: "Data sets.") var directories: [String]
@@ -32,12 +32,16 @@ struct EvalRetrievalCommand: ParsableCommand {
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "The constant of reciprocal rank fusion (default: the product's).", valueName: "c"))
+            "Share of the cosine in a hybrid score, from 0 to 1 (default: the product's).", valueName: "s"))
+    var semanticShare: [Double] = []
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Fuse by reciprocal ranks instead, with this constant.", valueName: "c"))
     var fusionConstant: [Double] = []
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Weight of the semantic ranking, that of the keyword ranking being 1 (default: the product's).",
+            "Fuse by reciprocal ranks, the semantic ranking having this weight and the keyword ranking 1.",
             valueName: "w"))
     var semanticWeight: [Double] = []
     @Option(
@@ -59,6 +63,9 @@ struct EvalRetrievalCommand: ParsableCommand {
         if let wrong = (fusionConstant + semanticWeight).first(where: { !$0.isFinite || $0 < 0 }) {
             throw ValidationError("\(wrong) is no constant or weight; they are numbers from 0 on.")
         }
+        if let wrong = semanticShare.first(where: { !(0...1).contains($0) }) {
+            throw ValidationError("\(wrong) is no share; one lies from 0 to 1.")
+        }
     }
 
     private var modes: [RetrievalEvaluation.Mode] {
@@ -69,15 +76,17 @@ struct EvalRetrievalCommand: ParsableCommand {
         }
     }
 
-    private var fusions: [RankFusion] {
-        let standard = RankFusion.standard
-        return (fusionConstant.isEmpty ? [standard.constant] : fusionConstant).flatMap { constant in
-            (semanticWeight.isEmpty ? [standard.semanticWeight] : semanticWeight).map { weight in
-                var fusion = standard
-                (fusion.constant, fusion.semanticWeight) = (constant, weight)
-                return fusion
-            }
+    private var fusions: [Fusion] {
+        let shares = semanticShare.map(Fusion.scores)
+        guard !(fusionConstant.isEmpty && semanticWeight.isEmpty) else {
+            return shares.isEmpty ? [.standard] : shares
         }
+        return shares
+            + (fusionConstant.isEmpty ? [60] : fusionConstant).flatMap { constant in
+                (semanticWeight.isEmpty ? [1] : semanticWeight).map { weight in
+                    .ranks(constant: constant, semanticWeight: weight)
+                }
+            }
     }
 
     func run() throws {
@@ -148,8 +157,8 @@ struct EvalRetrievalCommand: ParsableCommand {
         func add(_ name: String, _ queries: Int, _ documents: Int, _ row: RetrievalOutput.Measured) {
             table.add([
                 name, row.tag, Format.count(queries), Format.count(documents),
-                Format.measure(row.ndcgAt10), Format.measure(row.recallAt10),
-                Format.measure(row.recallAt100), Format.measure(row.mrrAt10),
+                Format.measure(row.measures.ndcgAt10), Format.measure(row.measures.recallAt10),
+                Format.measure(row.measures.recallAt100), Format.measure(row.measures.mrrAt10),
             ])
         }
         for set in report.sets {
@@ -170,51 +179,48 @@ struct EvalRetrievalCommand: ParsableCommand {
 /// What `kindred eval retrieval --json` prints.
 private struct RetrievalOutput: Encodable {
     struct Measured: Encodable {
-        let mode: String
+        let mode: RetrievalEvaluation.Mode
         /// Of hybrid search.
-        let fusionConstant, semanticWeight: Double?
-        let ndcgAt10, recallAt10, recallAt100, mrrAt10: Double
+        let fusion: Fusion?
+        let measures: RankingMeasures
 
         enum CodingKeys: String, CodingKey {
-            case mode, fusionConstant, semanticWeight
+            case mode, semanticShare, fusionConstant, semanticWeight
             case ndcgAt10 = "ndcg_at_10"
             case recallAt10 = "recall_at_10"
             case recallAt100 = "recall_at_100"
             case mrrAt10 = "mrr_at_10"
         }
 
-        init(_ mode: RetrievalEvaluation.Mode, _ fusion: RankFusion, _ measures: RankingMeasures) {
-            let isHybrid = mode == .hybrid
-            self.init(
-                mode: mode.rawValue, fusionConstant: isHybrid ? fusion.constant : nil,
-                semanticWeight: isHybrid ? fusion.semanticWeight : nil, measures)
-        }
-
-        init(mode: String, fusionConstant: Double?, semanticWeight: Double?, _ measures: RankingMeasures) {
+        init(_ mode: RetrievalEvaluation.Mode, _ fusion: Fusion?, _ measures: RankingMeasures) {
             self.mode = mode
-            self.fusionConstant = fusionConstant
-            self.semanticWeight = semanticWeight
-            ndcgAt10 = measures.ndcgAt10
-            recallAt10 = measures.recallAt10
-            recallAt100 = measures.recallAt100
-            mrrAt10 = measures.mrrAt10
+            self.fusion = mode == .hybrid ? fusion : nil
+            self.measures = measures
         }
 
-        var measures: RankingMeasures {
-            var measures = RankingMeasures()
-            (measures.ndcgAt10, measures.recallAt10) = (ndcgAt10, recallAt10)
-            (measures.recallAt100, measures.mrrAt10) = (recallAt100, mrrAt10)
-            return measures
-        }
-
-        /// "semantic"; "hybrid", with constant and weight where they are not the product's.
-        var tag: String {
-            guard let fusionConstant, let semanticWeight else { return mode }
-            let standard = RankFusion.standard
-            guard fusionConstant != standard.constant || semanticWeight != standard.semanticWeight else {
-                return mode
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(mode.rawValue, forKey: .mode)
+            switch fusion {
+            case .scores(let share): try container.encode(share, forKey: .semanticShare)
+            case .ranks(let constant, let weight):
+                try container.encode(constant, forKey: .fusionConstant)
+                try container.encode(weight, forKey: .semanticWeight)
+            case nil: break
             }
-            return "\(mode):\(fusionConstant):\(semanticWeight)"
+            try container.encode(measures.ndcgAt10, forKey: .ndcgAt10)
+            try container.encode(measures.recallAt10, forKey: .recallAt10)
+            try container.encode(measures.recallAt100, forKey: .recallAt100)
+            try container.encode(measures.mrrAt10, forKey: .mrrAt10)
+        }
+
+        /// "semantic"; "hybrid", with share, or constant and weight, where they are not the product's.
+        var tag: String {
+            switch fusion {
+            case nil, .standard: mode.rawValue
+            case .scores(let share): "\(mode.rawValue):\(share)"
+            case .ranks(let constant, let weight): "\(mode.rawValue):\(constant):\(weight)"
+            }
         }
     }
 
@@ -250,9 +256,7 @@ private struct RetrievalOutput: Encodable {
         self.seconds = seconds
         mean = (sets.first?.results ?? []).indices.map { row in
             let rows = sets.map { $0.results[row] }
-            return Measured(
-                mode: rows[0].mode, fusionConstant: rows[0].fusionConstant,
-                semanticWeight: rows[0].semanticWeight, .mean(rows.map(\.measures)))
+            return Measured(rows[0].mode, rows[0].fusion, .mean(rows.map(\.measures)))
         }
     }
 }

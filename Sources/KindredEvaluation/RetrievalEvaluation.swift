@@ -71,7 +71,7 @@ package final class RetrievalEvaluation {
     ///
     /// - Parameter fusion: how hybrid search joins the other two.
     /// - Throws: `cannotCreate`, `inputOutput` where keyword search has no room.
-    package func result(of mode: Mode, fusion: RankFusion = .standard) throws -> Result {
+    package func result(of mode: Mode, fusion: Fusion = .standard) throws -> Result {
         let rankings: [[(id: Int64, score: Double)]]
         switch mode {
         case .semantic: rankings = rankedByVectors
@@ -79,8 +79,8 @@ package final class RetrievalEvaluation {
         case .hybrid:
             rankings = zip(rankedByVectors, try rankedByWords()).map {
                 fusion.fuse(
-                    semantic: Array($0.prefix(RankFusion.candidates)),
-                    keyword: Array($1.prefix(RankFusion.candidates)))
+                    semantic: Array($0.prefix(Fusion.candidates)),
+                    keyword: Array($1.prefix(Fusion.candidates)))
             }
         }
         let hits = zip(set.queries, rankings).map { query, ranking in

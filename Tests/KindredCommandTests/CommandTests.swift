@@ -194,12 +194,13 @@ private struct Run {
         let retrieval = try json(
             try run(
                 "eval", "retrieval", directory.path.string, "--mode", "all", "--semantic-weight", "0", "2",
-                "--rankings", rankings.string, "--json"))
+                "--semantic-share", "1", "--rankings", rankings.string, "--json"))
         let results = try #require(
             (retrieval["sets"] as? [[String: Any]])?.first?["results"] as? [[String: Any]])
-        #expect(results.map { $0["mode"] as? String } == ["semantic", "keyword", "hybrid", "hybrid"])
-        #expect(results.map { $0["semantic_weight"] as? Double } == [nil, nil, 0, 2])
-        #expect(results[1]["ndcg_at_10"] as? Double == 1 && results[2]["mrr_at_10"] as? Double == 1)
+        #expect(results.map { $0["mode"] as? String } == ["semantic", "keyword", "hybrid", "hybrid", "hybrid"])
+        #expect(results.map { $0["semantic_share"] as? Double } == [nil, nil, 1, nil, nil])
+        #expect(results.map { $0["semantic_weight"] as? Double } == [nil, nil, nil, 0, 2])
+        #expect(results[1]["ndcg_at_10"] as? Double == 1 && results[3]["mrr_at_10"] as? Double == 1)
         let lines = try String(contentsOfFile: rankings.string, encoding: .utf8).split(separator: "\n")
         #expect(lines.contains { $0.hasPrefix("q Q0 a 1 ") && $0.hasSuffix(" keyword") })
 
@@ -328,6 +329,7 @@ private struct Run {
             (["eval", "retrieval", "/nowhere/set"], 66, "/nowhere/set"),
             (["eval", "retrieval", directory.path.string, "--mode", "magic"], 64, "magic"),
             (["eval", "retrieval", "x", "--semantic-weight", "inf"], 64, "inf"),
+            (["eval", "retrieval", "x", "--semantic-share", "1.5"], 64, "1.5"),
             (["eval", "classification", html], 64, "format"),
             (["eval", "words", html, "--model", "/nowhere/model"], 65, "labelled word"),
         ]

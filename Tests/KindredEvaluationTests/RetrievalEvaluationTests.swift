@@ -63,15 +63,16 @@ import Testing
 
     @Test func `hybrid rankings are fused as the product fuses them`() throws {
         let evaluation = try self.evaluation()
-        var fusion = RankFusion()
-        (fusion.constant, fusion.semanticWeight, fusion.keywordWeight) = (60, 1, 1)
-        let result = try evaluation.result(of: .hybrid, fusion: fusion)
+        let result = try evaluation.result(
+            of: .hybrid, fusion: .ranks(constant: 60, semanticWeight: 1))
         #expect(ids(result)[0] == ["b", "c", "1", "a"])
         let scores = result.rankings[0].map(\.score)
         #expect(abs(scores[0] - (1 / 62.0 + 1 / 61.0)) < 1e-12)
         #expect(abs(scores[3] - 1 / 64.0) < 1e-12)
-        fusion.semanticWeight = 50
-        #expect(ids(try evaluation.result(of: .hybrid, fusion: fusion))[0] == ["c", "b", "1", "a"])
+        let semantic = Fusion.ranks(constant: 60, semanticWeight: 50)
+        #expect(ids(try evaluation.result(of: .hybrid, fusion: semantic))[0] == ["c", "b", "1", "a"])
+        let standard = try evaluation.result(of: .hybrid)
+        #expect(ids(standard)[0][0] == "b" && standard.rankings[0][0].score <= 1)
     }
 
     @Test func `the document with the query's id can be left out`() throws {

@@ -5,12 +5,15 @@ Takes the questions and clozes among the pairs, looks each up among all their pa
 trained (`kindred encode`, exact cosine) and with BM25 (SQLite's FTS5, porter tokenizer, as the index has it), and keeps two
 of what stands high in either list: from rank 2 on, not the positive, not of the positive's article, and, for the model,
 no more similar than 0.95 of the positive's own similarity, so that a passage that answers as well is not called wrong.
-Pairs of the other kinds are mixed in as they are, a third of the whole.
+Pairs of the other kinds are mixed in as they are, a third of the whole, and lines of answers.jsonl (answers.py), which have
+their own negatives, in the number asked for.
 
-Usage: mine.py --pairs pairs.jsonl --model DIR --work DIR --out mined.jsonl [--count 40000] [--kindred BINARY] [--seed 1]
+Usage: mine.py --pairs pairs.jsonl --model DIR --work DIR --out mined.jsonl [--count 40000] [--answers answers.jsonl
+       --answer-count 40000] [--kindred BINARY] [--seed 1]
 """
 
 import argparse
+import itertools
 import json
 import random
 import re
@@ -30,9 +33,16 @@ def parse():
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=40_000)
+    parser.add_argument("--answers", type=Path)
+    parser.add_argument("--answer-count", type=int, default=40_000)
     parser.add_argument("--kindred", default=".build/release/kindred")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
+
+
+def read(path, count=None):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in itertools.islice(file, count)]
 
 
 def title(passage):
@@ -70,7 +80,7 @@ def main():
     arguments = parse()
     arguments.work.mkdir(parents=True, exist_ok=True)
     rng = random.Random(arguments.seed)
-    lines = [json.loads(line) for line in arguments.pairs.read_text(encoding="utf-8").splitlines()]
+    lines = read(arguments.pairs)
     rng.shuffle(lines)
     # Sentences with words left out and passages as queries have no wrong answers to learn from.
     searched = [line for line in lines if "negatives" in line or "\n" not in line["query"] and "?" in line["query"]]
@@ -103,11 +113,13 @@ def main():
         picked = semantic[:1] + [passage for passage in lexical[:1] if passage not in semantic[:1]]
         mined.append({"query": line["query"], "positive": line["positive"], "negatives": picked})
     mined += rest
+    answers = read(arguments.answers, arguments.answer_count) if arguments.answers else []
+    mined += answers
     rng.shuffle(mined)
     with open(arguments.out, "w", encoding="utf-8") as file:
         for line in mined:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    print(f"{len(mined)} pairs, {len(searched)} of them with mined negatives")
+    print(f"{len(mined)} pairs, {len(searched)} of them with mined negatives, {len(answers)} against sentences of an article")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,59 @@
+import KindredIndex
+import Testing
+
+@Suite struct FusionTests {
+    private let semantic: [(id: Int64, score: Double)] = [(1, 0.9), (2, 0.8), (4, 0.5)]
+    private let keyword: [(id: Int64, score: Double)] = [(2, 8), (3, 6)]
+
+    @Test func `scores are combined from the least candidate's cosine and from no BM25 to the best`() {
+        let fused = Fusion.scores(semanticShare: 0.4).fuse(semantic: semantic, keyword: keyword)
+        #expect(fused.map(\.id) == [2, 3, 1, 4])
+        for (score, expected) in zip(fused.map(\.score), [0.6 + 0.4 * 0.75, 0.6 * 0.75, 0.4, 0]) {
+            #expect(abs(score - expected) < 1e-12)
+        }
+    }
+
+    @Test func `neither the scale of the scores nor the number of results asked for moves the ranking`() {
+        let fusion = Fusion.standard
+        let before = fusion.fuse(semantic: semantic, keyword: keyword)
+        let scaled = fusion.fuse(
+            semantic: semantic.map { ($0.id, 0.9 + 0.1 * $0.score) },
+            keyword: keyword.map { ($0.id, 100 * $0.score) })
+        #expect(scaled.map(\.id) == before.map(\.id))
+        let many = (0..<300).map { (id: Int64($0), score: 1 - Double($0) / 1000) }
+        let few = fusion.fuse(semantic: Array(many.prefix(100)), keyword: keyword)
+        #expect(fusion.fuse(semantic: many, keyword: keyword).prefix(50).map(\.id) == few.prefix(50).map(\.id))
+    }
+
+    @Test func `one ranking alone keeps its order, and one of a single result or of equal scores is whole`() {
+        let fusion = Fusion.standard
+        #expect(fusion.fuse(semantic: semantic, keyword: []).map(\.id) == [1, 2, 4])
+        #expect(fusion.fuse(semantic: [], keyword: keyword).map(\.id) == [2, 3])
+        #expect(fusion.fuse(semantic: [], keyword: []).isEmpty)
+        let single = fusion.fuse(semantic: [(7, 0.3)], keyword: [])
+        #expect(single.map(\.score) == [0.4])
+        #expect(fusion.fuse(semantic: [(9, 0.5), (4, 0.5)], keyword: []).map(\.id) == [4, 9])
+    }
+
+    @Test func `reciprocal rank fusion adds one over the constant plus rank`() {
+        let fused = Fusion.ranks(constant: 60, semanticWeight: 1).fuse(semantic: semantic, keyword: keyword)
+        #expect(fused.map(\.id) == [2, 1, 3, 4])
+        #expect(abs(fused[0].score - (1 / 62 + 1 / 61.0)) < 1e-12)
+    }
+
+    @Test func `constant and weight shift the balance between the ranks`() {
+        let fused = Fusion.ranks(constant: 1, semanticWeight: 4).fuse(semantic: semantic, keyword: keyword)
+        #expect(fused.map(\.id) == [1, 2, 4, 3])
+        #expect(abs(fused[0].score - 2) < 1e-12)
+        #expect(abs(fused[1].score - (4 / 3.0 + 1 / 2.0)) < 1e-12)
+    }
+
+    @Test func `a ranking without weight is left out and equal scores are ordered by id`() {
+        for fusion in [Fusion.ranks(constant: 5, semanticWeight: 0), .scores(semanticShare: 0)] {
+            #expect(fusion.fuse(semantic: semantic, keyword: keyword).map(\.id) == [2, 3])
+        }
+        #expect(Fusion.scores(semanticShare: 1).fuse(semantic: semantic, keyword: keyword).map(\.id) == [1, 2, 4])
+        let equal = Fusion.ranks(constant: 5, semanticWeight: 1).fuse(semantic: [(9, 1)], keyword: [(4, 1)])
+        #expect(equal.map(\.id) == [4, 9])
+    }
+}
