@@ -28,7 +28,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 K = 10
-WIDTHS = [10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 100, 128, 160, 200, 256, 320, 400, 512, 800]
+WIDTHS = [10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 100, 128, 160, 200, 256, 320, 400, 512, 800, 1200, 1600]
 RECALLS = [0.90, 0.95, 0.98, 0.99]
 ENOUGH = 0.997
 # The aims at 200,000 × 384: rate at .95 and at .99, bytes and build time, against each peer.

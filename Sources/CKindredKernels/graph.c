@@ -40,13 +40,18 @@ INLINE void score(float *out, const kindred_graph *graph, const kindred_graph_qu
 
 // Puts a key into the sorted pool; the place it got, or `limit` where it is not among the best.
 INLINE uint32_t insert(uint64_t *pool, uint32_t *count, uint32_t limit, uint64_t key) {
-    uint32_t n = *count, low = 0, high = n;
+    uint32_t n = *count, low = 0;
     if (n == limit && key >= pool[n - 1]) return limit;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (pool[middle] < key) low = middle + 1;
-        else high = middle;
+    // Halves without a branch, which nobody could foresee; then the last few are counted, several at a time.
+    uint32_t left = n;
+    while (left > 32) {
+        const uint32_t half = left / 2;
+        low = pool[low + half - 1] < key ? low + half : low;
+        left -= half;
     }
+    uint32_t smaller = 0;
+    for (uint32_t i = 0; i < left; i++) smaller += pool[low + i] < key;
+    low += smaller;
     if (n < limit) *count = ++n;
     // Eight keys at a time from the end: few are moved, and a call of memmove would take longer.
     uint32_t end = n - 1;

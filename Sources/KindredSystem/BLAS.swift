@@ -1,4 +1,13 @@
+import CKindredKernels
 import COpenBLAS
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 /// Products of matrices by OpenBLAS.
 package enum BLAS {
@@ -28,7 +37,26 @@ package enum BLAS {
 
     /// OpenBLAS runs on the caller's thread. Kindred's products are many and small (a pack of passages, a head of a
     /// sequence): a thread for each pack scales better than two threads inside every product.
-    private static let singleThreaded: Void = openblas_set_num_threads(1)
+    private static let singleThreaded: Void = {
+        openblas_set_num_threads(1)
+        useKernelsOfThisProcessor()
+    }()
+
+    /// An OpenBLAS older than the processor falls back to kernels of an early one: Debian's 0.3.21 multiplies by Haswell's on
+    /// a Zen 5, without AVX-512. Its own start-up is run again then, with its own setting (driver/others/dynamic.c), unless
+    /// the user made that setting. Where OpenBLAS has no start-up to run, everything stays as it was.
+    private static func useKernelsOfThisProcessor() {
+        let setting = "OPENBLAS_CORETYPE"
+        guard kindred_features() & UInt32(KINDRED_AVX512) != 0, getenv(setting) == nil,
+            let name = openblas_get_corename(), ["Haswell", "Zen"].contains(String(cString: name)),
+            let stop = dlsym(nil, "gotoblas_dynamic_quit"), let start = dlsym(nil, "gotoblas_dynamic_init")
+        else { return }
+        typealias Step = @convention(c) () -> Void
+        setenv(setting, "SkylakeX", 1)
+        unsafeBitCast(stop, to: Step.self)()
+        unsafeBitCast(start, to: Step.self)()
+        unsetenv(setting)
+    }
 
     /// c = a · b + beta · c, where b is transposed first if `transposed`: a is m × k, b is k × n (or n × k), c is m × n.
     package static func multiply(
