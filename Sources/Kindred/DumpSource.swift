@@ -27,7 +27,7 @@ struct DumpSource {
         var digest = SHA256()
         digest.update(data: file.bytes(0..<edge))
         digest.update(data: file.bytes(file.count - edge..<file.count))
-        let ends = digest.finalize().prefix(16).map { String(format: "%02x", $0) }.joined()
+        let ends = digest.finalize().prefix(16).hex
         identity = "\(file.count) \(modified) \(ends)"
     }
 

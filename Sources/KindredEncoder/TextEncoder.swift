@@ -225,12 +225,3 @@ extension SHA256 {
         }
     }
 }
-
-extension SHA256.Digest {
-    var hex: String {
-        map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
-    }
-}

@@ -37,7 +37,7 @@ package enum BLAS {
 
     /// OpenBLAS runs on the caller's thread. Kindred's products are many and small (a pack of passages, a head of a
     /// sequence): a thread for each pack scales better than two threads inside every product.
-    private static let singleThreaded: Void = {
+    private static let isPrepared: Void = {
         openblas_set_num_threads(1)
         useKernelsOfThisProcessor()
     }()
@@ -83,7 +83,7 @@ package enum BLAS {
     /// - Returns: the eigenvalues; nil where the iteration does not converge.
     package static func eigenvectors(_ a: Operand) -> [Float]? {
         precondition(a.rows == a.columns && a.stride == a.columns, "not square")
-        _ = singleThreaded
+        _ = isPrepared
         var (n, info): (blasint, blasint) = (blasint(a.rows), 0)
         var values = [Float](repeating: 0, count: a.rows)
         // The sizes that LAPACK's documentation gives.
@@ -98,7 +98,7 @@ package enum BLAS {
         _ a: Operand, _ aLayout: CBLAS_TRANSPOSE, _ b: Operand, _ bLayout: CBLAS_TRANSPOSE, inner: Int,
         into c: Operand, adding beta: Float
     ) {
-        _ = singleThreaded
+        _ = isPrepared
         cblas_sgemm(
             CblasRowMajor, aLayout, bLayout, blasint(c.rows), blasint(c.columns), blasint(inner), 1,
             a.pointer, blasint(a.stride), b.pointer, blasint(b.stride), beta, c.pointer, blasint(c.stride))

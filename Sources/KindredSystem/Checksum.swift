@@ -21,3 +21,13 @@ package struct CRC32C: Hashable, Sendable {
         value = kindred_crc32c(value, file.pointer(range), range.count)
     }
 }
+
+extension Sequence<UInt8> {
+    /// Two hexadecimal digits for each byte.
+    package var hex: String {
+        map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+}

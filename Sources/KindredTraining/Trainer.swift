@@ -240,7 +240,7 @@ package final class Trainer {
         for entry in decoder.weightLayout.entries { digest.update(data: decoder.weights.bytes(entry.range)) }
         return TrainingRun.Settings(
             options: options, model: model.path.string,
-            modelFingerprint: digest.finalize().map { String(format: "%02x", $0) }.joined(),
+            modelFingerprint: digest.finalize().hex,
             dataFingerprint: examples.fingerprint, examples: examples.count, data: sources)
     }
 

@@ -65,7 +65,7 @@ package enum TrainingExamples: Sendable {
         case .pairs(let pairs):
             for pair in pairs { ([pair.query, pair.positive] + pair.negatives).forEach(add) }
         }
-        return digest.finalize().map { String(format: "%02x", $0) }.joined()
+        return digest.finalize().hex
     }
 }
 

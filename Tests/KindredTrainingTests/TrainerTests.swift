@@ -58,11 +58,11 @@ private struct TinyRun {
 
     @discardableResult
     func train(
-        _ name: String, _ options: TrainingOptions? = nil, resume: Bool = false, threads: Int = 2,
-        stopAfter: Int? = nil
+        _ name: String, _ options: TrainingOptions? = nil, on base: ModelDirectory? = nil,
+        resume: Bool = false, threads: Int = 2, stopAfter: Int? = nil
     ) throws -> TrainingReport {
         let trainer = try Trainer(
-            model, examples: examples, options: options ?? self.options, maskToken: 9, sources: [],
+            base ?? model, examples: examples, options: options ?? self.options, maskToken: 9, sources: [],
             run: run(name), threads: threads)
         var steps = 0
         return try trainer.train(
@@ -236,10 +236,7 @@ private struct TinyRun {
     @Test func `a second stage is an adapter on the first`() throws {
         let tiny = try TinyRun()
         let first = try #require(tiny.train("first").result)
-        let trainer = try Trainer(
-            ModelDirectory(first), examples: tiny.examples, options: tiny.options, maskToken: 9, sources: [],
-            run: tiny.run("second"))
-        let second = try #require(trainer.train(resume: false).result)
+        let second = try #require(tiny.train("second", on: ModelDirectory(first)).result)
         let model = try ModelDirectory(second)
         #expect(model.adapters.map(\.directory.lastComponent?.string) == ["adapter", "adapter"])
         #expect(model.adapters.count == 2 && model.base == tiny.model.path)
@@ -248,10 +245,7 @@ private struct TinyRun {
     @Test func `an adapter is refused where another model took the place of its base`() throws {
         let tiny = try TinyRun()
         let first = try #require(tiny.train("first").result)
-        let trainer = try Trainer(
-            ModelDirectory(first), examples: tiny.examples, options: tiny.options, maskToken: 9, sources: [],
-            run: tiny.run("second"))
-        let second = try #require(trainer.train(resume: false).result)
+        let second = try #require(tiny.train("second", on: ModelDirectory(first)).result)
         let weights = URL(fileURLWithPath: tiny.model.base.appending("model.safetensors").string)
         var bytes = try Data(contentsOf: weights)
         bytes[bytes.count - 1] ^= 1

@@ -8,7 +8,7 @@ article's title before it, as the index stores it, six times of ten, and then al
 
 | source | share | query |
 |---|---|---|
-| questions of persons | 4 times each | SQuAD (train), WikiQA (train) |
+| questions of persons | 4 times each, 8 times | SQuAD (train), WikiQA (train) |
 | first sentences | 18 % | what, who or where the title is |
 | sentences with a date, number, name, place or reason | the rest | a question word, the title, and some of the sentence's words that are not the answer (after Lewis et al. 2019) |
 
@@ -18,12 +18,11 @@ Usage: answers.py --text runs/pretrain/train.txt --data SHARED-DATA --out answer
 """
 
 import argparse
-import json
 import random
 import re
 from pathlib import Path
 
-from pairs import SENTENCE, STOP, WORD, Article, articles, definition, untokenized
+from pairs import STOP, WORD, Article, articles, definition, squad, untokenized, wikiqa, write
 
 NEGATIVES = 4
 MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
@@ -78,7 +77,7 @@ def words_of(rng, text, answer, share, known):
 
 
 def question(rng, title, sentence, known):
-    """A question that the sentence answers, made of the title and some of its words; nothing where it has no answer."""
+    """A question that the sentence answers, or at least asks about: the title and some of its words."""
     options = []
     if found := DATE.search(sentence):
         options.append((found.group(0), ["when did", "when was", "when", "what year did", "what year was", "when is", "what date"], 1.4))
@@ -117,10 +116,7 @@ def line(rng, query, title, positive, others, titled=0.6):
 
 def asked(rng, data):
     """Questions of persons: SQuAD's come article by article, so that what others near them ask for is of the same article."""
-    rows = [
-        [untokenized(part) for part in row.split("\t")[:2]]
-        for row in (data / "pairs" / "squad-question-sentence.tsv").read_text(encoding="utf-8").splitlines()
-    ]
+    rows = list(squad(data))
     for index, (query, positive) in enumerate(rows):
         near = rows[max(0, index - 25) : index + 26]
         # Of the same article: it shares a rare word with it.
@@ -128,20 +124,13 @@ def asked(rng, data):
         others = sorted({text for _, text in near if text != positive and mine & (set(WORD.findall(text.lower())) - STOP)})
         for _ in range(4):
             yield line(rng, query, None, positive, others)
-    folder = data / "retrieval" / "wikiqa" / "sent-train"
-    corpus, queries = ({}, {})
-    for name, rows in [("corpus", corpus), ("queries", queries)]:
-        for text in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
-            row = json.loads(text)
-            rows[row["_id"]] = row
+    corpus, queries, answers = wikiqa(data)
     articles = {}
     for key in corpus:
         articles.setdefault(key.rsplit("-", 1)[0], []).append(key)
     right = {}
-    for text in (folder / "qrels" / "train.tsv").read_text(encoding="utf-8").splitlines()[1:]:
-        query, passage, relevance = text.split("\t")
-        if float(relevance) > 0:
-            right.setdefault(query, []).append(passage)
+    for query, passage in answers:
+        right.setdefault(query, []).append(passage)
     for query, passages in right.items():
         for passage in passages:
             row = corpus[passage]
@@ -163,8 +152,7 @@ def main():
     with open(arguments.text, encoding="utf-8") as file:
         known = frequent_words(file.read(20_000_000))
     lines = list(asked(rng, arguments.data))
-    persons = len(lines)
-    if persons > arguments.count // 2:
+    if len(lines) > arguments.count // 2:
         lines = rng.sample(lines, arguments.count // 2)
     wanted, made = arguments.count - len(lines), 0
     step = max(200, arguments.text.stat().st_size * 0.9 / wanted)
@@ -188,9 +176,7 @@ def main():
         if made >= wanted:
             break
     rng.shuffle(lines)
-    with open(arguments.out, "w", encoding="utf-8") as file:
-        for each in lines:
-            file.write(json.dumps(each, ensure_ascii=False) + "\n")
+    write(arguments.out, lines)
     print(f"{len(lines)} lines, {len(lines) - made} of them asked by persons")
 
 

@@ -13,7 +13,6 @@ Usage: mine.py --pairs pairs.jsonl --model DIR --work DIR --out mined.jsonl [--c
 """
 
 import argparse
-import itertools
 import json
 import random
 import re
@@ -22,6 +21,8 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+
+from pairs import read, write
 
 DEPTH = 30
 
@@ -38,11 +39,6 @@ def parse():
     parser.add_argument("--kindred", default=".build/release/kindred")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
-
-
-def read(path, count=None):
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in itertools.islice(file, count)]
 
 
 def title(passage):
@@ -116,9 +112,7 @@ def main():
     answers = read(arguments.answers, arguments.answer_count) if arguments.answers else []
     mined += answers
     rng.shuffle(mined)
-    with open(arguments.out, "w", encoding="utf-8") as file:
-        for line in mined:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    write(arguments.out, mined)
     print(f"{len(mined)} pairs, {len(searched)} of them with mined negatives, {len(answers)} against sentences of an article")
 
 

@@ -22,6 +22,7 @@ Usage: pairs.py --text runs/pretrain/train.txt --data SHARED-DATA --out pairs.js
 """
 
 import argparse
+import itertools
 import json
 import random
 import re
@@ -55,6 +56,18 @@ def parse():
     parser.add_argument("--count", type=int, default=300_000)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
+
+
+def read(path, count=None):
+    """The objects of a file of JSON lines, or the first `count`. (str.splitlines would also break lines at U+2028.)"""
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in itertools.islice(file, count)]
+
+
+def write(path, lines):
+    with open(path, "w", encoding="utf-8") as file:
+        for line in lines:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def articles(path):
@@ -233,23 +246,29 @@ def pair(rng, article):
     return line
 
 
+def squad(data):
+    """Questions of SQuAD's train set and the sentences that answer them, those of one article together."""
+    for row in (data / "pairs" / "squad-question-sentence.tsv").read_text(encoding="utf-8").splitlines():
+        yield [untokenized(part) for part in row.split("\t")[:2]]
+
+
+def wikiqa(data):
+    """WikiQA's train set: its sentences and its questions by id, and which sentence answers which question, by their ids."""
+    folder = data / "retrieval" / "wikiqa" / "sent-train"
+    sentences, questions = ({row["_id"]: row for row in read(folder / f"{name}.jsonl")} for name in ("corpus", "queries"))
+    rows = (row.split("\t") for row in (folder / "qrels" / "train.tsv").read_text(encoding="utf-8").splitlines()[1:])
+    return sentences, questions, [(query, sentence) for query, sentence, relevance in rows if float(relevance) > 0]
+
+
 def asked(data):
     """Questions of persons and the sentences that answer them."""
     if data is None:
         return
-    for line in (data / "pairs" / "squad-question-sentence.tsv").read_text(encoding="utf-8").splitlines():
-        query, positive = (untokenized(part) for part in line.split("\t")[:2])
+    for query, positive in squad(data):
         yield {"query": query, "positive": positive}
-    folder = data / "retrieval" / "wikiqa" / "sent-train"
-    texts = {}
-    for name in ["corpus", "queries"]:
-        for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            texts[name, row["_id"]] = row["text"]
-    for line in (folder / "qrels" / "train.tsv").read_text(encoding="utf-8").splitlines()[1:]:
-        query, passage, relevance = line.split("\t")
-        if float(relevance) > 0:
-            yield {"query": texts["queries", query], "positive": texts["corpus", passage]}
+    sentences, questions, answers = wikiqa(data)
+    for query, sentence in answers:
+        yield {"query": questions[query]["text"], "positive": sentences[sentence]["text"]}
 
 
 def untokenized(text):
@@ -287,9 +306,7 @@ def main():
         if made >= wanted:
             break
     rng.shuffle(lines)
-    with open(arguments.out, "w", encoding="utf-8") as file:
-        for line in lines:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    write(arguments.out, lines)
     print(f"{len(lines)} pairs, {share} of them asked by persons")
 
 
