@@ -197,7 +197,8 @@ private struct Run {
                 "--semantic-share", "1", "--rankings", rankings.string, "--json"))
         let results = try #require(
             (retrieval["sets"] as? [[String: Any]])?.first?["results"] as? [[String: Any]])
-        #expect(results.map { $0["mode"] as? String } == ["semantic", "keyword", "hybrid", "hybrid", "hybrid"])
+        let modes = results.map { $0["mode"] as? String }
+        #expect(modes == ["semantic", "keyword", "hybrid", "hybrid", "hybrid"])
         #expect(results.map { $0["semantic_share"] as? Double } == [nil, nil, 1, nil, nil])
         #expect(results.map { $0["semantic_weight"] as? Double } == [nil, nil, nil, 0, 2])
         #expect(results[1]["ndcg_at_10"] as? Double == 1 && results[3]["mrr_at_10"] as? Double == 1)
