@@ -60,7 +60,8 @@ struct ModelCommand: ParsableCommand {
             abstract: "Write a whole model: the base with its adapters merged in.",
             discussion: """
                 transformers and Kindred read the result without peft. With int8 linear layers have 8 bits and \
-                a scale for each row, and embeddings are bf16; Kindred then encodes in 8 bits too.
+                a scale for each row, and so has the embedding, unless some row has an element far larger than its \
+                others (then it is bf16); Kindred then encodes in 8 bits too.
                 """)
 
         @Argument(help: ArgumentHelp("An adapter, or a model directory.", valueName: "directory"))

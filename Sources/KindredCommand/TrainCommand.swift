@@ -29,12 +29,14 @@ struct TrainCommand: ParsableCommand {
             commandName: "mntp", abstract: "Masked next token prediction, with attention in both directions.")
         @OptionGroup var text: TextArguments
         @OptionGroup var masking: MaskingArguments
+        @OptionGroup var prediction: PredictionArguments
         @OptionGroup var adapter: AdapterArguments
         @OptionGroup var training: RunArguments
 
         func run() throws {
             var options = TrainingOptions(objective: .mntp)
             try masking.apply(to: &options)
+            prediction.apply(to: &options)
             try adapter.apply(to: &options)
             try training.train(options, text: text)
         }
@@ -87,6 +89,7 @@ struct TrainCommand: ParsableCommand {
         @Option(help: "causal, mntp, simcse or pairs.") var objective: TrainingOptions.Objective
         @OptionGroup var text: TextArguments
         @OptionGroup var masking: MaskingArguments
+        @OptionGroup var prediction: PredictionArguments
         @OptionGroup var contrast: ContrastArguments
         @OptionGroup var training: RunArguments
         @Option(
@@ -102,6 +105,7 @@ struct TrainCommand: ParsableCommand {
             options.dropout = 0
             if objective == .simcse { options.attentionDropout = 0.3 }
             try masking.apply(to: &options)
+            prediction.apply(to: &options)
             try contrast.apply(to: &options)
             if objective == .pairs {
                 try training.train(options, pairs: text.files)
@@ -148,6 +152,19 @@ struct MaskingArguments: ParsableArguments {
         options.maskShare = maskShare ?? options.maskShare
         options.masksAll = maskAll
         options.maskToken = maskToken ?? options.maskToken
+    }
+}
+
+struct PredictionArguments: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Predict among so many tokens in a step, those of the batch and others at random (sampled softmax); "
+                + "default: among all, which costs more where the vocabulary is large.",
+            valueName: "count"))
+    var sampledTokens: Int?
+
+    func apply(to options: inout TrainingOptions) {
+        options.sampledTokens = sampledTokens ?? options.sampledTokens
     }
 }
 

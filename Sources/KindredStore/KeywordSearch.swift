@@ -1,26 +1,60 @@
+import Foundation
 import GRDB
 
 extension Catalog {
-    /// The passages that hold words of `query`, best first, by BM25 (SQLite's fts5.html §5.1.1, k1 = 1.2, b = 0.75).
+    /// Passages by BM25 whose words' nearness is looked at, at least.
+    private static let candidates = 200
+    /// What a pair of near words counts, as a share of a word that is as rare.
+    private static let pairWeight = 0.2
+    /// Words between the two of a pair, at most.
+    private static let pairDistance = 6
+
+    /// The passages that hold words of `query`, best first, by BM25 (SQLite's fts5.html §5.1.1, k1 = 1.2, b = 0.75) and by
+    /// how many words that follow each other in the query stand near each other in the passage.
     ///
     /// The words are joined by OR, so that a question in a person's own words finds passages that hold only some
     /// of them. Each is quoted: nothing in the query is FTS5 syntax. A word of the title or a heading counts more
-    /// than one of the body.
+    /// than one of the body. Two words of the query at most six words apart, in either order, count as a rare word does,
+    /// with a fifth of its weight (after Metzler and Croft 2005, §3: unordered windows beside single words).
     /// - Returns: passage ids with scores, larger is better; empty where the query has no word.
     package func keywordSearch(_ query: String, limit: Int) throws -> [(id: Int64, score: Double)] {
         let words = KeywordQuery.words(query)
         guard !words.isEmpty else { return [] }
         let match = words.map { "\"\($0)\"" }.joined(separator: " OR ")
         return try read { database in
-            try Row.fetchAll(
+            var found: [(id: Int64, score: Double)] = try Row.fetchAll(
                 database,
                 sql: """
                     SELECT rowid, -bm25(passage_text, 2.0, 1.5, 1.0) AS score
                     FROM passage_text WHERE passage_text MATCH ? ORDER BY score DESC, rowid LIMIT ?
                     """,
-                arguments: [match, limit]
+                arguments: [match, max(limit, Self.candidates)]
             ).map { ($0[0], $0[1]) }
+            let bonuses = try Self.nearness(of: KeywordQuery.pairs(words), database)
+            for index in found.indices { found[index].score += bonuses[found[index].id] ?? 0 }
+            found.sort { ($1.score, $0.id) < ($0.score, $1.id) }
+            return Array(found.prefix(limit))
         }
+    }
+
+    /// For every passage that holds pairs of words near each other, what they are worth.
+    private static func nearness(
+        of pairs: [(String, String)], _ database: Database
+    ) throws -> [Int64: Double] {
+        // The highest id is about the number of passages, which would have to be counted.
+        let count = Double(try Int64.fetchOne(database, sql: "SELECT max(id) FROM passage") ?? 0)
+        var bonuses: [Int64: Double] = [:]
+        for (first, second) in pairs {
+            let passages = try Int64.fetchAll(
+                database, sql: "SELECT rowid FROM passage_text WHERE passage_text MATCH ?",
+                arguments: ["NEAR(\"\(first)\" \"\(second)\", \(pairDistance))"])
+            let holding = Double(passages.count)
+            // As BM25 weights a word, by how rare it is (fts5.html §5.1.1).
+            let weight = pairWeight * log(max((count - holding + 0.5) / (holding + 0.5), 1))
+            guard weight > 0 else { continue }
+            for passage in passages { bonuses[passage, default: 0] += weight }
+        }
+        return bonuses
     }
 }
 
@@ -28,6 +62,14 @@ extension Catalog {
 package enum KeywordQuery {
     /// More words than any question has; a pasted page is cut here so that its search stays quick.
     static let maximumWords = 256
+
+    /// More pairs than any question has; each is a search of its own.
+    private static let maximumPairs = 32
+
+    /// Words that follow each other in a question.
+    static func pairs(_ words: [String]) -> [(String, String)] {
+        Array(zip(words, words.dropFirst()).prefix(maximumPairs))
+    }
 
     /// The distinct words of `query` in order, lower-cased, without English function words (unless it has no others).
     package static func words(_ query: String) -> [String] {

@@ -35,9 +35,8 @@ package enum SafetensorsWriter {
     ///
     /// - Parameters:
     ///   - precision: float16 is not written. With 8 bits, the matrices of linear layers (`…_proj.weight`) are quantized
-    ///     for each row, whose scales are a tensor named after theirs with "_scale", rows × 1. Other matrices, embeddings,
-    ///     are bfloat16: a row may have an element far larger than the rest, which would take all of 8 bits. Vectors have
-    ///     32 bits.
+    ///     for each row, whose scales are a tensor named after theirs with "_scale", rows × 1; so is the token embedding
+    ///     where `bearsEightBits` says that it can be. Other matrices are bfloat16, and vectors have 32 bits.
     ///   - metadata: text that is kept with the tensors.
     /// - Throws: `cannotCreate`, `inputOutput`.
     package static func write(
@@ -68,10 +67,30 @@ package enum SafetensorsWriter {
         try file.commit()
     }
 
+    /// Whether no row has an element so much larger than its others that a scale for the row leaves them little of 8 bits:
+    /// ten times its root mean square. A normal distribution has four; an embedding may have a dimension of far more.
+    package static func bearsEightBits(_ tensor: Tensor) -> Bool {
+        guard tensor.shape.count == 2 else { return false }
+        let columns = tensor.shape[1]
+        return (0..<tensor.shape[0]).allSatisfy { row in
+            let start = tensor.offset + row * columns
+            var (largest, squares) = (Float(0), Float(0))
+            for place in start..<start + columns {
+                let value = tensor.buffer[place]
+                largest = max(largest, value.magnitude)
+                squares += value * value
+            }
+            return largest * largest * Float(columns) <= 100 * squares
+        }
+    }
+
     private static func stored(_ tensor: Tensor, as precision: LayerKernels.Precision) -> [Entry] {
         guard precision == .i8 else { return [floats(tensor, as: precision)] }
         guard tensor.shape.count == 2 else { return [floats(tensor, as: .f32)] }
-        guard tensor.name.hasSuffix("_proj.weight") else { return [floats(tensor, as: .bf16)] }
+        let isEmbedding = tensor.name.hasSuffix("embed_tokens.weight")
+        guard tensor.name.hasSuffix("_proj.weight") || isEmbedding && bearsEightBits(tensor) else {
+            return [floats(tensor, as: .bf16)]
+        }
         let quantized = AlignedBuffer<Int8>(repeating: 0, count: tensor.count)
         let scales = AlignedBuffer<Float>(repeating: 0, count: tensor.shape[0])
         Int8Products.quantize(

@@ -28,12 +28,24 @@ package enum DecoderWeights {
         _ weights: AlignedBuffer<Float>, of shape: DecoderConfiguration,
         as precision: LayerKernels.Precision, to path: FilePath
     ) throws {
-        let layout = ParameterLayout.decoder(shape)
-        try SafetensorsWriter.write(
-            layout.entries.map {
-                .init(
-                    name: $0.name.hasPrefix("lm_head") ? $0.name : "model." + $0.name, shape: $0.shape,
-                    buffer: weights, offset: $0.offset)
-            }, as: precision, to: path)
+        try SafetensorsWriter.write(tensors(weights, of: shape), as: precision, to: path)
+    }
+
+    /// Whether the token embedding has 8 bits where the linear layers have.
+    static func embeddingBearsEightBits(_ weights: AlignedBuffer<Float>, of shape: DecoderConfiguration)
+        -> Bool
+    {
+        tensors(weights, of: shape)
+            .contains { $0.name.hasSuffix("embed_tokens.weight") && SafetensorsWriter.bearsEightBits($0) }
+    }
+
+    private static func tensors(
+        _ weights: AlignedBuffer<Float>, of shape: DecoderConfiguration
+    ) -> [SafetensorsWriter.Tensor] {
+        ParameterLayout.decoder(shape).entries.map {
+            .init(
+                name: $0.name.hasPrefix("lm_head") ? $0.name : "model." + $0.name, shape: $0.shape,
+                buffer: weights, offset: $0.offset)
+        }
     }
 }

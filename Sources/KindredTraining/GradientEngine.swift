@@ -12,8 +12,10 @@ package final class GradientEngine {
         /// Keep block inputs only and compute the rest again: about a third more time, a fraction of the memory.
         package var savesMemory = false
         package var threads = Processor.count
-        /// What dropout depends on.
+        /// What dropout and samples of the vocabulary depend on.
         package var seed: UInt64 = 1
+        /// Tokens that predictions of a step are made among, those to be predicted and others drawn evenly; nil: all.
+        package var sampledTokens: Int?
 
         package init() {}
     }
@@ -47,7 +49,8 @@ package final class GradientEngine {
 
     /// The mean loss over all predicted tokens of the batch, and its gradient.
     ///
-    /// - Parameter step: what dropout depends on; nil: no dropout and no gradient.
+    /// - Parameter step: what dropout and the sample of the vocabulary depend on; nil: no dropout and no gradient, and
+    ///   the whole vocabulary.
     package func predict(_ examples: [PredictionExample], step: Int?) -> Double {
         let count = examples.reduce(0) { $0 + $1.positions.count }
         guard count > 0 else {
@@ -56,7 +59,16 @@ package final class GradientEngine {
         }
         let packs = Self.packs(examples.map(\.tokens))
         let losses = Losses(count: packs.count)
-        run(packs, step: step) { index, pack, work, tape in
+        var sample: SampledHead?
+        if let step, let size = options.sampledTokens, size < decoder.shape.vocabularySize {
+            var random = TrainingRandom(seed: options.seed, .vocabulary, step)
+            sample = decoder.sampledHead(
+                SampledVocabulary(
+                    targets: examples.flatMap(\.targets), size: size,
+                    vocabulary: decoder.shape.vocabularySize,
+                    &random))
+        }
+        run(packs, step: step) { [sample] index, pack, work, tape in
             let states = self.decoder.forward(pack.pack, tape, work)
             var rows: [Int] = []
             var targets: [Int32] = []
@@ -71,7 +83,8 @@ package final class GradientEngine {
                 gradient?.fill(0)
             }
             losses[index] = self.decoder.predictionLoss(
-                states, rows: rows, targets: targets, scale: 1 / Float(count), gradient: gradient, work)
+                states, rows: rows, targets: targets, among: sample, scale: 1 / Float(count),
+                gradient: gradient, work)
             if let gradient { self.decoder.backward(pack.pack, tape, gradient: gradient, work) }
         }
         return losses.sum / Double(count)

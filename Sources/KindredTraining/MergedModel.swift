@@ -12,19 +12,20 @@ package enum MergedModel {
     ]
 
     /// How other programs are told of 8-bit weights (vllm-project/compressed-tensors, `QuantizationConfig`).
-    private static var quantization: [String: Any] {
-        let group: [String: Any] = [
-            "targets": ["Linear"],
-            "weights": [
-                "num_bits": 8, "type": "int", "symmetric": true, "strategy": "channel", "dynamic": false,
-            ],
-            "input_activations": [
-                "num_bits": 8, "type": "int", "symmetric": true, "strategy": "token", "dynamic": true,
-            ],
+    private static func quantization(embedding: Bool) -> [String: Any] {
+        let weights: [String: Any] = [
+            "num_bits": 8, "type": "int", "symmetric": true, "strategy": "channel", "dynamic": false,
         ]
+        let activations: [String: Any] = [
+            "num_bits": 8, "type": "int", "symmetric": true, "strategy": "token", "dynamic": true,
+        ]
+        var groups: [String: Any] = [
+            "group_0": ["targets": ["Linear"], "weights": weights, "input_activations": activations]
+        ]
+        if embedding { groups["group_1"] = ["targets": ["Embedding"], "weights": weights] }
         return [
             "quant_method": "compressed-tensors", "format": "int-quantized",
-            "quantization_status": "compressed", "config_groups": ["group_0": group], "ignore": ["lm_head"],
+            "quantization_status": "compressed", "config_groups": groups, "ignore": ["lm_head"],
         ]
     }
 
@@ -46,7 +47,10 @@ package enum MergedModel {
         let name = precision == .bf16 ? "bfloat16" : "float32"
         configuration["dtype"] = name
         if configuration["torch_dtype"] != nil { configuration["torch_dtype"] = name }
-        configuration["quantization_config"] = precision == .i8 ? quantization : nil
+        configuration["quantization_config"] =
+            precision == .i8
+            ? quantization(
+                embedding: DecoderWeights.embeddingBearsEightBits(weights, of: model.shape)) : nil
         try JSONFile.write(configuration, to: directory.appending("config.json"))
         try JSONFile.write(usage.fields, to: directory.appending("llm2vec_config.json"))
         try DecoderWeights.write(weights, of: model.shape, as: precision, to: target)

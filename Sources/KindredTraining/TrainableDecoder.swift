@@ -181,20 +181,37 @@ package final class TrainableDecoder {
         }
     }
 
+    /// The head's rows for a sample of the vocabulary.
+    func sampledHead(_ vocabulary: SampledVocabulary) -> SampledHead {
+        guard let head else { preconditionFailure("the decoder was made without its head") }
+        return SampledHead(vocabulary, of: head.values, precision: precision)
+    }
+
     /// The cross entropy of tokens predicted from hidden states (Devlin et al. 2019 for the masked, with the state
     /// before the token, BehnamGhader et al. 2024, §2.2).
     ///
     /// - Parameters:
     ///   - rows: which rows of `states` predict.
     ///   - targets: the token that each of them should predict.
+    ///   - sample: the tokens that are predicted among, the targets among them; nil: all.
     ///   - scale: what the sum of the losses is multiplied by in the gradient.
     ///   - gradient: that of the states is added there, unless nil.
     /// - Returns: the sum of the losses.
     func predictionLoss(
-        _ states: BLAS.Operand, rows: [Int], targets: [Int32], scale: Float, gradient: BLAS.Operand?,
-        _ work: Workspace
+        _ states: BLAS.Operand, rows: [Int], targets: [Int32], among sample: SampledHead? = nil, scale: Float,
+        gradient: BLAS.Operand?, _ work: Workspace
     ) -> Double {
-        guard let head else { preconditionFailure("the decoder was made without its head") }
+        guard let head = sample?.rows ?? head else {
+            preconditionFailure("the decoder was made without its head")
+        }
+        let targets = sample.map { sample in targets.map(sample.vocabulary.place) } ?? targets
+        // The sampled rows' gradient, in the sample's order.
+        var sampledGradient: BLAS.Operand?
+        if let sample, gradient != nil, trainsHead, case .all = trained {
+            sampledGradient = work.scratch(
+                "sampled gradient", rows: sample.rows.values.rows, columns: shape.hiddenSize)
+            sampledGradient?.fill(0)
+        }
         var loss = 0.0
         // Logits are wide: a part of the rows at a time bounds their memory.
         let piece = 512
@@ -202,8 +219,9 @@ package final class TrainableDecoder {
             let chosen = Array(rows[start..<min(start + piece, rows.count)])
             let x = work.scratch("predicting states", rows: chosen.count, columns: shape.hiddenSize)
             x.gather(chosen, from: states)
-            let logits = work.scratch("logits", rows: chosen.count, columns: shape.vocabularySize)
+            let logits = work.scratch("logits", rows: chosen.count, columns: head.values.rows)
             work.products.multiply(x, head, into: logits)
+            if let sample { logits.addToRows(sample.corrections) }
             loss += GradientKernels.crossEntropy(
                 logits.elementRows, targets: Array(targets[start..<start + chosen.count]), scale: scale)
             guard let gradient else { continue }
@@ -212,8 +230,12 @@ package final class TrainableDecoder {
             gradient.scatterAdd(dx, to: chosen)
             if trainsHead, case .all(let layout) = trained {
                 work.products.multiply(
-                    transposed: logits, x, into: layout.operand(headName, in: work.gradient), adding: true)
+                    transposed: logits, x,
+                    into: sampledGradient ?? layout.operand(headName, in: work.gradient), adding: true)
             }
+        }
+        if let sample, let sampledGradient, case .all(let layout) = trained {
+            layout.operand(headName, in: work.gradient).scatterAdd(sampledGradient, to: sample.indices)
         }
         return loss
     }

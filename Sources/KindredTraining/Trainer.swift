@@ -90,6 +90,7 @@ package final class Trainer {
         engineOptions.savesMemory = options.savesMemory
         engineOptions.seed = options.seed
         engineOptions.threads = threads
+        engineOptions.sampledTokens = options.sampledTokens
         engine = GradientEngine(decoder, engineOptions)
         var optimizerOptions = AdamW.Options()
         optimizerOptions.weightDecay = options.weightDecay

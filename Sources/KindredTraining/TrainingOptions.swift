@@ -55,6 +55,8 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
     package var maskShare = 0.2
     package var masksAll = false
     package var maskToken = "_"
+    /// Prediction: tokens that are predicted among in a step, those to be predicted and others drawn evenly; nil: all.
+    package var sampledTokens: Int?
 
     package var checkpointEvery = 100
     package var validateEvery = 100
@@ -94,6 +96,8 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
         try require(
             (0..<1).contains(dropout) && (0..<1).contains(attentionDropout), "dropout must lie in 0..<1")
         try require(maskShare > 0 && maskShare <= 1, "the share of masked tokens must lie in 0...1, above 0")
+        try require(
+            sampledTokens.map { $0 > 1 } ?? true, "tokens are predicted among at least 2")
         try require(rank > 0 && rank <= 4096 && alpha.isFinite, "the rank must lie in 1...4096")
         try require(weightDecay >= 0 && clip >= 0, "decay and clip must not be negative")
         try require(

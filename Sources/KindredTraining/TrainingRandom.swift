@@ -8,7 +8,7 @@ struct TrainingRandom: RandomNumberGenerator {
     /// What numbers are drawn for.
     enum Purpose: UInt64 {
         case order = 1
-        case masking, initialization, holdout
+        case masking, initialization, holdout, vocabulary
     }
 
     init(seed: UInt64, _ purpose: Purpose, _ place: Int...) {

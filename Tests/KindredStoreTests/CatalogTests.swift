@@ -89,6 +89,31 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
         #expect(try catalog.keywordSearch("?!", limit: 10).isEmpty)
     }
 
+    @Test func `of passages with the same words, the one with a pair of them close together comes first`()
+        throws
+    {
+        let catalog = try Catalog(path: path, access: .create)
+        let apart = "The layer of paint is thick and dry and nobody who saw it asked about the boundary"
+        let near = "The boundary of the layer is thick and dry and nobody who saw it asked about paint"
+        let texts = [apart, near] + (3...30).map { "Nothing of the kind stands in line \($0)" }
+        try catalog.commit(
+            site: site,
+            articles: texts.enumerated().map { index, text in
+                NewArticle(
+                    sourceID: Int64(index), title: "", url: "", revision: nil, digest: [], text: text,
+                    passages: [
+                        NewPassage(id: Int64(index + 1), sectionPath: [], range: 0..<text.utf8.count)
+                    ])
+            }, segment: nil)
+        let found = try catalog.keywordSearch("paint boundary layer", limit: 10)
+        #expect(found.map(\.id) == [2, 1])
+        // What a pair is worth is a fifth of what a word in one of 30 passages is.
+        #expect(abs(found[0].score - found[1].score - 0.2 * log(29.5 / 1.5)) < 1e-6)
+        #expect(try catalog.keywordSearch("paint boundary layer", limit: 1).map(\.id) == [2])
+        // Alone, the words find both, by id.
+        #expect(try catalog.keywordSearch("boundary", limit: 10).map(\.id) == [1, 2])
+    }
+
     @Test func `a commit that fails changes nothing`() throws {
         let catalog = try filled()
         // The second article uses a passage id that is taken.

@@ -119,6 +119,58 @@ struct TrainingGoldens {
         #expect(try goldens.largestError(engine, "contrast.safetensors") < 1e-4)
     }
 
+    @Test func `a sampled vocabulary stands for the whole one`() {
+        let (vocabulary, size, draws) = (200, 60, 4000)
+        let targets: [Int32] = [3, 7, 7, 199]
+        var weights = [Double](repeating: 0, count: vocabulary)
+        for draw in 0..<draws {
+            var random = TrainingRandom(seed: 5, .vocabulary, draw)
+            let sample = SampledVocabulary(
+                targets: targets, size: size, vocabulary: vocabulary, &random)
+            #expect(sample.tokens.count == size && sample.tokens == sample.tokens.sorted())
+            for (place, token) in sample.tokens.enumerated() {
+                #expect(sample.place(of: token) == Int32(place))
+                weights[Int(token)] += Double(exp(sample.corrections[place])) / Double(draws)
+            }
+        }
+        // The expected weight of every token in the softmax's sum is 1; the mean of 4,000 draws strays by .025.
+        for (token, weight) in weights.enumerated() {
+            #expect(abs(weight - 1) < (targets.contains(Int32(token)) ? 1e-5 : 0.15))
+        }
+        var random = TrainingRandom(seed: 5, .vocabulary, 0)
+        let all = SampledVocabulary(targets: targets, size: 500, vocabulary: vocabulary, &random)
+        #expect(all.tokens.count == vocabulary && all.corrections.allSatisfy { $0 == 0 })
+        let many = SampledVocabulary(
+            targets: (0..<100).map { $0 }, size: 4, vocabulary: vocabulary, &random)
+        #expect(many.tokens.count == 101)
+    }
+
+    @Test(arguments: ["llama", "qwen3"])
+    func `gradients of many samples average to the whole vocabulary's`(name: String) throws {
+        let goldens = try TrainingGoldens(name)
+        let decoder = try goldens.decoder(.all)
+        let batch = try TrainingGoldens.examples((goldens.json["prediction"] as? [String: Any])?["batch"])
+        let exact = GradientEngine(decoder)
+        _ = exact.predict(batch, step: 1)
+        var options = GradientEngine.Options()
+        options.sampledTokens = decoder.shape.vocabularySize * 3 / 4
+        let sampled = GradientEngine(decoder, options)
+        let (count, draws) = (decoder.layout.count, 60)
+        var mean = [Float](repeating: 0, count: count)
+        for step in 1...draws {
+            _ = sampled.predict(batch, step: step)
+            for index in 0..<count { mean[index] += sampled.gradient[index] / Float(draws) }
+        }
+        var (difference, length): (Float, Float) = (0, 0)
+        for index in 0..<count {
+            difference += (mean[index] - exact.gradient[index]) * (mean[index] - exact.gradient[index])
+            length += exact.gradient[index] * exact.gradient[index]
+        }
+        #expect((difference / length).squareRoot() < 0.05)
+        // Validation is exact.
+        #expect(abs(sampled.predict(batch, step: nil) - exact.predict(batch, step: nil)) < 1e-9)
+    }
+
     @Test(arguments: models)
     func `in bfloat16 gradients point the same way`(name: String) throws {
         let goldens = try TrainingGoldens(name)

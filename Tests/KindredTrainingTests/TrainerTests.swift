@@ -217,6 +217,38 @@ private struct TinyRun {
         #expect(try trainer.train(resume: false).result != nil)
     }
 
+    @Test func `an embedding has 8 bits unless a row has an element far larger than its others`() throws {
+        let tiny = try TinyRun()
+        let weights = try DecoderWeights.load(tiny.model)
+        let entry = ParameterLayout.decoder(tiny.model.shape)["embed_tokens.weight"]
+        let columns = entry.shape[1]
+        func written(_ name: String) throws -> (StoredTensor, targets: Int) {
+            let path = tiny.directory.path.appending(name)
+            try MergedModel.write(weights, of: tiny.model, usage: tiny.model.usage, as: .i8, to: path)
+            let fields = try JSONFile.object(path.appending("config.json"))["quantization_config"]
+            let groups = (fields as? [String: Any])?["config_groups"] as? [String: Any]
+            return (
+                try SafetensorsFile(directory: path).tensor("embed_tokens.weight", shape: entry.shape),
+                try #require(groups).count
+            )
+        }
+        for column in 0..<columns { weights[entry.offset + column] = column % 2 == 0 ? 0.02 : -0.01 }
+        weights[entry.offset] = 0.1
+        let even = try written("even")
+        #expect(even.0.precision == .i8 && even.targets == 2)
+        let values = even.0.floats()
+        #expect((0..<columns).allSatisfy { abs(values[$0] - weights[entry.offset + $0]) <= 0.1 / 254 + 1e-7 })
+        #expect(SafetensorsWriter.bearsEightBits(Self.row(of: 400, largest: 5)) == false)
+        #expect(SafetensorsWriter.bearsEightBits(Self.row(of: 400, largest: 0.5)))
+    }
+
+    /// A row of 0.1s with one other element.
+    private static func row(of columns: Int, largest: Float) -> SafetensorsWriter.Tensor {
+        let buffer = AlignedBuffer<Float>(repeating: 0.1, count: columns)
+        buffer[columns / 2] = largest
+        return .init(name: "embed_tokens.weight", shape: [1, columns], buffer: buffer, offset: 0)
+    }
+
     @Test func `8 bits without their scales are refused by name`() throws {
         let tiny = try TinyRun()
         let small = tiny.directory.path.appending("small")
