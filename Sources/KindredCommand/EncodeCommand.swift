@@ -34,14 +34,17 @@ struct EncodeCommand: ParsableCommand {
                 KindredError(.invalidData, message, at: .init(path: file, line: line.number))
             }
             guard line.isUTF8 else { throw invalid("is not UTF-8; convert it, for example with iconv") }
-            guard !line.text.allSatisfy(\.isWhitespace) else {
-                throw invalid("is empty; every line is a text, so that rows and lines agree: take it out")
+            func append(_ text: String) throws {
+                guard !text.allSatisfy(\.isWhitespace) else {
+                    throw invalid("is empty; every line is a text, so that rows and lines agree: take it out")
+                }
+                texts.append(text)
             }
-            guard jsonLines else { return texts.append(line.text) }
+            guard jsonLines, !line.text.allSatisfy(\.isWhitespace) else { return try append(line.text) }
             guard let text = Self.text(json: line.text) else {
                 throw invalid("is neither a JSON string nor an object with \"text\"")
             }
-            texts.append(text)
+            try append(text)
         }
         guard !texts.isEmpty else {
             throw KindredError(.invalidData, "has no text", at: .init(path: file))
@@ -64,10 +67,10 @@ struct EncodeCommand: ParsableCommand {
 
     private static func text(json line: String) -> String? {
         let value = try? JSONSerialization.jsonObject(with: Data(line.utf8), options: .fragmentsAllowed)
-        if let text = value as? String { return text.isEmpty ? nil : text }
+        if let text = value as? String { return text }
         guard let object = value as? [String: Any], let text = object["text"] as? String else { return nil }
         let title = object["title"] as? String ?? ""
-        return title.isEmpty ? (text.isEmpty ? nil : text) : title + "\n" + text
+        return title.isEmpty ? text : title + "\n" + text
     }
 }
 

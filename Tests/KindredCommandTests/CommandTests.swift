@@ -305,6 +305,8 @@ private struct Run {
         let text = try directory.file("text.txt", Array("Too short.".utf8)).string
         let latin = try directory.file("latin.txt", Array("caf".utf8) + [0xE9, 0x0A]).string
         let packed = try directory.file("text.xz", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00, 1, 2]).string
+        let empty = try directory.file("empty.jsonl", Array("\"a\"\n{\"text\": \" \"}\n".utf8)).string
+        let number = try directory.file("number.jsonl", Array("7\n".utf8)).string
         let out = directory.path.appending("run").string
         let expected: [([String], Int32, String)] = [
             (["train", "mntp", text, "--out", out], 65, "one block"),
@@ -314,6 +316,8 @@ private struct Run {
             (["train", "mntp", text, "--out", out, "--model", "/nowhere"], 66, "/nowhere"),
             (["train", "pairs", text, "--out", out], 65, "text.txt, line 1: is no pair"),
             (["train", "mntp", text, "--out", out, "--mask-token", "two words"], 64, "single token"),
+            (["encode", empty, "--json-lines", "--out", out], 65, "empty.jsonl, line 2: is empty"),
+            (["encode", number, "--json-lines", "--out", out], 65, "line 1: is neither a JSON string"),
             (["model", "info", "/nowhere/model"], 66, "/nowhere/model"),
             (["reindex", "none", "--encoder", "embedded"], 66, "no index"),
             (["index", "/nowhere/dump.bz2"], 66, "/nowhere/dump.bz2"),

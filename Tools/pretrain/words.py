@@ -81,7 +81,10 @@ def parse():
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--sts", type=Path, help="score TAB sentence TAB sentence: Spearman's rho is logged")
     parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.answers and not arguments.pairs:
+        parser.error("--answers needs --pairs: they are learned beside each other")
+    return arguments
 
 
 class Lines:

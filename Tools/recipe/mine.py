@@ -61,8 +61,8 @@ def keyword_lists(queries, passages):
     database.execute("create virtual table passage using fts5(text, content='', tokenize='porter unicode61')")
     database.executemany("insert into passage(rowid, text) values (?, ?)", enumerate(passages))
     for query in queries:
-        # The rarest words decide; common ones only cost time.
-        words = sorted(set(re.findall(r"\w{3,}", query.lower())), key=len, reverse=True)[:8]
+        # The rarest words decide, and they are long; common ones only cost time.
+        words = sorted(set(re.findall(r"\w{3,}", query.lower())), key=lambda word: (-len(word), word))[:8]
         if not words:
             yield []
             continue
