@@ -9,7 +9,7 @@ package enum Fusion: Sendable, Hashable {
     case ranks(constant: Double, semanticWeight: Double)
 
     /// What every index is searched with: tuned once with the embedded encoder (Documentation/encoder.md).
-    package static let standard = Fusion.scores(semanticShare: 0.4)
+    package static let standard = Fusion.scores(semanticShare: 0.35)
     /// Results of each kind that are joined, at least.
     package static let candidates = 100
 

@@ -32,7 +32,7 @@ import Testing
         #expect(fusion.fuse(semantic: [], keyword: keyword).map(\.id) == [2, 3])
         #expect(fusion.fuse(semantic: [], keyword: []).isEmpty)
         let single = fusion.fuse(semantic: [(7, 0.3)], keyword: [])
-        #expect(single.map(\.score) == [0.4])
+        #expect(single.map(\.score) == [0.35])
         #expect(fusion.fuse(semantic: [(9, 0.5), (4, 0.5)], keyword: []).map(\.id) == [4, 9])
     }
 

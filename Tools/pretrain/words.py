@@ -6,9 +6,8 @@ A bag of token embeddings is trained to tell which passage a span, a title or a 
 minutes where a decoder would need hours to learn as much about words, and the decoder starts from it.
 
 A vector's length says how much its token matters, and a decoder's norms would lose that. So the vectors take all but
-the last 16 dimensions of the embedding, and these make every row as long as the longest: norms then scale all rows
-alike, and the final norm leaves those dimensions out. (Sixteen, so that none is so large that 8 bits for a row leave little
-to the others.) The matrices that write to the residual stream start at zero, so that
+the last dimension of the embedding, and the last one makes every row as long as the longest: norms then scale all rows
+alike, and the final norm leaves that dimension out. The matrices that write to the residual stream start at zero, so that
 the decoder starts as the bag of words it is made from. It predicts with a head of its own, so that the embedding can stay
 what it is while blocks learn. Everything else is drawn at random as transformers does.
 
@@ -21,14 +20,14 @@ answer against the article's other sentences, and, so that nothing is forgotten,
 
 Reads OUT/train.bin and OUT/model/ (prepare.py) and writes
 
-    OUT/words.safetensors    the vectors as trained, vocabulary x (hidden - 16)
+    OUT/words.safetensors    the vectors as trained, vocabulary x (hidden - 1)
     OUT/mined.npy            which passages stood against each query
     OUT/initial/             a Llama decoder in Hugging Face's layout; written last
 
 A checkpoint is kept in OUT/words.pt; the same command goes on from it.
 
 Usage: words.py --out runs/pretrain --steps 3500 [--pairs pairs.jsonl --pair-steps 1200 --mined-steps 300]
-       [--answers answers.jsonl --answer-steps 600] [--hidden 768 --layers 2 ...] [--sts stsb.dev.tsv]
+       [--answers answers.jsonl --answer-steps 600] [--hidden 384 --layers 4 ...] [--sts stsb.dev.tsv]
 """
 
 import argparse
@@ -54,7 +53,6 @@ LONGEST_HEADING = 12
 WINDOW = 160
 TITLE = 12
 ROW_LENGTH = 2.0
-LENGTH_DIMENSIONS = 16
 MINED, SEARCHED = 60_000, 250_000
 QUERY, SENTENCE, NEGATIVES = 32, 64, 4
 
@@ -71,11 +69,11 @@ def parse():
     parser.add_argument("--answers", type=Path, help="needs --pairs")
     parser.add_argument("--answer-steps", type=int, default=600)
     parser.add_argument("--answer-rate", type=float, default=3e-3)
-    parser.add_argument("--hidden", type=int, default=768)
-    parser.add_argument("--layers", type=int, default=2)
-    parser.add_argument("--heads", type=int, default=12)
+    parser.add_argument("--hidden", type=int, default=384)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--heads", type=int, default=6)
     parser.add_argument("--key-value-heads", type=int, default=2)
-    parser.add_argument("--intermediate", type=int, default=768)
+    parser.add_argument("--intermediate", type=int, default=1024)
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--rate", type=float, default=1e-2)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -305,7 +303,6 @@ def embedding(weights):
     longest = weights.norm(dim=1).quantile(0.999)
     weights = weights * (longest / weights.norm(dim=1, keepdim=True)).clamp(max=1)
     rest = (longest**2 - (weights**2).sum(1, keepdim=True)).clamp(min=0).sqrt()
-    rest = (rest / LENGTH_DIMENSIONS**0.5).expand(-1, LENGTH_DIMENSIONS)
     return torch.cat([weights, rest], 1) * ROW_LENGTH / longest
 
 
@@ -318,7 +315,7 @@ def main():
     lines = Lines(np.fromfile(arguments.out / "train.bin", dtype="<u2"), tokenizer)
     print(f"{len(lines.paragraphs)} paragraphs", flush=True)
     vocabulary = tokenizer.get_vocab_size()
-    weights = torch.nn.Parameter(torch.randn(vocabulary, arguments.hidden - LENGTH_DIMENSIONS) / arguments.hidden**0.5)
+    weights = torch.nn.Parameter(torch.randn(vocabulary, arguments.hidden - 1) / arguments.hidden**0.5)
     optimizer = torch.optim.Adam([weights], lr=arguments.rate, fused=True)
     step, smoothed, checkpoint = 0, None, arguments.out / "words.pt"
     if checkpoint.exists():
@@ -391,7 +388,7 @@ def main():
             )
         )
         model.model.embed_tokens.weight.copy_(embedding(weights))
-        model.model.norm.weight[-LENGTH_DIMENSIONS:] = 0
+        model.model.norm.weight[-1] = 0
         for block in model.model.layers:
             block.self_attn.o_proj.weight.zero_()
             block.mlp.down_proj.weight.zero_()

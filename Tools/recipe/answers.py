@@ -55,6 +55,7 @@ def parse():
     parser.add_argument("--data", type=Path, required=True, help="directory with pairs/ and retrieval/wikiqa")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=400_000)
+    parser.add_argument("--asked", action="store_true", help="the questions of persons alone, all of them or --count")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -152,12 +153,13 @@ def main():
     with open(arguments.text, encoding="utf-8") as file:
         known = frequent_words(file.read(20_000_000))
     lines = list(asked(rng, arguments.data))
-    if len(lines) > arguments.count // 2:
-        lines = rng.sample(lines, arguments.count // 2)
-    wanted, made = arguments.count - len(lines), 0
-    step = max(200, arguments.text.stat().st_size * 0.9 / wanted)
+    most = arguments.count if arguments.asked else arguments.count // 2
+    if len(lines) > most:
+        lines = rng.sample(lines, most)
+    wanted, made = 0 if arguments.asked else arguments.count - len(lines), 0
+    step = max(200, arguments.text.stat().st_size * 0.9 / max(wanted, 1))
     debt = 0.0
-    for text in articles(arguments.text):
+    for text in articles(arguments.text) if wanted else []:
         article = Article(text)
         sentences = [each for _, part in article.paragraphs for each in part if 5 <= each.count(" ") < 60]
         debt = min(debt + sum(len(each) for each in text) / step, 40)
