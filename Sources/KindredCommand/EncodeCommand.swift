@@ -34,17 +34,17 @@ struct EncodeCommand: ParsableCommand {
                 KindredError(.invalidData, message, at: .init(path: file, line: line.number))
             }
             guard line.isUTF8 else { throw invalid("is not UTF-8; convert it, for example with iconv") }
-            func append(_ text: String) throws {
-                guard !text.allSatisfy(\.isWhitespace) else {
-                    throw invalid("is empty; every line is a text, so that rows and lines agree: take it out")
+            var text = line.text
+            if jsonLines, !text.allSatisfy(\.isWhitespace) {
+                guard let held = Self.text(json: text) else {
+                    throw invalid("is neither a JSON string nor an object with \"text\"")
                 }
-                texts.append(text)
+                text = held
             }
-            guard jsonLines, !line.text.allSatisfy(\.isWhitespace) else { return try append(line.text) }
-            guard let text = Self.text(json: line.text) else {
-                throw invalid("is neither a JSON string nor an object with \"text\"")
+            guard !text.allSatisfy(\.isWhitespace) else {
+                throw invalid("is empty; every line is a text, so that rows and lines agree: take it out")
             }
-            try append(text)
+            texts.append(text)
         }
         guard !texts.isEmpty else {
             throw KindredError(.invalidData, "has no text", at: .init(path: file))

@@ -41,6 +41,7 @@ extension Catalog {
     private static func nearness(
         of pairs: [(String, String)], _ database: Database
     ) throws -> [Int64: Double] {
+        guard !pairs.isEmpty else { return [:] }
         // The highest id is about the number of passages, which would have to be counted.
         let count = Double(try Int64.fetchOne(database, sql: "SELECT max(id) FROM passage") ?? 0)
         var bonuses: [Int64: Double] = [:]

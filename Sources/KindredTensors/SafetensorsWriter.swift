@@ -2,7 +2,7 @@ import Foundation
 import KindredSystem
 import SystemPackage
 
-/// Writes tensors of 32-bit floats or bfloat16 as a safetensors file; the format is above `SafetensorsFile`.
+/// Writes tensors of 32-bit floats, bfloat16 or 8 bits as a safetensors file; the format is above `SafetensorsFile`.
 package enum SafetensorsWriter {
     /// A tensor to be written: `shape` elements, row-major, from `offset` of a buffer on.
     package struct Tensor {
@@ -10,8 +10,16 @@ package enum SafetensorsWriter {
         package let shape: [Int]
         package let buffer: AlignedBuffer<Float>
         package let offset: Int
+        /// What it is written in, not float16. With 8 bits, which only a matrix can have, each row is quantized, and the
+        /// rows' scales are a tensor named after it with "_scale", rows × 1.
+        package let precision: LayerKernels.Precision
 
-        package init(name: String, shape: [Int], buffer: AlignedBuffer<Float>, offset: Int) {
+        package init(
+            name: String, shape: [Int], buffer: AlignedBuffer<Float>, offset: Int,
+            precision: LayerKernels.Precision = .f32
+        ) {
+            precondition(precision != .f16 && (precision != .i8 || shape.count == 2))
+            self.precision = precision
             self.name = name
             self.shape = shape
             self.buffer = buffer
@@ -34,17 +42,12 @@ package enum SafetensorsWriter {
     /// Writes the file whole or not at all; tensors lie in the order of their names.
     ///
     /// - Parameters:
-    ///   - precision: float16 is not written. With 8 bits, the matrices of linear layers (`…_proj.weight`) are quantized
-    ///     for each row, whose scales are a tensor named after theirs with "_scale", rows × 1; so is the token embedding
-    ///     where `bearsEightBits` says that it can be. Other matrices are bfloat16, and vectors have 32 bits.
     ///   - metadata: text that is kept with the tensors.
     /// - Throws: `cannotCreate`, `inputOutput`.
     package static func write(
-        _ tensors: [Tensor], as precision: LayerKernels.Precision = .f32, metadata: [String: String] = [:],
-        to path: FilePath
+        _ tensors: [Tensor], metadata: [String: String] = [:], to path: FilePath
     ) throws {
-        precondition(precision != .f16)
-        let entries = tensors.flatMap { Self.stored($0, as: precision) }.sorted { $0.name < $1.name }
+        let entries = tensors.flatMap(Self.stored).sorted { $0.name < $1.name }
         var header: [String: Any] = ["__metadata__": metadata.merging(["format": "pt"]) { $1 }]
         var next = 0
         for entry in entries {
@@ -84,13 +87,8 @@ package enum SafetensorsWriter {
         }
     }
 
-    private static func stored(_ tensor: Tensor, as precision: LayerKernels.Precision) -> [Entry] {
-        guard precision == .i8 else { return [floats(tensor, as: precision)] }
-        guard tensor.shape.count == 2 else { return [floats(tensor, as: .f32)] }
-        let isEmbedding = tensor.name.hasSuffix("embed_tokens.weight")
-        guard tensor.name.hasSuffix("_proj.weight") || isEmbedding && bearsEightBits(tensor) else {
-            return [floats(tensor, as: .bf16)]
-        }
+    private static func stored(_ tensor: Tensor) -> [Entry] {
+        guard tensor.precision == .i8 else { return [floats(tensor)] }
         let quantized = AlignedBuffer<Int8>(repeating: 0, count: tensor.count)
         let scales = AlignedBuffer<Float>(repeating: 0, count: tensor.shape[0])
         Int8Products.quantize(
@@ -107,12 +105,12 @@ package enum SafetensorsWriter {
         ]
     }
 
-    private static func floats(_ tensor: Tensor, as precision: LayerKernels.Precision) -> Entry {
-        Entry(name: tensor.name, dtype: precision, shape: tensor.shape) { file in
+    private static func floats(_ tensor: Tensor) -> Entry {
+        Entry(name: tensor.name, dtype: tensor.precision, shape: tensor.shape) { file in
             let piece = 1 << 16
             for start in stride(from: 0, to: tensor.count, by: piece) {
                 let range = tensor.offset + start..<tensor.offset + min(start + piece, tensor.count)
-                if precision == .f32 {
+                if tensor.precision == .f32 {
                     try file.write(tensor.buffer.bytes(range))
                 } else {
                     let half = AlignedBuffer<UInt16>(repeating: 0, count: range.count)

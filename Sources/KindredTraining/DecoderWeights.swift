@@ -23,29 +23,33 @@ package enum DecoderWeights {
         return buffer
     }
 
-    /// Writes the weights with the names of transformers' model without a head, or with one where the head is its own.
-    package static func write(
-        _ weights: AlignedBuffer<Float>, of shape: DecoderConfiguration,
-        as precision: LayerKernels.Precision, to path: FilePath
-    ) throws {
-        try SafetensorsWriter.write(tensors(weights, of: shape), as: precision, to: path)
-    }
-
-    /// Whether the token embedding has 8 bits where the linear layers have.
-    static func embeddingBearsEightBits(_ weights: AlignedBuffer<Float>, of shape: DecoderConfiguration)
-        -> Bool
-    {
-        tensors(weights, of: shape)
-            .contains { $0.name.hasSuffix("embed_tokens.weight") && SafetensorsWriter.bearsEightBits($0) }
-    }
-
-    private static func tensors(
-        _ weights: AlignedBuffer<Float>, of shape: DecoderConfiguration
+    /// The weights as they are written, with the names of transformers' model without a head, or with one where the head is
+    /// its own.
+    ///
+    /// With 8 bits, linear layers have them, and the token embedding where its rows bear it. Other matrices are then
+    /// bfloat16, and vectors have 32 bits.
+    static func tensors(
+        _ weights: AlignedBuffer<Float>, of shape: DecoderConfiguration, as precision: LayerKernels.Precision
     ) -> [SafetensorsWriter.Tensor] {
-        ParameterLayout.decoder(shape).entries.map {
-            .init(
-                name: $0.name.hasPrefix("lm_head") ? $0.name : "model." + $0.name, shape: $0.shape,
-                buffer: weights, offset: $0.offset)
+        ParameterLayout.decoder(shape).entries.map { entry in
+            func tensor(_ precision: LayerKernels.Precision) -> SafetensorsWriter.Tensor {
+                .init(
+                    name: entry.name.hasPrefix("lm_head") ? entry.name : "model." + entry.name,
+                    shape: entry.shape, buffer: weights, offset: entry.offset, precision: precision)
+            }
+            guard precision == .i8 else { return tensor(precision) }
+            guard entry.shape.count == 2 else { return tensor(.f32) }
+            let bearsEightBits =
+                entry.name.hasSuffix("_proj.weight")
+                || entry.name == embedding && SafetensorsWriter.bearsEightBits(tensor(.f32))
+            return tensor(bearsEightBits ? .i8 : .bf16)
         }
+    }
+
+    private static let embedding = "embed_tokens.weight"
+
+    /// Whether the token embedding is written in 8 bits.
+    static func embeddingHasEightBits(_ tensors: [SafetensorsWriter.Tensor]) -> Bool {
+        tensors.contains { $0.name.hasSuffix(embedding) && $0.precision == .i8 }
     }
 }

@@ -44,15 +44,15 @@ package enum MergedModel {
             try AtomicFile.replace(directory.appending(name), with: [UInt8](data))
         }
         var configuration = try JSONFile.object(model.base.appending("config.json"))
+        let tensors = DecoderWeights.tensors(weights, of: model.shape, as: precision)
         let name = precision == .bf16 ? "bfloat16" : "float32"
         configuration["dtype"] = name
         if configuration["torch_dtype"] != nil { configuration["torch_dtype"] = name }
         configuration["quantization_config"] =
             precision == .i8
-            ? quantization(
-                embedding: DecoderWeights.embeddingBearsEightBits(weights, of: model.shape)) : nil
+            ? quantization(embedding: DecoderWeights.embeddingHasEightBits(tensors)) : nil
         try JSONFile.write(configuration, to: directory.appending("config.json"))
         try JSONFile.write(usage.fields, to: directory.appending("llm2vec_config.json"))
-        try DecoderWeights.write(weights, of: model.shape, as: precision, to: target)
+        try SafetensorsWriter.write(tensors, to: target)
     }
 }

@@ -53,15 +53,17 @@ final class SampledHead: @unchecked Sendable {
     let rows: PreparedMatrix
     /// 1 × tokens
     let corrections: BLAS.Operand
-    var indices: [Int] { vocabulary.tokens.map(Int.init) }
+    /// The head's row of each.
+    let indices: [Int]
 
     init(_ vocabulary: SampledVocabulary, of head: BLAS.Operand, precision: ProductPrecision) {
         self.vocabulary = vocabulary
-        let count = vocabulary.tokens.count
+        indices = vocabulary.tokens.map(Int.init)
+        let count = indices.count
         let values = BLAS.Operand(
             AlignedBuffer<Float>(repeating: 0, count: count * head.columns), rows: count,
             columns: head.columns)
-        values.gather(vocabulary.tokens.map(Int.init), from: head)
+        values.gather(indices, from: head)
         rows = PreparedMatrix(values, precision: precision)
         let corrections = AlignedBuffer<Float>(repeating: 0, count: count)
         for (place, value) in vocabulary.corrections.enumerated() { corrections[place] = value }

@@ -205,13 +205,17 @@ package final class TrainableDecoder {
             preconditionFailure("the decoder was made without its head")
         }
         let targets = sample.map { sample in targets.map(sample.vocabulary.place) } ?? targets
-        // The sampled rows' gradient, in the sample's order.
-        var sampledGradient: BLAS.Operand?
-        if let sample, gradient != nil, trainsHead, case .all = trained {
-            sampledGradient = work.scratch(
-                "sampled gradient", rows: sample.rows.values.rows, columns: shape.hiddenSize)
-            sampledGradient?.fill(0)
+        var headGradient: BLAS.Operand?
+        if gradient != nil, trainsHead, case .all(let layout) = trained {
+            headGradient = layout.operand(headName, in: work.gradient)
         }
+        // The sampled rows' gradient, in the sample's order.
+        let sampledGradient = sample.flatMap { sample in
+            headGradient.map { _ in
+                work.scratch("sampled gradient", rows: sample.indices.count, columns: shape.hiddenSize)
+            }
+        }
+        sampledGradient?.fill(0)
         var loss = 0.0
         // Logits are wide: a part of the rows at a time bounds their memory.
         let piece = 512
@@ -228,14 +232,12 @@ package final class TrainableDecoder {
             let dx = work.scratch("predicting gradient", rows: chosen.count, columns: shape.hiddenSize)
             work.products.multiplyGradient(logits, head, into: dx)
             gradient.scatterAdd(dx, to: chosen)
-            if trainsHead, case .all(let layout) = trained {
-                work.products.multiply(
-                    transposed: logits, x,
-                    into: sampledGradient ?? layout.operand(headName, in: work.gradient), adding: true)
+            if let target = sampledGradient ?? headGradient {
+                work.products.multiply(transposed: logits, x, into: target, adding: true)
             }
         }
-        if let sample, let sampledGradient, case .all(let layout) = trained {
-            layout.operand(headName, in: work.gradient).scatterAdd(sampledGradient, to: sample.indices)
+        if let sample, let sampledGradient {
+            headGradient?.scatterAdd(sampledGradient, to: sample.indices)
         }
         return loss
     }

@@ -147,25 +147,20 @@ def frequent_words(text):
     return {word for word, count in counts.items() if count >= 20}
 
 
-def main():
-    arguments = parse()
-    rng = random.Random(arguments.seed)
-    with open(arguments.text, encoding="utf-8") as file:
+def made(rng, path, wanted):
+    """`wanted` questions made of articles' sentences, or as many as there are; longer articles give more."""
+    with open(path, encoding="utf-8") as file:
         known = frequent_words(file.read(20_000_000))
-    lines = list(asked(rng, arguments.data))
-    most = arguments.count if arguments.asked else arguments.count // 2
-    if len(lines) > most:
-        lines = rng.sample(lines, most)
-    wanted, made = 0 if arguments.asked else arguments.count - len(lines), 0
-    step = max(200, arguments.text.stat().st_size * 0.9 / max(wanted, 1))
+    lines = []
+    step = max(200, path.stat().st_size * 0.9 / wanted)
     debt = 0.0
-    for text in articles(arguments.text) if wanted else []:
+    for text in articles(path):
         article = Article(text)
         sentences = [each for _, part in article.paragraphs for each in part if 5 <= each.count(" ") < 60]
         debt = min(debt + sum(len(each) for each in text) / step, 40)
         if len(sentences) < 4:
             continue
-        while debt >= 1 and made < wanted:
+        while debt >= 1 and len(lines) < wanted:
             debt -= 1
             first = rng.random() < 0.18
             positive = article.paragraphs[0][1][0] if first else rng.choice(sentences)
@@ -174,12 +169,24 @@ def main():
             query = definition(rng, article.title.split(" (")[0]) if first else question(rng, article.title, positive, known)
             others = [each for each in rng.sample(sentences, min(12, len(sentences))) if each != positive]
             lines.append(line(rng, query, article.title, positive, others))
-            made += 1
-        if made >= wanted:
+        if len(lines) >= wanted:
             break
+    return lines
+
+
+def main():
+    arguments = parse()
+    rng = random.Random(arguments.seed)
+    lines = list(asked(rng, arguments.data))
+    most = arguments.count if arguments.asked else arguments.count // 2
+    if len(lines) > most:
+        lines = rng.sample(lines, most)
+    persons = len(lines)
+    if not arguments.asked:
+        lines += made(rng, arguments.text, arguments.count - persons)
     rng.shuffle(lines)
     write(arguments.out, lines)
-    print(f"{len(lines)} lines, {len(lines) - made} of them asked by persons")
+    print(f"{len(lines)} lines, {persons} of them asked by persons")
 
 
 if __name__ == "__main__":
