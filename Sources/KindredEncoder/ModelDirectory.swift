@@ -18,6 +18,8 @@ package struct ModelDirectory: Sendable {
     package let shape: DecoderConfiguration
     /// From the nearest directory that has `llm2vec_config.json`; may be changed before the model is opened.
     package var usage: EncoderConfiguration
+    /// The linear map after pooling, from the nearest directory that says whether there is one; nil: none.
+    package let dense: Dense?
 
     /// Adapters on adapters, at most.
     private static let deepest = 16
@@ -67,6 +69,9 @@ package struct ModelDirectory: Sendable {
             FileManager.default.fileExists(atPath: $0.appending("llm2vec_config.json").string)
         }
         usage = try EncoderConfiguration(path: (described ?? current).appending("llm2vec_config.json"))
+        var modules: ModuleList?
+        for directory in chain where modules == nil { modules = try ModuleList(directory: directory) }
+        dense = try modules?.dense.map { try Dense(directory: $0, inputs: shape.hiddenSize) }
         try checkBases(of: chain.dropLast())
     }
 
@@ -104,6 +109,9 @@ package struct ModelDirectory: Sendable {
     package static let baseDigestField = "base_sha256"
 
     package var tokenizer: FilePath { base.appending("tokenizer.json") }
+
+    /// Elements of a text's vector.
+    package var dimensions: Int { dense?.shape.outputs ?? shape.hiddenSize }
 
     /// Tokens of a sequence, at most.
     package var maximumTokens: Int { min(usage.maximumTokens, shape.maximumPositions) }

@@ -2,11 +2,20 @@ import KindredEncoder
 import KindredSystem
 import KindredTensors
 
+/// Texts whose vectors have a loss together.
+package protocol VectorBatch: Sendable {
+    var inputs: [EncoderInput] { get }
+
+    /// The mean loss, and its gradient with respect to the vectors, a row for each of `inputs`, that are not of length 1:
+    /// pooled, and mapped where there is a linear map.
+    func loss(_ vectors: Matrix) -> (loss: Double, gradient: Matrix)
+}
+
 /// Queries, the passage that answers each, and passages that answer none: the loss is the cross entropy of each query's
 /// cosines to all passages of the batch, times a scale, with its own passage as the target (in-batch negatives; Gao, Yao
 /// and Chen 2021 for SimCSE, where query and passage are one sentence seen with two dropouts; Karpukhin et al. 2020 for
 /// pairs).
-package struct ContrastiveBatch: Sendable {
+package struct ContrastiveBatch: VectorBatch {
     package let queries: [EncoderInput]
     /// One for each query.
     package let positives: [EncoderInput]
@@ -25,11 +34,9 @@ package struct ContrastiveBatch: Sendable {
         self.scale = scale
     }
 
-    var inputs: [EncoderInput] { queries + positives + negatives }
+    package var inputs: [EncoderInput] { queries + positives + negatives }
 
-    /// The mean loss, and its gradient with respect to the pooled vectors, which are not of length 1: a row for each of
-    /// `inputs`.
-    func loss(_ vectors: Matrix) -> (loss: Double, gradient: Matrix) {
+    package func loss(_ vectors: Matrix) -> (loss: Double, gradient: Matrix) {
         let columns = vectors.columns
         let units = Matrix(rows: vectors.rows, columns: columns)
         var lengths = [Float](repeating: 0, count: vectors.rows)

@@ -79,7 +79,7 @@ package final class Trainer {
             masking = nil
         }
         decoder = TrainableDecoder(
-            model.shape, weights: try DecoderWeights.load(model),
+            model.shape, weights: try DecoderWeights.load(model), dense: model.dense?.shape,
             part: options.full ? .all : .adapter(options.adapter),
             causal: options.usage(of: model).attention == .causal,
             attentionDropout: options.attentionDropout, precision: options.precision,
@@ -220,7 +220,7 @@ package final class Trainer {
 
     private func contrast(_ batch: ContrastiveBatch, step: Int?) -> (loss: Double, tokens: Int) {
         (
-            engine.contrast(batch, pooling: pooling, step: step),
+            engine.train(batch, pooling: pooling, step: step),
             batch.inputs.reduce(0) { $0 + $1.tokens.count }
         )
     }

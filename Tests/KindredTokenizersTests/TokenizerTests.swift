@@ -14,7 +14,7 @@ import Testing
         let decoded: String
     }
 
-    @Test(arguments: ["gpt2", "prefix-space", "llama3", "uncased"])
+    @Test(arguments: ["gpt2", "prefix-space", "llama3", "uncased", "digits", "numbers"])
     func `ids and decoded text are those of the tokenizers library`(name: String) throws {
         let directory = Fixtures.directory()
         let tokenizer = try Tokenizer(path: directory.appending("\(name).json"))
@@ -59,6 +59,9 @@ import Testing
         #"{"model": {"type": "BPE", "vocab": {"a": 99999999999999}, "merges": []}}"#,
         #"{"model": {"type": "BPE", "vocab": {}, "merges": []}, "pre_tokenizer": {"type": "Metaspace"}}"#,
         #"{"model": {"type": "BPE", "byte_fallback": true, "vocab": {}, "merges": []}}"#,
+        #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "dropout": 0.1}, "pre_tokenizer": {"type": "ByteLevel"}}"#,
+        #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "unk_token": "?"}, "pre_tokenizer": {"type": "ByteLevel"}}"#,
+        #"{"model": {"type": "BPE", "vocab": {"aa": 0}, "merges": []}, "pre_tokenizer": {"type": "ByteLevel"}}"#,
         #"{"model": "#, "[1, 2", "\u{1}", "", #"{"a": "\ud800"}"#, String(repeating: "[", count: 100_000),
     ])
     func `a tokenizer that is malformed or not supported is refused`(text: String) throws {
