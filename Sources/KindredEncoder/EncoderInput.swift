@@ -6,9 +6,13 @@ package struct EncoderInput: Sendable {
     /// The text's own tokens: without those that the tokenizer's template adds and without the instruction's.
     package let ownTokens: Range<Int>
 
-    package init(tokens: [Int32], ownTokens: Range<Int>) {
+    /// Whether the text had more tokens than there is room for.
+    package let isCut: Bool
+
+    package init(tokens: [Int32], ownTokens: Range<Int>, isCut: Bool = false) {
         self.tokens = tokens
         self.ownTokens = ownTokens
+        self.isCut = isCut
     }
 
     package init(
@@ -30,6 +34,7 @@ package struct EncoderInput: Sendable {
         let stop = min(prefix.count + body.count, tokens.count)
         let start = min(prefix.count + body.count - own, stop)
         self.tokens = tokens
+        isCut = prefix.count + body.count + suffix.count > room
         ownTokens = start < stop ? start..<stop : 0..<tokens.count
     }
 

@@ -239,7 +239,7 @@ package final class TextEncoder: Sendable {
 
 extension SHA256 {
     /// Takes bytes of a file, a piece at a time.
-    mutating func update(_ file: MappedFile, _ range: Range<Int>) {
+    package mutating func update(_ file: MappedFile, _ range: Range<Int>) {
         var start = range.lowerBound
         while start < range.upperBound {
             let end = min(start + (1 << 20), range.upperBound)

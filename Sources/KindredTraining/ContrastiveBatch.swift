@@ -38,15 +38,8 @@ package struct ContrastiveBatch: VectorBatch {
 
     package func loss(_ vectors: Matrix) -> (loss: Double, gradient: Matrix) {
         let columns = vectors.columns
-        let units = Matrix(rows: vectors.rows, columns: columns)
-        var lengths = [Float](repeating: 0, count: vectors.rows)
-        for row in 0..<vectors.rows {
-            var square: Float = 0
-            for column in 0..<columns { square += vectors[row, column] * vectors[row, column] }
-            // torch.nn.functional.normalize divides by at least this.
-            lengths[row] = max(square.squareRoot(), 1e-12)
-            for column in 0..<columns { units[row, column] = vectors[row, column] / lengths[row] }
-        }
+        let scaled = UnitRows(vectors)
+        let units = scaled.units
         let count = queries.count
         let all = BLAS.Operand(units.elements, rows: units.rows, columns: columns)
         let (q, d) = (all.slice(rows: 0..<count), all.slice(rows: count..<units.rows))
@@ -60,14 +53,7 @@ package struct ContrastiveBatch: VectorBatch {
         let g = BLAS.Operand(gradient.elements, rows: vectors.rows, columns: columns)
         BLAS.multiply(s, d, into: g.slice(rows: 0..<count))
         BLAS.multiply(transposed: s, q, into: g.slice(rows: count..<vectors.rows))
-        // Through the division by the length.
-        for row in 0..<vectors.rows {
-            var along: Float = 0
-            for column in 0..<columns { along += gradient[row, column] * units[row, column] }
-            for column in 0..<columns {
-                gradient[row, column] = (gradient[row, column] - along * units[row, column]) / lengths[row]
-            }
-        }
+        scaled.passBack(gradient)
         return (sum / Double(count), gradient)
     }
 }

@@ -32,11 +32,13 @@ package enum MergedModel {
     /// Writes a model directory in Hugging Face's layout, with the linear map as its `2_Dense` in 32-bit floats. The weights
     /// come last: a directory without them is no model.
     ///
-    /// - Parameter weights: laid out by `ParameterLayout.decoder` with the model's linear map.
+    /// - Parameters:
+    ///   - weights: laid out by `ParameterLayout.decoder` with the linear map.
+    ///   - dense: the linear map after pooling; nil: the model's own, if it has one.
     /// - Throws: `invalidRequest` where the directory holds a model already; `cannotCreate`, `inputOutput`.
     package static func write(
         _ weights: AlignedBuffer<Float>, of model: ModelDirectory, usage: EncoderConfiguration,
-        as precision: LayerKernels.Precision, to directory: FilePath
+        dense: Dense.Shape? = nil, as precision: LayerKernels.Precision, to directory: FilePath
     ) throws {
         let target = directory.appending("model.safetensors")
         try AtomicFile.makeDirectory(directory)
@@ -55,7 +57,7 @@ package enum MergedModel {
             ? quantization(embedding: DecoderWeights.embeddingHasEightBits(tensors)) : nil
         try JSONFile.write(configuration, to: directory.appending("config.json"))
         try JSONFile.write(usage.fields, to: directory.appending("llm2vec_config.json"))
-        if let dense = model.dense?.shape {
+        if let dense = dense ?? model.dense?.shape {
             try ParameterLayout.decoder(model.shape, dense: dense).write(
                 dense, in: weights, to: directory.appending(Dense.directory))
         }

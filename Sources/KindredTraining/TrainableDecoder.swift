@@ -300,6 +300,16 @@ extension TrainableDecoder {
         update()
     }
 
+    /// Gives a map that is to be learned its first values: a uniform within ±1/√input and no bias, as torch.nn.Linear has
+    /// them. Before `initialize(seed:)`.
+    func initializeDense(seed: UInt64) {
+        guard weightLayout.contains(ParameterLayout.denseWeight) else { return }
+        let entry = weightLayout[ParameterLayout.denseWeight]
+        var random = TrainingRandom(seed: seed, .initialization, -1)
+        let bound = 1 / Double(entry.shape[1]).squareRoot()
+        for place in entry.range { weights[place] = Float(bound * (2 * random.uniform() - 1)) }
+    }
+
     /// Gives the adapter its first values (peft, `reset_lora_parameters`). A map that is trained with it starts as it is in
     /// the weights.
     package func initialize(seed: UInt64) {
