@@ -8,8 +8,8 @@ import SystemPackage
 
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Look at a model, or merge adapters into one.",
-        subcommands: [Info.self, Merge.self])
+        commandName: "model", abstract: "Look at a model, merge adapters into one, or cut it.",
+        subcommands: [Info.self, Merge.self, Cut.self])
 
     struct Info: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -101,7 +101,7 @@ struct ModelCommand: ParsableCommand {
 }
 
 /// What `kindred model info --json` prints.
-private struct ModelOutput: Encodable {
+struct ModelOutput: Encodable {
     struct Adapter: Encodable {
         let directory: String
         let rank: Int

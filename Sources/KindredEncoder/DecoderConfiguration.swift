@@ -19,17 +19,17 @@ package struct DecoderConfiguration: Sendable, Hashable {
     package let family: Family
     package let hiddenSize: Int
     package let intermediateSize: Int
-    package let layers: Int
+    package private(set) var layers: Int
     package let attentionHeads: Int
     package let keyValueHeads: Int
     package let headDimension: Int
     package let normEpsilon: Float
     package let rotaryBase: Double
     package let rotaryScaling: RotaryScaling
-    package let vocabularySize: Int
+    package private(set) var vocabularySize: Int
     package let maximumPositions: Int
     /// The token that ends a text, where the model has one.
-    package let endToken: Int32?
+    package private(set) var endToken: Int32?
     /// Biases on the projections of queries, keys and values; on the output projection too for Llama.
     package let hasAttentionBias: Bool
 
@@ -51,6 +51,16 @@ package struct DecoderConfiguration: Sendable, Hashable {
         case "down_proj": (hiddenSize, intermediateSize)
         default: preconditionFailure("no linear layer \(module)")
         }
+    }
+
+    /// The shape with the first layers alone, and with some of the tokens.
+    package func cut(layers: Int, tokens kept: [Int32]) -> DecoderConfiguration {
+        precondition(layers <= self.layers)
+        var result = self
+        result.layers = layers
+        result.vocabularySize = kept.count
+        result.endToken = endToken.flatMap { end in kept.firstIndex(of: end).map(Int32.init) }
+        return result
     }
 
     /// - Throws: `notFound`; `invalidData` naming the field that is missing, out of range or not supported.

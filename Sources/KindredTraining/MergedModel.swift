@@ -40,15 +40,32 @@ package enum MergedModel {
         _ weights: AlignedBuffer<Float>, of model: ModelDirectory, usage: EncoderConfiguration,
         dense: Dense.Shape? = nil, as precision: LayerKernels.Precision, to directory: FilePath
     ) throws {
-        let target = directory.appending("model.safetensors")
-        try AtomicFile.makeDirectory(directory)
-        for name in copied {
-            guard let data = FileManager.default.contents(atPath: model.base.appending(name).string)
-            else { continue }
-            try AtomicFile.replace(directory.appending(name), with: [UInt8](data))
+        let files = copied.compactMap { name in
+            FileManager.default.contents(atPath: model.base.appending(name).string).map {
+                (name, [UInt8]($0))
+            }
         }
-        var configuration = try JSONFile.object(model.base.appending("config.json"))
-        let tensors = DecoderWeights.tensors(weights, of: model.shape, as: precision)
+        try write(
+            weights, shape: model.shape, dense: dense ?? model.dense?.shape, usage: usage,
+            configuration: JSONFile.object(model.base.appending("config.json")), files: files, as: precision,
+            to: directory)
+    }
+
+    /// Writes a model directory.
+    ///
+    /// - Parameters:
+    ///   - configuration: what `config.json` holds beside the precision.
+    ///   - files: others by their names.
+    /// - Throws: `cannotCreate`, `inputOutput`.
+    static func write(
+        _ weights: AlignedBuffer<Float>, shape: DecoderConfiguration, dense: Dense.Shape?,
+        usage: EncoderConfiguration, configuration: [String: Any], files: [(name: String, bytes: [UInt8])],
+        as precision: LayerKernels.Precision, to directory: FilePath
+    ) throws {
+        try AtomicFile.makeDirectory(directory)
+        for (name, bytes) in files { try AtomicFile.replace(directory.appending(name), with: bytes) }
+        var configuration = configuration
+        let tensors = DecoderWeights.tensors(weights, of: shape, as: precision)
         let name = precision == .bf16 ? "bfloat16" : "float32"
         configuration["dtype"] = name
         if configuration["torch_dtype"] != nil { configuration["torch_dtype"] = name }
@@ -57,10 +74,10 @@ package enum MergedModel {
             ? quantization(embedding: DecoderWeights.embeddingHasEightBits(tensors)) : nil
         try JSONFile.write(configuration, to: directory.appending("config.json"))
         try JSONFile.write(usage.fields, to: directory.appending("llm2vec_config.json"))
-        if let dense = dense ?? model.dense?.shape {
-            try ParameterLayout.decoder(model.shape, dense: dense).write(
+        if let dense {
+            try ParameterLayout.decoder(shape, dense: dense).write(
                 dense, in: weights, to: directory.appending(Dense.directory))
         }
-        try SafetensorsWriter.write(tensors, to: target)
+        try SafetensorsWriter.write(tensors, to: directory.appending("model.safetensors"))
     }
 }

@@ -261,6 +261,14 @@ private struct Run {
         let merged = try json(run("model", "merge", adapter, "--out", out("merged"), "--json"))
         #expect((merged["adapters"] as? [Any])?.isEmpty == true)
         #expect(try run("model", "merge", adapter, "--out", out("merged")).code == 73)
+        let cut = try json(
+            run("model", "cut", adapter, "--layers", "2", "--vocabulary", text, "--out", out("cut"), "--json")
+        )
+        #expect(cut["layers"] as? Int == 2 && cut["vocabulary"] as? Int ?? .max < 1000)
+        #expect(try run("model", "cut", adapter, "--layers", "2", "--out", out("cut")).code == 73)
+        #expect(try run("model", "cut", adapter, "--layers", "99", "--out", out("none")).code == 64)
+        #expect(try run("model", "cut", adapter, "--out", out("none")).code == 64)
+        #expect(!FileManager.default.fileExists(atPath: out("none")))
 
         let reindex = try json(run("reindex", "sample", "--encoder", adapter, "--json", "--quiet"))
         #expect(reindex["nothing_to_do"] as? Bool == false)
