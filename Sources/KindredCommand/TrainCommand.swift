@@ -276,6 +276,7 @@ struct RunArguments: ParsableArguments {
                 .invalidRequest,
                 "the model takes \(directory.shape.maximumPositions) tokens at most; give a shorter --length")
         }
+        try directory.shape.checkWindow(tokens: options.length, of: directory.base)
         return directory
     }
 

@@ -16,7 +16,8 @@ package struct ModelDirectory: Sendable {
     /// In the order in which they are merged.
     package let adapters: [Adapter]
     package let shape: DecoderConfiguration
-    /// From the nearest directory that has `llm2vec_config.json`; may be changed before the model is opened.
+    /// From the nearest directory that has `llm2vec_config.json`, or `modules.json` and no such file; the defaults where none
+    /// has. May be changed before the model is opened.
     package var usage: EncoderConfiguration
     /// The linear map after pooling, from the nearest directory that says whether there is one; nil: none.
     package let dense: Dense?
@@ -65,13 +66,25 @@ package struct ModelDirectory: Sendable {
         shape = try DecoderConfiguration(path: current.appending("config.json"))
         let shape = shape
         adapters = try chain.dropLast().reversed().map { try Adapter(directory: $0, for: shape) }
-        let described = chain.first {
-            FileManager.default.fileExists(atPath: $0.appending("llm2vec_config.json").string)
-        }
-        usage = try EncoderConfiguration(path: (described ?? current).appending("llm2vec_config.json"))
         var modules: ModuleList?
-        for directory in chain where modules == nil { modules = try ModuleList(directory: directory) }
+        var usage: EncoderConfiguration?
+        for directory in chain {
+            let path = directory.appending(EncoderConfiguration.file)
+            let own = try ModuleList(directory: directory)
+            if usage == nil {
+                if FileManager.default.fileExists(atPath: path.string) {
+                    let described = try EncoderConfiguration(path: path)
+                    try own?.check(against: described)
+                    usage = described
+                } else {
+                    usage = try own?.usage()
+                }
+            }
+            modules = modules ?? own
+        }
+        self.usage = usage ?? EncoderConfiguration()
         dense = try modules?.dense.map { try Dense(directory: $0, inputs: shape.hiddenSize) }
+        try Self.checkTokenizer(current)
         try checkBases(of: chain.dropLast())
     }
 
@@ -85,6 +98,18 @@ package struct ModelDirectory: Sendable {
         let tokenizer = try MappedFile(tokenizer)
         digest.update(tokenizer, 0..<tokenizer.count)
         return digest.finalize().hex
+    }
+
+    /// - Throws: `invalidData` for a tokenizer that cuts texts at their start.
+    private static func checkTokenizer(_ base: FilePath) throws {
+        let path = base.appending("tokenizer_config.json")
+        guard FileManager.default.fileExists(atPath: path.string) else { return }
+        if try JSONFile.object(path)["truncation_side"] as? String == "left" {
+            throw KindredError(
+                .invalidData,
+                "\"truncation_side\": \"left\" is not supported; Kindred cuts texts at their end",
+                at: .init(path: path.string))
+        }
     }
 
     private func checkBases(of adapters: ArraySlice<FilePath>) throws {

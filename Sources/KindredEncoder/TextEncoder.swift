@@ -48,10 +48,11 @@ package final class TextEncoder: Sendable {
                 "has ids up to \(tokenizer.vocabularySize - 1), and the model embeds \(shape.vocabularySize) tokens; "
                     + "they do not belong together", at: .init(path: model.tokenizer.string))
         }
+        try shape.checkWindow(tokens: model.maximumTokens, of: model.base)
         decoder = try Decoder(model, precision: precision)
         fingerprint = try Self.fingerprint(
             tensors: decoder.tensors, precision: decoder.precision, tokenizer: MappedFile(model.tokenizer),
-            model: model)
+            keepsEnd: !tokenizer.template.suffix.isEmpty, model: model)
         dense = model.dense
         configuration = usage
         decoderConfiguration = shape
@@ -193,7 +194,8 @@ package final class TextEncoder: Sendable {
     }
 
     private static func fingerprint(
-        tensors: [StoredTensor], precision: EncodingPrecision, tokenizer: MappedFile, model: ModelDirectory
+        tensors: [StoredTensor], precision: EncodingPrecision, tokenizer: MappedFile, keepsEnd: Bool,
+        model: ModelDirectory
     ) throws -> String {
         let (shape, usage) = (model.shape, model.usage)
         var digest = SHA256()
@@ -209,6 +211,8 @@ package final class TextEncoder: Sendable {
                 """.utf8))
         // What was before there was a choice keeps its fingerprint.
         if precision != .float32 { digest.update(data: Data("\(precision.rawValue)\n".utf8)) }
+        if keepsEnd { digest.update(data: Data("template kept whole\n".utf8)) }
+        if !usage.exceptions.isEmpty { digest.update(data: Data("\(usage.exceptions)\n".utf8)) }
         for tensor in tensors.sorted(by: { $0.name < $1.name }) {
             let name = tensor.name.hasPrefix("model.") ? String(tensor.name.dropFirst(6)) : tensor.name
             digest.update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))

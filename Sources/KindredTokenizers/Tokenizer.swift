@@ -38,14 +38,22 @@ package final class Tokenizer: Sendable {
         var ids = vocabulary
         for token in added { ids[token.content] = token.id }
         self.ids = ids
-        tokens = Dictionary(ids.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
+        let normalizers = try parts.normalizers()
+        self.normalizers = normalizers
+        let found = added.map { token in
+            // Such a token is normalised like the text that it is looked for in, and is that text when it is decoded
+            // (added_vocabulary.rs, `refresh_added_tokens`).
+            token.isNormalized ? token.with(content: normalizers.normalized(token.content)) : token
+        }
+        addedTokens = AddedTokens(found)
+        var tokens = Dictionary(ids.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
+        for token in found { tokens[token.id] = token.content }
+        self.tokens = tokens
         vocabularySize = Int(tokens.keys.max() ?? -1) + 1
         merges = BytePairMerges(try parts.merges(vocabulary))
         byteSymbols = try parts.byteSymbols(vocabulary)
         ignoreMerges = json["model"]?["ignore_merges"]?.bool ?? false
         preTokenizer = try parts.preTokenizer()
-        normalizers = try parts.normalizers()
-        addedTokens = AddedTokens(added)
         (prefix, suffix) = try parts.template(ids)
     }
 
@@ -85,11 +93,7 @@ package final class Tokenizer: Sendable {
 
     private func encode(normalizing bytes: ArraySlice<UInt8>, into result: inout [Int32]) {
         guard !bytes.isEmpty else { return }
-        var bytes = bytes
-        if !normalizers.isEmpty {
-            let text = normalizers.reduce(String(decoding: bytes, as: UTF8.self)) { $1.apply(to: $0) }
-            bytes = Array(text.utf8)[...]
-        }
+        let bytes = normalizers.isEmpty ? bytes : normalizers.normalized(Array(bytes))[...]
         guard addedTokens.hasNormalized else { return encode(words: bytes, into: &result) }
         for piece in addedTokens.split(Array(bytes), normalized: true) {
             switch piece {
@@ -182,6 +186,15 @@ enum Normalizer: Sendable {
             return scalar.properties.age.map { $0.major <= 9 } ?? false
         default: return scalar.value == 0x1CF2 || scalar.value == 0x1CF3
         }
+    }
+}
+
+extension [Normalizer] {
+    /// UTF-8 after each normalizer in order.
+    fileprivate func normalized(_ bytes: [UInt8]) -> [UInt8] {
+        guard !isEmpty else { return bytes }
+        let text = reduce(String(decoding: bytes, as: UTF8.self)) { $1.apply(to: $0) }
+        return [UInt8](text.utf8)
     }
 }
 

@@ -14,7 +14,7 @@ import Testing
         let decoded: String
     }
 
-    @Test(arguments: ["gpt2", "prefix-space", "llama3", "uncased", "digits", "numbers"])
+    @Test(arguments: ["gpt2", "prefix-space", "llama3", "uncased", "digits", "numbers", "added"])
     func `ids and decoded text are those of the tokenizers library`(name: String) throws {
         let directory = Fixtures.directory()
         let tokenizer = try Tokenizer(path: directory.appending("\(name).json"))
@@ -98,7 +98,7 @@ import Testing
         "1234567 3.14", "\n\n  x   y", "", "emoji 👩‍👩‍👧‍👦 \u{1}", "the the the",
     ]
 
-    @Test(arguments: ["gpt2", "prefix-space", "llama3", "uncased", "digits", "numbers"])
+    @Test(arguments: ["gpt2", "prefix-space", "llama3", "uncased", "digits", "numbers", "added"])
     func `texts whose tokens are kept have the same tokens under new numbers`(name: String) throws {
         let path = Fixtures.directory().appending("\(name).json")
         let whole = try Tokenizer(path: path)

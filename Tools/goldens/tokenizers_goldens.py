@@ -27,6 +27,7 @@ STRINGS = [
 MORE = [
     "caſte thſe ſſing éſé", "x\u0001y \u0001\u0001", "e\u0301 u\u0308ber \u0905\u0903 o\u20dd \u1cf2 a\u08d4 a\u0898", "Việt Nam",
     "a1b22c333", "12 34", "½x٣٤y", "12  34", " 7", "№5", "2024-01-02T03:04:05", "é1e\u03012",
+    "an éclair, an ECLAIR, a Hat, a hat, a cat, cats, the Cat", "[mask] [MASK] <M> <m> in[Mask]side",
 ]
 LACKING = {0x00, 0x01, 0x7F, 0xC5, 0xF0, 0xAC}
 
@@ -131,10 +132,25 @@ def numbers():
     return tokenizer
 
 
+def added():
+    """Added tokens that are looked for in the text as it stands, and in the normalised text, normalised themselves."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    train(tokenizer, 600)
+    tokenizer.add_tokens(
+        [AddedToken("Éclair", normalized=True), AddedToken("Hat", normalized=False),
+         AddedToken("CAT", normalized=True, single_word=True), AddedToken("[Mask]", normalized=True)]
+    )
+    tokenizer.add_special_tokens([AddedToken("<M>", normalized=False)])
+    return tokenizer
+
+
 def main():
     FIXTURES.mkdir(parents=True, exist_ok=True)
     for name, tokenizer in [("gpt2", gpt2()), ("prefix-space", prefix_space()), ("llama3", llama3()),
-                            ("uncased", uncased()), ("digits", digits()), ("numbers", numbers())]:
+                            ("uncased", uncased()), ("digits", digits()), ("numbers", numbers()), ("added", added())]:
         tokenizer.save(str(FIXTURES / f"{name}.json"), pretty=False)
         goldens = [
             {
@@ -143,7 +159,7 @@ def main():
                 "bare": tokenizer.encode(text, add_special_tokens=False).ids,
                 "decoded": tokenizer.decode(tokenizer.encode(text).ids),
             }
-            for text in STRINGS + (MORE if name in ("digits", "numbers") else [])
+            for text in STRINGS + (MORE if name in ("digits", "numbers", "added") else [])
         ]
         (FIXTURES / f"{name}.goldens.json").write_text(json.dumps(goldens) + "\n")
 
