@@ -88,7 +88,7 @@ package struct ModelDirectory: Sendable {
         try checkBases(of: chain.dropLast())
     }
 
-    /// Hex SHA-256 of the base's tensors, by name, and of its tokenizer.
+    /// Hex SHA-256 of the base's tensors, by name, of its tokenizer, and of its linear map, if it has one of its own.
     package func baseDigest() throws -> String {
         var digest = SHA256()
         for (name, tensor) in try SafetensorsFile(directory: base).tensors.sorted(by: { $0.key < $1.key }) {
@@ -97,6 +97,14 @@ package struct ModelDirectory: Sendable {
         }
         let tokenizer = try MappedFile(tokenizer)
         digest.update(tokenizer, 0..<tokenizer.count)
+        if let own = try ModuleList(directory: base)?.dense {
+            let dense = try Dense(directory: own, inputs: shape.hiddenSize)
+            for tensor in [dense.weight, dense.bias].compactMap({ $0 }) {
+                digest.update(
+                    data: Data("\(tensor.name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
+                digest.update(tensor.file, tensor.range)
+            }
+        }
         return digest.finalize().hex
     }
 

@@ -113,6 +113,10 @@ struct TokenizerFile {
             }
         }
         guard let byteLevel else { throw refused("the pre-tokenizer is not byte-level") }
+        // Each step is a call within the one before it.
+        guard cuts.count <= 16 else {
+            throw refused("the pre-tokenizer has \(cuts.count) steps before the last")
+        }
         return PreTokenizer(
             cuts: cuts, addsPrefixSpace: byteLevel["add_prefix_space"]?.bool ?? false,
             lastCut: byteLevel["use_regex"]?.bool ?? true ? .words(.gpt2) : nil)

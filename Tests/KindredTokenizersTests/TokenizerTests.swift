@@ -62,6 +62,8 @@ import Testing
         #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "dropout": 0.1}, "pre_tokenizer": {"type": "ByteLevel"}}"#,
         #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "unk_token": "?"}, "pre_tokenizer": {"type": "ByteLevel"}}"#,
         #"{"model": {"type": "BPE", "vocab": {"aa": 0}, "merges": []}, "pre_tokenizer": {"type": "ByteLevel"}}"#,
+        #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": ["#
+            + String(repeating: #"{"type": "Digits"},"#, count: 50_000) + #"{"type": "ByteLevel"}]}}"#,
         #"{"model": "#, "[1, 2", "\u{1}", "", #"{"a": "\ud800"}"#, String(repeating: "[", count: 100_000),
     ])
     func `a tokenizer that is malformed or not supported is refused`(text: String) throws {

@@ -39,6 +39,12 @@ import Testing
             abs($0 - $1)
         }
         #expect(moved.contains { $0 > 1e-4 })
+        // Another map in the base's place is another base.
+        try Dense.write(
+            .init(inputs: 32, outputs: 5), weight: (AlignedBuffer(weights.array().reversed()), 0), bias: nil,
+            to: tiny.model.path.appending(Dense.directory))
+        let other = #expect(throws: KindredError.self) { try ModelDirectory(adapter.path) }
+        #expect(other?.code == .incompatible)
     }
 }
 
