@@ -6,7 +6,7 @@ import SystemPackage
 /// The linear map that a text's pooled vector goes through before it is scaled to length 1: y = f(W · x + b)
 /// (UKPLab/sentence-transformers, sentence_transformers/models/Dense.py).
 ///
-/// A directory of its own, by custom `2_Dense`, holds `config.json` with "in_features", "out_features", "bias" and
+/// A directory of its own, by convention `2_Dense`, holds `config.json` with "in_features", "out_features", "bias" and
 /// "activation_function", and `model.safetensors` with "linear.weight", outputs × inputs, and "linear.bias".
 package struct Dense: Sendable {
     package enum Activation: String, Sendable, CaseIterable {
@@ -36,7 +36,7 @@ package struct Dense: Sendable {
     private let weights: AlignedBuffer<Float>
     private let biases: AlignedBuffer<Float>?
 
-    /// Where the map lies in a model's directory by custom.
+    /// Where the map lies in a model's directory by convention.
     package static let directory = "2_Dense"
     private static let weightName = "linear.weight"
     private static let biasName = "linear.bias"
