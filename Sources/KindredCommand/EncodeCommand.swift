@@ -29,26 +29,7 @@ struct EncodeCommand: ParsableCommand {
 
     func run() throws {
         var texts: [String] = []
-        try TextLines.forEach(in: FilePath(file)) { line in
-            func invalid(_ message: String) -> KindredError {
-                KindredError(.invalidData, message, at: .init(path: file, line: line.number))
-            }
-            guard line.isUTF8 else { throw invalid("is not UTF-8; convert it, for example with iconv") }
-            var text = line.text
-            if jsonLines, !text.allSatisfy(\.isWhitespace) {
-                guard let held = Self.text(json: text) else {
-                    throw invalid("is neither a JSON string nor an object with \"text\"")
-                }
-                text = held
-            }
-            guard !text.allSatisfy(\.isWhitespace) else {
-                throw invalid("is empty; every line is a text, so that rows and lines agree: take it out")
-            }
-            texts.append(text)
-        }
-        guard !texts.isEmpty else {
-            throw KindredError(.invalidData, "has no text", at: .init(path: file))
-        }
+        try TextInput.forEach(in: file, jsonLines: jsonLines) { texts.append($0) }
         let encoder = try self.encoder.open()
         let started = ContinuousClock.now
         let vectors = try output.vectors(encoder, of: "\(Format.count(texts.count)) texts").encode(
@@ -63,14 +44,6 @@ struct EncodeCommand: ParsableCommand {
             "  encoded  \(Format.count(texts.count)) texts in \(Format.duration(seconds)) "
                 + "(\(Format.rate(report.textsPerSecond, unit: "texts"))) to \(Terminal.sanitized(out))")
         CommandOutput.line("  encoder  \(report.encoder.line)")
-    }
-
-    private static func text(json line: String) -> String? {
-        let value = try? JSONSerialization.jsonObject(with: Data(line.utf8), options: .fragmentsAllowed)
-        if let text = value as? String { return text }
-        guard let object = value as? [String: Any], let text = object["text"] as? String else { return nil }
-        let title = object["title"] as? String ?? ""
-        return title.isEmpty ? text : title + "\n" + text
     }
 }
 

@@ -8,8 +8,8 @@ import SystemPackage
 
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Look at a model, or merge adapters into one.",
-        subcommands: [Info.self, Merge.self])
+        commandName: "model", abstract: "Look at a model, merge adapters into one, or cut it.",
+        subcommands: [Info.self, Merge.self, Cut.self])
 
     struct Info: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -33,6 +33,11 @@ struct ModelCommand: ParsableCommand {
             CommandOutput.line(
                 "  encodes     \(output.attention), \(output.pooling) pooling, up to \(output.maximumTokens) tokens"
             )
+            if let dense = output.dense {
+                CommandOutput.line(
+                    "  map         \(dense.inputs) to \(dense.outputs) dimensions\(dense.bias ? " with bias" : "")"
+                        + (dense.activation == "Identity" ? "" : ", \(dense.activation)"))
+            }
             CommandOutput.line("  base        \(Terminal.sanitized(output.base))")
             for adapter in output.adapters {
                 CommandOutput.line(
@@ -96,7 +101,7 @@ struct ModelCommand: ParsableCommand {
 }
 
 /// What `kindred model info --json` prints.
-private struct ModelOutput: Encodable {
+struct ModelOutput: Encodable {
     struct Adapter: Encodable {
         let directory: String
         let rank: Int
@@ -104,9 +109,17 @@ private struct ModelOutput: Encodable {
         let modules: [String]
     }
 
+    /// The linear map after pooling.
+    struct Dense: Encodable {
+        let inputs, outputs: Int
+        let bias: Bool
+        let activation: String
+    }
+
     let directory, base, family, attention, pooling, fingerprint: String
     let hidden, layers, attentionHeads, keyValueHeads, headDimension, intermediate, vocabulary: Int
-    let parameters, maximumTokens: Int
+    let parameters, maximumTokens, dimensions: Int
+    let dense: Dense?
     let adapters: [Adapter]
 
     init(_ model: ModelDirectory, fingerprint: String) {
@@ -123,7 +136,14 @@ private struct ModelOutput: Encodable {
         headDimension = model.shape.headDimension
         intermediate = model.shape.intermediateSize
         vocabulary = model.shape.vocabularySize
-        parameters = ParameterLayout.decoder(model.shape).count
+        parameters = ParameterLayout.decoder(model.shape, dense: model.dense?.shape).count
+        dimensions = model.dimensions
+        dense = model.dense.map {
+            let activation = $0.shape.activation.rawValue
+            return Dense(
+                inputs: $0.shape.inputs, outputs: $0.shape.outputs, bias: $0.shape.hasBias,
+                activation: activation.split(separator: ".").last.map(String.init) ?? activation)
+        }
         maximumTokens = model.maximumTokens
         adapters = model.adapters.map {
             Adapter(

@@ -10,19 +10,20 @@ import SystemPackage
 struct TrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
-        abstract: "Train the encoder: MNTP, SimCSE, pairs.",
+        abstract: "Train the encoder: MNTP, SimCSE, pairs, distillation.",
         discussion: """
             The stages of LLM2Vec (BehnamGhader et al. 2024) turn a decoder into a text encoder; each makes an adapter on
             what the one before made:
 
               kindred train mntp   TEXT --out runs/mntp
               kindred train simcse TEXT --model runs/mntp/adapter --out runs/simcse
-              kindred train pairs PAIRS --model runs/simcse/adapter --out runs/pairs
+              kindred train distill TEXTS --targets VECTORS.npy --model runs/simcse/adapter --out runs/distill
+              kindred train pairs PAIRS --model runs/distill/adapter --out runs/pairs
               kindred reindex NAME --encoder runs/pairs/adapter
 
             A run writes checkpoints; after Ctrl-C or a crash the same command with --resume goes on to the bit.
             """,
-        subcommands: [Masked.self, Contrast.self, Pairs.self, Full.self])
+        subcommands: [Masked.self, Contrast.self, Distill.self, Pairs.self, Full.self])
 
     struct Masked: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -67,16 +68,21 @@ struct TrainCommand: ParsableCommand {
             discussion: """
                 PAIRS files are JSON lines {"query", "positive", "negatives": [...]} or query TAB positive [TAB negative].
                 An instruction for a file's queries may follow its name after '=': squad.tsv="Find the answer: "
+
+                With a teacher's scores of the positive and of each negative, "scores": [...], the loss is the divergence \
+                of the distributions over a query's own passages; then every line needs them.
                 """)
         @Argument(help: "Files of pairs, each with '=INSTRUCTION' after its name if its queries have one.")
         var files: [String]
         @OptionGroup var contrast: ContrastArguments
+        @OptionGroup var temperature: TemperatureArguments
         @OptionGroup var adapter: AdapterArguments
         @OptionGroup var training: RunArguments
 
         func run() throws {
             var options = TrainingOptions(objective: .pairs)
             (options.batch, options.learningRate, options.warmup) = (64, 2e-4, 300)
+            temperature.apply(to: &options)
             try contrast.apply(to: &options)
             try adapter.apply(to: &options)
             try training.train(options, pairs: files)
@@ -86,11 +92,13 @@ struct TrainCommand: ParsableCommand {
     struct Full: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "full", abstract: "Train all weights, with any objective (for small models).")
-        @Option(help: "causal, mntp, simcse or pairs.") var objective: TrainingOptions.Objective
+        @Option(help: "causal, mntp, simcse, distill or pairs.") var objective: TrainingOptions.Objective
         @OptionGroup var text: TextArguments
         @OptionGroup var masking: MaskingArguments
         @OptionGroup var prediction: PredictionArguments
         @OptionGroup var contrast: ContrastArguments
+        @OptionGroup var distillation: DistillationArguments
+        @OptionGroup var temperature: TemperatureArguments
         @OptionGroup var training: RunArguments
         @Option(
             help: ArgumentHelp(
@@ -107,10 +115,16 @@ struct TrainCommand: ParsableCommand {
             try masking.apply(to: &options)
             prediction.apply(to: &options)
             try contrast.apply(to: &options)
-            if objective == .pairs {
-                try training.train(options, pairs: text.files)
-            } else {
-                try training.train(options, text: text)
+            guard objective == .distill || distillation.targets.isEmpty else {
+                throw KindredError(
+                    .invalidRequest, "--targets are for --objective distill; leave them out, or name that")
+            }
+            distillation.apply(to: &options)
+            temperature.apply(to: &options)
+            switch objective {
+            case .pairs: try training.train(options, pairs: text.files)
+            case .distill: try training.train(options, texts: text.files, distillation)
+            case .causal, .mntp, .simcse: try training.train(options, text: text)
             }
         }
     }
@@ -183,7 +197,7 @@ struct AdapterArguments: ParsableArguments {
     @Option(help: "The adapter is scaled by alpha / rank.") var alpha: Double?
     @Option(help: "Dropout before the adapter.") var dropout: Float?
     @Option(help: "Modules to change, separated by commas (default: all linear layers of a block).")
-    var targets: String?
+    var modules: String?
     @Option(help: "First values of the adapter: true (peft's default), gaussian or false.")
     var initialization: AdapterConfiguration.Initialization?
 
@@ -191,7 +205,7 @@ struct AdapterArguments: ParsableArguments {
         options.rank = rank ?? options.rank
         options.alpha = alpha ?? options.alpha
         options.dropout = dropout ?? options.dropout
-        if let targets { options.targets = targets.split(separator: ",").map(String.init) }
+        if let modules { options.targets = modules.split(separator: ",").map(String.init) }
         options.initialization = initialization?.rawValue ?? options.initialization
     }
 }
@@ -252,7 +266,7 @@ struct RunArguments: ParsableArguments {
         options.validation = validation ?? options.validation
     }
 
-    private func open(_ options: inout TrainingOptions) throws -> ModelDirectory {
+    func open(_ options: inout TrainingOptions) throws -> ModelDirectory {
         apply(to: &options)
         try options.check()
         let directory = try ModelDirectory(model.map { FilePath($0) } ?? Resources.embeddedModel())
@@ -262,6 +276,7 @@ struct RunArguments: ParsableArguments {
                 .invalidRequest,
                 "the model takes \(directory.shape.maximumPositions) tokens at most; give a shorter --length")
         }
+        try directory.shape.checkWindow(tokens: options.length, of: directory.base)
         return directory
     }
 
@@ -315,12 +330,20 @@ struct RunArguments: ParsableArguments {
         for file in files {
             let parts = file.split(separator: "=", maxSplits: 1).map(String.init)
             try PairsFile.forEachLine(in: parts[0]) { line in
+                guard pairs.isEmpty || (pairs[0].scores == nil) == (line.scores == nil) else {
+                    throw KindredError(
+                        .invalidData,
+                        line.scores == nil
+                            ? "has no scores, and pairs before it have; give all pairs scores, or none"
+                            : "has scores, and pairs before it have none; give all pairs scores, or none",
+                        at: .init(path: parts[0], line: line.number))
+                }
                 let instruction = line.instruction ?? (parts.count > 1 ? parts[1] : "")
                 pairs.append(
                     .init(
                         query: collector.input(line.query, instruction: instruction),
                         positive: collector.input(line.positive),
-                        negatives: line.negatives.map { collector.input($0) }))
+                        negatives: line.negatives.map { collector.input($0) }, scores: line.scores))
             }
         }
         guard pairs.count >= 2 else {
@@ -330,7 +353,7 @@ struct RunArguments: ParsableArguments {
         try train(options, model: model, examples: .pairs(pairs), maskToken: nil, sources: files)
     }
 
-    private func train(
+    func train(
         _ options: TrainingOptions, model: ModelDirectory, examples: TrainingExamples, maskToken: Int32?,
         sources: [String]
     ) throws {
@@ -359,20 +382,28 @@ struct RunArguments: ParsableArguments {
         }
         if json {
             try CommandOutput.json(
-                TrainingOutput(report, options: options, examples: examples.count, merged: merged))
+                TrainingOutput(report, options: options, examples: examples, merged: merged))
         } else {
-            print(report, run: run, merged: merged)
+            print(report, cut: examples.cutTexts, run: run, merged: merged)
         }
         if report.stopped { throw ExitCode(130) }
     }
 
-    private func print(_ report: TrainingReport, run: TrainingRun, merged: FilePath?) {
+    private func print(_ report: TrainingReport, cut: Int, run: TrainingRun, merged: FilePath?) {
         if let step = report.resumedFrom { CommandOutput.line("  resumed    from step \(step)") }
         if let first = report.firstLoss, let last = report.lastLoss {
             let validation = report.validationLoss.map { ", validation \(Format.decimals($0, 4))" } ?? ""
             CommandOutput.line(
                 "  loss       \(Format.decimals(first, 4)) at first, \(Format.decimals(last, 4)) at last\(validation)"
             )
+        }
+        if let cosine = report.validationCosine {
+            CommandOutput.line(
+                "  cosine     \(Format.decimals(cosine, 4)) to the teacher, on texts held back")
+        }
+        if cut > 0 {
+            CommandOutput.line(
+                "  cut        \(Format.count(cut)) texts were longer than --length and lost their ends")
         }
         let rate = report.seconds > 0 ? Double(report.tokens) / report.seconds : 0
         CommandOutput.line(
@@ -395,19 +426,22 @@ private struct TrainingOutput: Encodable {
     let steps: Int
     let stopped: Bool
     let resumedFrom: Int?
-    let examples, tokens: Int
+    let examples, cutTexts, tokens: Int
     let seconds, tokensPerSecond: Double
     let examplesPerSecond: Double
-    let firstLoss, lastLoss, validationLoss: Double?
+    let firstLoss, lastLoss, validationLoss, validationCosine: Double?
     let result, merged: String?
 
-    init(_ report: TrainingReport, options: TrainingOptions, examples: Int, merged: FilePath?) {
+    init(
+        _ report: TrainingReport, options: TrainingOptions, examples: TrainingExamples, merged: FilePath?
+    ) {
         objective = options.objective.rawValue
         precision = options.precision.rawValue
         steps = report.steps
         stopped = report.stopped
         resumedFrom = report.resumedFrom
-        self.examples = examples
+        self.examples = examples.count
+        cutTexts = examples.cutTexts
         tokens = report.tokens
         seconds = report.seconds
         tokensPerSecond = report.seconds > 0 ? Double(report.tokens) / report.seconds : 0
@@ -416,6 +450,7 @@ private struct TrainingOutput: Encodable {
         firstLoss = report.firstLoss
         lastLoss = report.lastLoss
         validationLoss = report.validationLoss
+        validationCosine = report.validationCosine
         result = report.result?.string
         self.merged = merged?.string
     }

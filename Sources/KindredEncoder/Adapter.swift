@@ -21,6 +21,18 @@ package struct AdapterConfiguration: Sendable, Hashable {
         case random = "false"
     }
 
+    /// peft's `init_lora_weights` that leave the base as it is, by their names beside true and false.
+    private static let plainInitializations: Set = ["gaussian", "eva", "orthogonal"]
+
+    /// Fields of `adapter_config.json` that are read here, that say which modules have tensors, which the tensors say
+    /// themselves, or that no vector depends on. Any other that is set is refused.
+    private static let fieldsOfNoEffect: Set = [
+        "peft_type", "r", "lora_alpha", "lora_dropout", "init_lora_weights", "use_rslora", "target_modules",
+        "exclude_modules", "layers_to_transform", "layers_pattern", "base_model_name_or_path", "auto_mapping",
+        "inference_mode", "peft_version", "revision", "task_type", "megatron_core", "qalora_group_size",
+        "ensure_weight_tying", "loftq_config", "eva_config", "corda_config", "runtime_config",
+    ]
+
     package var rank: Int
     package var alpha: Double
     package var dropout: Float
@@ -64,32 +76,31 @@ package struct AdapterConfiguration: Sendable, Hashable {
         }
         let dropout = json["lora_dropout"] as? Double ?? 0
         guard (0..<1).contains(dropout) else { throw invalid("\"lora_dropout\" must lie in 0..<1") }
-        var modules = json["target_modules"] as? [String] ?? []
-        if json["target_modules"] as? String == "all-linear" { modules = Self.knownModules }
-        // peft matches the end of a module's path.
-        let named = Set(modules.map { $0.split(separator: ".").last.map(String.init) ?? "" })
-        if let unknown = named.subtracting(Self.knownModules).sorted().first {
-            throw invalid("the target module \"\(unknown.prefix(60))\" is no linear layer of a block")
+        let initialization = json["init_lora_weights"] ?? true
+        guard
+            initialization is Bool || initialization is NSNull
+                || Self.plainInitializations.contains(initialization as? String ?? "")
+        else {
+            throw invalid(
+                "\"init_lora_weights\": \"\("\(initialization)".prefix(40))\" changes the weights of the base, which is not "
+                    + "supported; convert the adapter with peft's save_pretrained(path_initial_model_for_weight_conversion)"
+            )
         }
-        guard !named.isEmpty else { throw invalid("\"target_modules\" is empty or not a list of names") }
-        for (field, value) in json {
+        for (field, value) in json where !Self.fieldsOfNoEffect.contains(field) {
             let isSet =
                 switch value {
-                case let flag as Bool where ["use_dora", "fan_in_fan_out", "lora_bias"].contains(field): flag
-                case let list as [Any]
-                where ["modules_to_save", "layers_to_transform", "target_parameters"].contains(field):
-                    !list.isEmpty
-                case let map as [String: Any] where ["rank_pattern", "alpha_pattern"].contains(field):
-                    !map.isEmpty
-                case let bias as String where field == "bias": bias != "none"
-                default: false
+                case is NSNull: false
+                case let flag as Bool: flag
+                case let list as [Any]: !list.isEmpty
+                case let map as [String: Any]: !map.isEmpty
+                case let text as String: field == "bias" ? text != "none" : true
+                default: true
                 }
-            if isSet { throw invalid("\"\(field)\" is not supported") }
+            if isSet { throw invalid("\"\(field.prefix(60))\" is not supported") }
         }
         self.init(
             rank: rank, alpha: alpha, dropout: Float(dropout),
-            targetModules: Self.knownModules.filter(named.contains),
-            rankStabilized: json["use_rslora"] as? Bool ?? false)
+            targetModules: Self.knownModules, rankStabilized: json["use_rslora"] as? Bool ?? false)
     }
 
     /// The fields of `adapter_config.json`.
@@ -141,7 +152,6 @@ package struct Adapter: Sendable {
         self.directory = directory
         let path = directory.appending(Self.configurationFile)
         let configuration = try AdapterConfiguration(path: path)
-        self.configuration = configuration
         base = try JSONFile.object(path)["base_model_name_or_path"] as? String ?? ""
         let file = try SafetensorsFile(path: directory.appending(Self.weightsFile))
         let location = KindredError.Location(path: file.path.string)
@@ -154,16 +164,15 @@ package struct Adapter: Sendable {
             }
             found[short.replacingOccurrences(of: ".default.weight", with: ".weight")] = tensor
         }
+        // Which modules are changed is what the tensors say: peft has many ways to choose them.
         var matrices: [Module: (a: StoredTensor, b: StoredTensor)] = [:]
         for layer in 0..<decoder.layers {
-            for name in configuration.targetModules {
+            for name in AdapterConfiguration.knownModules {
                 let module = Module(layer: layer, name: name)
                 let (output, input) = decoder.shape(of: name)
-                func matrix(_ letter: String, _ shape: [Int]) throws -> StoredTensor {
+                func matrix(_ letter: String, _ shape: [Int]) throws -> StoredTensor? {
                     let name = "\(module.path).lora_\(letter).weight"
-                    guard let tensor = found.removeValue(forKey: name) else {
-                        throw KindredError(.invalidData, "has no tensor \"\(name)\"", at: location)
-                    }
+                    guard let tensor = found.removeValue(forKey: name) else { return nil }
                     guard tensor.shape == shape else {
                         throw KindredError(
                             .invalidData,
@@ -172,10 +181,17 @@ package struct Adapter: Sendable {
                     }
                     return tensor
                 }
-                matrices[module] = (
+                switch (
                     try matrix("A", [configuration.rank, input]),
                     try matrix("B", [output, configuration.rank])
-                )
+                ) {
+                case (let a?, let b?): matrices[module] = (a, b)
+                case (nil, nil): continue
+                case (let a, _):
+                    throw KindredError(
+                        .invalidData, "has no tensor \"\(module.path).lora_\(a == nil ? "A" : "B").weight\"",
+                        at: location)
+                }
             }
         }
         if let extra = found.keys.sorted().first {
@@ -183,7 +199,15 @@ package struct Adapter: Sendable {
                 .invalidData, "is for another base: the base has no module for \"\(extra.prefix(120))\"",
                 at: location)
         }
+        guard !matrices.isEmpty else {
+            throw KindredError(.invalidData, "has no matrices of an adapter", at: location)
+        }
         self.matrices = matrices
+        var changed = configuration
+        changed.targetModules = AdapterConfiguration.knownModules.filter { name in
+            matrices.keys.contains { $0.name == name }
+        }
+        self.configuration = changed
     }
 
     /// Whether a directory holds an adapter and no whole model.

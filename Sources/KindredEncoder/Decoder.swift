@@ -108,8 +108,25 @@ final class Decoder: Sendable {
                 gateUp: try linear(layer, ["gate_proj", "up_proj"]),
                 down: try linear(layer, ["down_proj"]))
         }
+        try Self.checkUnused(in: weights, used, layers: configuration.layers)
         tensors = used
         rotary = RotaryTable(configuration.rotaryFrequencies, positions: model.maximumTokens)
+    }
+
+    /// - Throws: `invalidData` for a tensor of a block that this decoder does not compute with. Tables of rotary positions,
+    ///   which some files have, are computed.
+    private static func checkUnused(in weights: SafetensorsFile, _ used: [StoredTensor], layers: Int) throws {
+        let known = Set(used.map(\.name))
+        for name in weights.tensors.keys.sorted() where !known.contains(name) {
+            let parts = name.split(separator: ".").drop { $0 == "model" }
+            guard parts.first == "layers", let layer = parts.dropFirst().first.flatMap({ Int($0) }),
+                layer < layers,
+                !name.hasSuffix("rotary_emb.inv_freq")
+            else { continue }
+            throw KindredError(
+                .invalidData, "the tensor \"\(name.prefix(120))\" is not one that this kind of decoder has",
+                at: .init(path: weights.path.string))
+        }
     }
 
     /// The last hidden states, after the final norm, of sequences packed one after the other: tokens × hidden.

@@ -19,25 +19,27 @@ package struct DecoderConfiguration: Sendable, Hashable {
     package let family: Family
     package let hiddenSize: Int
     package let intermediateSize: Int
-    package let layers: Int
+    package private(set) var layers: Int
     package let attentionHeads: Int
     package let keyValueHeads: Int
     package let headDimension: Int
     package let normEpsilon: Float
     package let rotaryBase: Double
     package let rotaryScaling: RotaryScaling
-    package let vocabularySize: Int
+    package private(set) var vocabularySize: Int
     package let maximumPositions: Int
     /// The token that ends a text, where the model has one.
-    package let endToken: Int32?
-    /// Biases on the projections of queries, keys and values; on the output projection too for Llama.
+    package private(set) var endToken: Int32?
+    /// Positions that a token sees, itself included; nil: all.
+    package let slidingWindow: Int?
+    /// Biases on the projections of queries, keys and values; on the output projection too for Llama and Qwen 3.
     package let hasAttentionBias: Bool
 
     package var queryWidth: Int { attentionHeads * headDimension }
     package var keyValueWidth: Int { keyValueHeads * headDimension }
     /// Query and key heads are normalised before rotation (Qwen 3).
     package var normalizesHeads: Bool { family == .qwen3 }
-    package var hasOutputBias: Bool { hasAttentionBias && family == .llama }
+    package var hasOutputBias: Bool { hasAttentionBias && (family == .llama || family == .qwen3) }
     /// The head shares the embedding's matrix.
     package let tiesEmbeddings: Bool
 
@@ -51,6 +53,27 @@ package struct DecoderConfiguration: Sendable, Hashable {
         case "down_proj": (hiddenSize, intermediateSize)
         default: preconditionFailure("no linear layer \(module)")
         }
+    }
+
+    /// - Throws: `incompatible` where texts may have more tokens than a token sees: a sliding window is not supported, and
+    ///   changes nothing for shorter texts.
+    package func checkWindow(tokens: Int, of model: FilePath) throws {
+        guard let slidingWindow, slidingWindow < tokens else { return }
+        throw KindredError(
+            .incompatible,
+            "a sliding window of \(slidingWindow) positions is not supported, and texts may have \(tokens) tokens; put "
+                + "\"max_length\": \(slidingWindow) into llm2vec_config.json",
+            at: .init(path: model.appending("config.json").string))
+    }
+
+    /// The shape with the first layers alone, and with some of the tokens.
+    package func cut(layers: Int, tokens kept: [Int32]) -> DecoderConfiguration {
+        precondition(layers <= self.layers)
+        var result = self
+        result.layers = layers
+        result.vocabularySize = kept.count
+        result.endToken = endToken.flatMap { end in kept.firstIndex(of: end).map(Int32.init) }
+        return result
     }
 
     /// - Throws: `notFound`; `invalidData` naming the field that is missing, out of range or not supported.
@@ -99,11 +122,12 @@ package struct DecoderConfiguration: Sendable, Hashable {
         tiesEmbeddings = json["tie_word_embeddings"] as? Bool ?? false
         hasAttentionBias = family == .qwen2 || (json["attention_bias"] as? Bool ?? false)
         guard json["mlp_bias"] as? Bool != true else { throw invalid("\"mlp_bias\" is not supported") }
-        if let window = json["sliding_window"] as? Int, json["use_sliding_window"] as? Bool != false,
-            window < maximumPositions
-        {
-            throw invalid("a sliding window of \(window) positions is not supported")
-        }
+        // Newer configurations list each layer's attention.
+        let types = json["layer_types"] as? [String]
+        let slides =
+            types?.prefix(layers).contains("sliding_attention")
+            ?? (json["use_sliding_window"] as? Bool != false)
+        slidingWindow = slides ? json["sliding_window"] as? Int : nil
         // A model may have several; the first is the one that ends a text.
         let end = json["eos_token_id"] as? Int ?? (json["eos_token_id"] as? [Int])?.first
         let vocabulary = vocabularySize

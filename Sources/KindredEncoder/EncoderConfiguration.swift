@@ -5,8 +5,8 @@ import SystemPackage
 
 /// How a decoder is used as an encoder, from `llm2vec_config.json` (McGill-NLP/llm2vec, llm2vec/llm2vec.py).
 package struct EncoderConfiguration: Sendable, Hashable {
-    /// How a text's hidden states become its vector. Pooled are the text's own tokens: neither the tokens that the
-    /// tokenizer's template adds nor the instruction's.
+    /// How a text's hidden states become its vector. Means are over the text's own tokens: neither the tokens that the
+    /// tokenizer's template adds nor the instruction's, unless `poolsTemplate` and `poolsInstruction` say so.
     package enum Pooling: String, Sendable, CaseIterable {
         case mean
         /// Weights 1, 2, …, n over their sum.
@@ -29,13 +29,21 @@ package struct EncoderConfiguration: Sendable, Hashable {
     package var attention = Attention.causal
     /// Tokens of a text, at most; more are cut off.
     package var maximumTokens = 512
+    /// Tokens of a text without its instruction, at most; whole words beyond are cut off before all else; nil: any number.
+    package var documentTokens: Int?
+    /// Whether means are over the instruction's tokens too.
+    package var poolsInstruction = false
+    /// Whether means are over the tokens that the tokenizer's template adds too, as sentence-transformers has it.
+    package var poolsTemplate = false
+
+    static let file = "llm2vec_config.json"
 
     package init() {}
 
-    /// The configuration of a model directory; the defaults where the file is missing.
-    /// - Throws: `invalidData` naming the field and its possible values.
+    /// Reads `llm2vec_config.json`. A file that says nothing about attention means bidirectional, as LLM2Vec does.
+    /// - Throws: `notFound`; `invalidData` naming the field and its possible values.
     package init(path: FilePath) throws {
-        guard FileManager.default.fileExists(atPath: path.string) else { return }
+        attention = .bidirectional
         let json = try JSONFile.object(path)
         func invalid(_ message: String) -> KindredError {
             KindredError(.invalidData, message, at: .init(path: path.string))
@@ -57,10 +65,45 @@ package struct EncoderConfiguration: Sendable, Hashable {
             }
             maximumTokens = length
         }
+        if let found = json["doc_max_length"] {
+            guard let length = found as? Int, length > 0 else {
+                throw invalid("\"doc_max_length\" must be a whole number of 1 or more")
+            }
+            documentTokens = length
+        }
+        if let found = json["skip_instruction"] {
+            guard let skips = found as? Bool else {
+                throw invalid("\"skip_instruction\" must be true or false")
+            }
+            poolsInstruction = !skips
+        }
+        if let found = json[Self.templateField] {
+            guard let pools = found as? Bool else {
+                throw invalid("\"\(Self.templateField)\" must be true or false")
+            }
+            poolsTemplate = pools
+        }
     }
 
     /// The fields of `llm2vec_config.json`.
     package var fields: [String: Any] {
-        ["pooling_mode": pooling.rawValue, "attention": attention.rawValue, "max_length": maximumTokens]
+        var fields: [String: Any] = [
+            "pooling_mode": pooling.rawValue, "attention": attention.rawValue, "max_length": maximumTokens,
+        ]
+        fields["doc_max_length"] = documentTokens
+        if poolsInstruction { fields["skip_instruction"] = false }
+        if poolsTemplate { fields[Self.templateField] = true }
+        return fields
+    }
+
+    /// Of `llm2vec_config.json`, Kindred's own.
+    private static let templateField = "pool_template"
+
+    /// What changes vectors beside pooling, attention and length, for the fingerprint; empty where nothing does.
+    var exceptions: String {
+        [
+            documentTokens.map { "document \($0)" }, poolsInstruction ? "instruction" : nil,
+            poolsTemplate ? "template" : nil,
+        ].compactMap { $0 }.joined(separator: " ")
     }
 }

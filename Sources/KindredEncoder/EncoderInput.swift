@@ -6,31 +6,57 @@ package struct EncoderInput: Sendable {
     /// The text's own tokens: without those that the tokenizer's template adds and without the instruction's.
     package let ownTokens: Range<Int>
 
-    package init(tokens: [Int32], ownTokens: Range<Int>) {
+    /// Whether the text had more tokens than there is room for.
+    package let isCut: Bool
+
+    package init(tokens: [Int32], ownTokens: Range<Int>, isCut: Bool = false) {
         self.tokens = tokens
         self.ownTokens = ownTokens
+        self.isCut = isCut
     }
 
     package init(
         _ text: String, instruction: String, tokenizer: Tokenizer, usage: EncoderConfiguration,
         shape: DecoderConfiguration, maximumTokens: Int
     ) {
+        let text = usage.documentTokens.map { Self.words(of: text, within: $0, tokenizer, usage) } ?? text
         let body = tokenizer.encode(instruction + text, addSpecialTokens: false)
         let own =
-            instruction.isEmpty
+            instruction.isEmpty || usage.poolsInstruction
             ? body.count : min(tokenizer.encode(text, addSpecialTokens: false).count, body.count)
         let (prefix, suffix) = tokenizer.template
-        // Like the reference, the token to be pooled is put at the end, and the text is cut to leave room for it.
-        let end = usage.pooling == .endOfSequence ? shape.endToken : nil
+        // Like the reference, the token to be pooled is put at the end, and the text is cut to leave room for it and for
+        // what the template adds (tokenizers, utils/truncation.rs).
+        let end = usage.pooling == .endOfSequence && suffix.last != shape.endToken ? shape.endToken : nil
         let room = max(1, maximumTokens - (end == nil ? 0 : 1))
-        var tokens = Array((prefix + body + suffix).prefix(room))
+        let taken = min(body.count, max(0, room - prefix.count - suffix.count))
+        var tokens = Array((prefix + body[..<taken] + suffix).prefix(room))
         if let end, tokens.last != end { tokens.append(end) }
         // A template without special tokens and an empty text leave nothing; a defined vector is better than none.
         if tokens.isEmpty { tokens = [0] }
-        let stop = min(prefix.count + body.count, tokens.count)
-        let start = min(prefix.count + body.count - own, stop)
+        let stop = usage.poolsTemplate ? tokens.count : min(prefix.count + taken, tokens.count)
+        let first =
+            usage.poolsTemplate && (instruction.isEmpty || usage.poolsInstruction)
+            ? 0 : prefix.count + body.count - own
+        let start = min(first, stop)
         self.tokens = tokens
+        isCut = taken < body.count
         ownTokens = start < stop ? start..<stop : 0..<tokens.count
+    }
+
+    /// As many of a text's first words as have few enough tokens, joined by spaces; the text itself where all do
+    /// (McGill-NLP/llm2vec, llm2vec.py, `_convert_to_str`).
+    private static func words(
+        of text: String, within limit: Int, _ tokenizer: Tokenizer, _ usage: EncoderConfiguration
+    ) -> String {
+        var text = text
+        while true {
+            let count = min(tokenizer.encode(text, addSpecialTokens: false).count, usage.maximumTokens)
+            guard count > limit else { return text }
+            let words = text.split(whereSeparator: \.isWhitespace)
+            text = words.prefix(Int(Double(words.count) * Double(limit) / Double(count))).joined(
+                separator: " ")
+        }
     }
 
     /// Which positions are pooled, and the weight of each (McGill-NLP/llm2vec, `get_pooling`). The weights add up to 1

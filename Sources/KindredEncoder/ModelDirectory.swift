@@ -16,8 +16,11 @@ package struct ModelDirectory: Sendable {
     /// In the order in which they are merged.
     package let adapters: [Adapter]
     package let shape: DecoderConfiguration
-    /// From the nearest directory that has `llm2vec_config.json`; may be changed before the model is opened.
+    /// From the nearest directory that has `llm2vec_config.json`, or `modules.json` and no such file; the defaults where none
+    /// has. May be changed before the model is opened.
     package var usage: EncoderConfiguration
+    /// The linear map after pooling, from the nearest directory that says whether there is one; nil: none.
+    package let dense: Dense?
 
     /// Adapters on adapters, at most.
     private static let deepest = 16
@@ -63,14 +66,29 @@ package struct ModelDirectory: Sendable {
         shape = try DecoderConfiguration(path: current.appending("config.json"))
         let shape = shape
         adapters = try chain.dropLast().reversed().map { try Adapter(directory: $0, for: shape) }
-        let described = chain.first {
-            FileManager.default.fileExists(atPath: $0.appending("llm2vec_config.json").string)
+        var modules: ModuleList?
+        var usage: EncoderConfiguration?
+        for directory in chain {
+            let path = directory.appending(EncoderConfiguration.file)
+            let own = try ModuleList(directory: directory)
+            if usage == nil {
+                if FileManager.default.fileExists(atPath: path.string) {
+                    let described = try EncoderConfiguration(path: path)
+                    try own?.check(against: described)
+                    usage = described
+                } else {
+                    usage = try own?.usage()
+                }
+            }
+            modules = modules ?? own
         }
-        usage = try EncoderConfiguration(path: (described ?? current).appending("llm2vec_config.json"))
+        self.usage = usage ?? EncoderConfiguration()
+        dense = try modules?.dense.map { try Dense(directory: $0, inputs: shape.hiddenSize) }
+        try Self.checkTokenizer(current)
         try checkBases(of: chain.dropLast())
     }
 
-    /// Hex SHA-256 of the base's tensors, by name, and of its tokenizer.
+    /// Hex SHA-256 of the base's tensors, by name, of its tokenizer, and of its linear map, if it has one of its own.
     package func baseDigest() throws -> String {
         var digest = SHA256()
         for (name, tensor) in try SafetensorsFile(directory: base).tensors.sorted(by: { $0.key < $1.key }) {
@@ -79,7 +97,27 @@ package struct ModelDirectory: Sendable {
         }
         let tokenizer = try MappedFile(tokenizer)
         digest.update(tokenizer, 0..<tokenizer.count)
+        if let own = try ModuleList(directory: base)?.dense {
+            let dense = try Dense(directory: own, inputs: shape.hiddenSize)
+            for tensor in [dense.weight, dense.bias].compactMap({ $0 }) {
+                digest.update(
+                    data: Data("\(tensor.name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
+                digest.update(tensor.file, tensor.range)
+            }
+        }
         return digest.finalize().hex
+    }
+
+    /// - Throws: `invalidData` for a tokenizer that cuts texts at their start.
+    private static func checkTokenizer(_ base: FilePath) throws {
+        let path = base.appending("tokenizer_config.json")
+        guard FileManager.default.fileExists(atPath: path.string) else { return }
+        if try JSONFile.object(path)["truncation_side"] as? String == "left" {
+            throw KindredError(
+                .invalidData,
+                "\"truncation_side\": \"left\" is not supported; Kindred cuts texts at their end",
+                at: .init(path: path.string))
+        }
     }
 
     private func checkBases(of adapters: ArraySlice<FilePath>) throws {
@@ -104,6 +142,9 @@ package struct ModelDirectory: Sendable {
     package static let baseDigestField = "base_sha256"
 
     package var tokenizer: FilePath { base.appending("tokenizer.json") }
+
+    /// Elements of a text's vector.
+    package var dimensions: Int { dense?.shape.outputs ?? shape.hiddenSize }
 
     /// Tokens of a sequence, at most.
     package var maximumTokens: Int { min(usage.maximumTokens, shape.maximumPositions) }

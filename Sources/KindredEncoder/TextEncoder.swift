@@ -10,16 +10,20 @@ package final class TextEncoder: Sendable {
     package let configuration: EncoderConfiguration
     package let decoderConfiguration: DecoderConfiguration
     /// Length of a vector.
-    package var dimensions: Int { decoderConfiguration.hiddenSize }
+    package var dimensions: Int { dense?.shape.outputs ?? hiddenSize }
+    /// Length of a token's hidden state.
+    package var hiddenSize: Int { decoderConfiguration.hiddenSize }
     /// Tokens of a text that are encoded, at most; more are cut off.
     package let maximumTokens: Int
     /// How linear layers are computed.
     package var precision: EncodingPrecision { decoder.precision }
-    /// Hex SHA-256 of what decides the vectors: weights, precision, tokenizer, shape, pooling, attention, length.
+    /// Hex SHA-256 of what decides the vectors: weights, precision, tokenizer, shape, pooling, the linear map
+    /// after it, attention, length.
     package let fingerprint: String
 
     private let tokenizer: Tokenizer
     private let decoder: Decoder
+    private let dense: Dense?
     /// Tokens of a pack: enough for matrix products to run at full speed, few enough for a block's values to stay in the
     /// nearer caches.
     private static let tokensPerPack = 512
@@ -44,10 +48,12 @@ package final class TextEncoder: Sendable {
                 "has ids up to \(tokenizer.vocabularySize - 1), and the model embeds \(shape.vocabularySize) tokens; "
                     + "they do not belong together", at: .init(path: model.tokenizer.string))
         }
+        try shape.checkWindow(tokens: model.maximumTokens, of: model.base)
         decoder = try Decoder(model, precision: precision)
         fingerprint = try Self.fingerprint(
             tensors: decoder.tensors, precision: decoder.precision, tokenizer: MappedFile(model.tokenizer),
-            model: model)
+            keepsEnd: !tokenizer.template.suffix.isEmpty, model: model)
+        dense = model.dense
         configuration = usage
         decoderConfiguration = shape
         maximumTokens = model.maximumTokens
@@ -81,10 +87,15 @@ package final class TextEncoder: Sendable {
             let chosen = packs[pack].map { sequences[$0] }
             let states = decoder.hiddenStates(
                 chosen.map(\.tokens), causal: configuration.attention == .causal)
+            var pooled = Matrix(rows: chosen.count, columns: hiddenSize)
             var start = 0
-            for (index, sequence) in zip(packs[pack], chosen) {
-                pool(states, from: start, sequence, into: vectors, row: index)
+            for (row, sequence) in chosen.enumerated() {
+                pool(states, from: start, sequence, into: pooled, row: row)
                 start += sequence.tokens.count
+            }
+            if let dense { pooled = dense.apply(to: pooled) }
+            for (row, index) in packs[pack].enumerated() {
+                Self.scale(pooled, row: row, into: vectors, row: index)
             }
         }
         for row in 0..<vectors.rows {
@@ -113,7 +124,7 @@ package final class TextEncoder: Sendable {
             }
         }
         let packs = Self.packs(sequences.map(\.count))
-        let states = sequences.map { Matrix(rows: $0.count, columns: dimensions) }
+        let states = sequences.map { Matrix(rows: $0.count, columns: hiddenSize) }
         Processor.parallel(packs.count, threads: threads) { pack in
             let packed = decoder.hiddenStates(
                 packs[pack].map { sequences[$0] }, causal: configuration.attention == .causal)
@@ -162,23 +173,29 @@ package final class TextEncoder: Sendable {
         return packs
     }
 
-    /// Pools the rows of a sequence that starts at `start`, and scales the result to length 1.
+    /// Pools the rows of a sequence that starts at `start`.
     private func pool(
-        _ states: Matrix, from start: Int, _ sequence: EncoderInput, into vectors: Matrix, row: Int
+        _ states: Matrix, from start: Int, _ sequence: EncoderInput, into pooled: Matrix, row: Int
     ) {
         let (positions, weights) = sequence.pooling(configuration.pooling)
-        var sum = [Float](repeating: 0, count: dimensions)
         for (position, weight) in zip(positions, weights) {
-            let base = (start + position) * dimensions
-            for column in 0..<dimensions { sum[column] += weight * states.elements[base + column] }
+            let base = (start + position) * hiddenSize
+            for column in 0..<hiddenSize { pooled[row, column] += weight * states.elements[base + column] }
         }
-        let length = sum.reduce(Float(0)) { $0 + $1 * $1 }.squareRoot()
+    }
+
+    /// Scales a row to length 1.
+    private static func scale(_ pooled: Matrix, row: Int, into vectors: Matrix, row target: Int) {
+        var square: Float = 0
+        for column in 0..<pooled.columns { square += pooled[row, column] * pooled[row, column] }
+        let length = square.squareRoot()
         // A length of zero divides to NaN, which `encode` reports.
-        for column in 0..<dimensions { vectors[row, column] = sum[column] / length }
+        for column in 0..<pooled.columns { vectors[target, column] = pooled[row, column] / length }
     }
 
     private static func fingerprint(
-        tensors: [StoredTensor], precision: EncodingPrecision, tokenizer: MappedFile, model: ModelDirectory
+        tensors: [StoredTensor], precision: EncodingPrecision, tokenizer: MappedFile, keepsEnd: Bool,
+        model: ModelDirectory
     ) throws -> String {
         let (shape, usage) = (model.shape, model.usage)
         var digest = SHA256()
@@ -194,6 +211,8 @@ package final class TextEncoder: Sendable {
                 """.utf8))
         // What was before there was a choice keeps its fingerprint.
         if precision != .float32 { digest.update(data: Data("\(precision.rawValue)\n".utf8)) }
+        if keepsEnd { digest.update(data: Data("template kept whole\n".utf8)) }
+        if !usage.exceptions.isEmpty { digest.update(data: Data("\(usage.exceptions)\n".utf8)) }
         for tensor in tensors.sorted(by: { $0.name < $1.name }) {
             let name = tensor.name.hasPrefix("model.") ? String(tensor.name.dropFirst(6)) : tensor.name
             digest.update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
@@ -210,13 +229,21 @@ package final class TextEncoder: Sendable {
                 }
             }
         }
+        if let dense = model.dense {
+            digest.update(data: Data("dense \(dense.shape.activation.rawValue)\n".utf8))
+            for tensor in [dense.weight, dense.bias].compactMap({ $0 }) {
+                digest.update(
+                    data: Data("\(tensor.name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
+                digest.update(tensor.file, tensor.range)
+            }
+        }
         return digest.finalize().hex
     }
 }
 
 extension SHA256 {
     /// Takes bytes of a file, a piece at a time.
-    mutating func update(_ file: MappedFile, _ range: Range<Int>) {
+    package mutating func update(_ file: MappedFile, _ range: Range<Int>) {
         var start = range.lowerBound
         while start < range.upperBound {
             let end = min(start + (1 << 20), range.upperBound)

@@ -46,7 +46,7 @@ package enum WordProbe {
             labels += input.words.map { sentence[$0.word].label }
             inputs.append(input)
         }
-        let states = Matrix(rows: labels.count, columns: encoder.dimensions)
+        let states = Matrix(rows: labels.count, columns: encoder.hiddenSize)
         // Sentences of like length together, so that threads end together.
         let order = inputs.indices.sorted {
             (inputs[$1].tokens.count, $0) < (inputs[$0].tokens.count, $1)

@@ -1,4 +1,5 @@
 import KindredSystem
+import KindredTensors
 import SystemPackage
 
 /// Vectors in a file of NumPy (`.npy`: an array of two dimensions, little-endian floats of 32 or 16 bits, rows after each
@@ -21,8 +22,8 @@ package struct VectorFile: VectorSource {
             KindredError(.invalidData, message, at: .init(path: path.string, byte: byte))
         }
         let magic = try file.bytes(0..<min(10, file.count))
-        if ArrayHeader.isArray(magic) {
-            let array = try ArrayHeader(file, types: ["<f4": 4, "<f2": 2])
+        if NumpyHeader.isArray(magic) {
+            let array = try NumpyHeader(file, types: ["<f4": 4, "<f2": 2])
             guard array.rows <= SegmentHeader.maximumVectors, array.columns <= VectorCode.maximumDimensions
             else {
                 throw invalid("may have at most \(VectorCode.maximumDimensions) columns", byte: 10)
@@ -106,71 +107,12 @@ extension Float {
     }
 }
 
-/// The header of an array file of NumPy: magic, version, and a Python dictionary of type, order and shape.
-private struct ArrayHeader {
-    let file: ReadableFile
-    /// Where the elements start.
-    let start: Int
-    let rows: Int
-    let columns: Int
-    let elementBytes: Int
-
-    static func isArray(_ bytes: [UInt8]) -> Bool {
-        bytes.count >= 10 && bytes[0] == 0x93 && Array(bytes[1..<6]) == Array("NUMPY".utf8)
-    }
-
-    /// - Parameter types: the bytes of an element by NumPy's name of the types that are allowed.
-    init(_ file: ReadableFile, types: [String: Int]) throws {
-        self.file = file
-        func invalid(_ message: String, byte: Int) -> KindredError {
-            KindredError(.invalidData, message, at: .init(path: file.path.string, byte: byte))
-        }
-        let magic = try file.bytes(0..<min(12, file.count))
-        guard Self.isArray(magic), (1...3).contains(magic[6]) else {
-            throw invalid("is no array of NumPy (.npy)", byte: 0)
-        }
-        let sizeEnd = magic[6] == 1 ? 10 : 12
-        let size = magic[8..<min(sizeEnd, magic.count)].reversed().reduce(0) { $0 << 8 | Int($1) }
-        start = sizeEnd + size
-        guard size <= 1 << 16, start <= file.count else {
-            throw invalid("the header of the array is damaged", byte: 8)
-        }
-        let text = String(decoding: try file.bytes(sizeEnd..<start), as: UTF8.self)
-        guard let type = Self.value(of: "descr", in: text),
-            let order = Self.value(of: "fortran_order", in: text),
-            let shape = Self.value(of: "shape", in: text)
-        else { throw invalid("the header of the array is damaged", byte: sizeEnd) }
-        let numbers = shape.filter { $0 != "(" && $0 != ")" }.split(separator: ",").map {
-            Int($0.filter { !$0.isWhitespace })
-        }
-        guard let bytes = types[type], order == "False", numbers.count == 2, let rows = numbers[0],
-            let columns = numbers[1], rows >= 0, columns > 0, rows <= 1 << 36, columns <= 1 << 20
-        else {
-            throw invalid(
-                "must be an array of rows and columns of type \(types.keys.sorted().joined(separator: " or ")) in C order; "
-                    + "this one is of type \(type), shape \(shape)", byte: sizeEnd)
-        }
-        (self.rows, self.columns, elementBytes) = (rows, columns, bytes)
-        guard start + rows * columns * bytes == file.count else {
-            throw invalid("the array's shape does not fit the file's size", byte: file.count)
-        }
-    }
-
-    /// The value of a key in the header's Python dictionary.
-    private static func value(of key: String, in text: String) -> String? {
-        guard let found = text.firstRange(of: "'\(key)':") else { return nil }
-        let rest = text[found.upperBound...].drop { $0 == " " }
-        if rest.first == "(" { return rest.firstIndex(of: ")").map { String(rest[...$0]) } }
-        return String(rest.prefix { $0 != "," && $0 != "}" }).filter { $0 != "'" && $0 != " " }
-    }
-}
-
 /// Arrays of two dimensions as files of NumPy.
 package enum ArrayFile {
     /// The rows of an array of 64-bit or 32-bit signed numbers.
     /// - Throws: `notFound`, `inputOutput`; `invalidData` for any other file.
     package static func readRows(_ path: FilePath) throws -> [[Int64]] {
-        let array = try ArrayHeader(ReadableFile(path), types: ["<i8": 8, "<i4": 4])
+        let array = try NumpyHeader(ReadableFile(path), types: ["<i8": 8, "<i4": 4])
         let bytes = try array.file.bytes(array.start..<array.file.count)
         return (0..<array.rows).map { row in
             (0..<array.columns).map { column in

@@ -21,7 +21,8 @@ package final class MappedFile: @unchecked Sendable {
     package init(_ path: FilePath) throws {
         self.path = path
         let descriptor = try retryingOnInterrupt("open", path) {
-            Int(open(path.string, O_RDONLY | O_CLOEXEC))
+            // A pipe without a writer is not waited for.
+            Int(open(path.string, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
         }
         defer { close(CInt(descriptor)) }
         var status = stat()

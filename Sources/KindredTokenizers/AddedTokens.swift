@@ -1,13 +1,19 @@
 /// A token that is found in the text as it stands, before anything is cut.
 struct AddedToken: Sendable {
     let id: Int32
-    let content: [UInt8]
+    private(set) var content: [UInt8]
     let isSpecial: Bool
     /// Looked for in the normalised text rather than in the text as given.
     let isNormalized: Bool
     let stripsLeft: Bool
     let stripsRight: Bool
     let isSingleWord: Bool
+
+    func with(content: [UInt8]) -> AddedToken {
+        var token = self
+        token.content = content
+        return token
+    }
 }
 
 /// Finds added tokens: the leftmost, and of those the longest (tokenizers, added_vocabulary.rs).

@@ -52,7 +52,8 @@ struct BytePairMerges: Sendable {
         if symbols.count <= Self.scanLimit { scan(&symbols) } else { queue(&symbols) }
     }
 
-    private func scan(_ symbols: inout [Int32]) {
+    /// - Parameter made: told of the result of each merge.
+    func scan(_ symbols: inout [Int32], made: (Int32) -> Void = { _ in }) {
         while symbols.count > 1 {
             var best: (rank: Int32, result: Int32, position: Int)?
             for position in 0..<symbols.count - 1 {
@@ -62,6 +63,7 @@ struct BytePairMerges: Sendable {
                 }
             }
             guard let best else { return }
+            made(best.result)
             symbols[best.position] = best.result
             symbols.remove(at: best.position + 1)
         }

@@ -49,6 +49,59 @@ enum JSONBytes {
         return Int32(value)
     }
 
+    /// An object with another value for a member; anything else, and an object without the member, as it is.
+    func replacing(_ key: String, _ change: (JSONBytes) -> JSONBytes) -> JSONBytes {
+        guard case .object(let members) = self else { return self }
+        let bytes = Array(key.utf8)
+        return .object(members.map { ($0.key, $0.key == bytes ? change($0.value) : $0.value) })
+    }
+
+    /// The value as JSON without spaces.
+    var serialized: [UInt8] {
+        var result: [UInt8] = []
+        write(to: &result)
+        return result
+    }
+
+    private func write(to result: inout [UInt8]) {
+        switch self {
+        case .null: result += "null".utf8
+        case .bool(let value): result += (value ? "true" : "false").utf8
+        case .number(let value):
+            result += (Int(exactly: value).map(String.init) ?? String(value)).utf8
+        case .string(let bytes): Self.write(bytes, to: &result)
+        case .array(let values):
+            result.append(UInt8(ascii: "["))
+            for (place, value) in values.enumerated() {
+                if place > 0 { result.append(UInt8(ascii: ",")) }
+                value.write(to: &result)
+            }
+            result.append(UInt8(ascii: "]"))
+        case .object(let members):
+            result.append(UInt8(ascii: "{"))
+            for (place, member) in members.enumerated() {
+                if place > 0 { result.append(UInt8(ascii: ",")) }
+                Self.write(member.key, to: &result)
+                result.append(UInt8(ascii: ":"))
+                member.value.write(to: &result)
+            }
+            result.append(UInt8(ascii: "}"))
+        }
+    }
+
+    private static func write(_ string: [UInt8], to result: inout [UInt8]) {
+        let digits = Array("0123456789abcdef".utf8)
+        result.append(UInt8(ascii: "\""))
+        for byte in string {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): result += [UInt8(ascii: "\\"), byte]
+            case 0..<0x20: result += "\\u00".utf8 + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            default: result.append(byte)
+            }
+        }
+        result.append(UInt8(ascii: "\""))
+    }
+
     private struct Reader {
         let bytes: [UInt8]
         let path: String

@@ -5,9 +5,14 @@ import SystemPackage
 /// Text → token ids by a Hugging Face `tokenizer.json`: byte-level byte-pair encoding, with the results of the
 /// `tokenizers` library (github.com/huggingface/tokenizers).
 ///
-/// Supported: model `BPE`; pre-tokenizer `ByteLevel`, or `Split` by a known pattern followed by `ByteLevel`; normalizers
-/// NFC, NFD, NFKC, NFKD, Lowercase and Replace of a string; post-processors `TemplateProcessing` and `ByteLevel`; added tokens. Anything
-/// else is refused by name: ids that are nearly right are worse than none.
+/// Supported: model `BPE`; pre-tokenizer `ByteLevel`, before which may stand `Digits` and `Split` by a known pattern;
+/// normalizers NFC, NFD, NFKC, NFKD, Lowercase, StripAccents and Replace of a string; post-processors
+/// `TemplateProcessing` and `ByteLevel`; added tokens. Anything else is refused by name: ids that are nearly right are
+/// worse than none.
+///
+/// A vocabulary may lack tokens for some of the 256 bytes, as SmolLM2's does. Such a byte becomes the model's
+/// "unk_token"; without one it is dropped, and the symbols on both sides of it are neighbours that may be merged. Both
+/// are what `tokenizers` does.
 package final class Tokenizer: Sendable {
     /// Tokens, the added ones included: one more than the largest id.
     package let vocabularySize: Int
@@ -15,11 +20,9 @@ package final class Tokenizer: Sendable {
     private let ids: [[UInt8]: Int32]
     private let tokens: [Int32: [UInt8]]
     private let merges: BytePairMerges
-    /// The symbol that stands for each byte.
-    private let byteIDs: [Int32]
+    private let byteSymbols: ByteSymbols
     private let ignoreMerges: Bool
-    private let pattern: WordPattern?
-    private let addPrefixSpace: Bool
+    private let preTokenizer: PreTokenizer
     private let normalizers: [Normalizer]
     private let addedTokens: AddedTokens
     private let prefix: [Int32]
@@ -35,14 +38,22 @@ package final class Tokenizer: Sendable {
         var ids = vocabulary
         for token in added { ids[token.content] = token.id }
         self.ids = ids
-        tokens = Dictionary(ids.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
+        let normalizers = try parts.normalizers()
+        self.normalizers = normalizers
+        let found = added.map { token in
+            // Such a token is normalised like the text that it is looked for in, and is that text when it is decoded
+            // (added_vocabulary.rs, `refresh_added_tokens`).
+            token.isNormalized ? token.with(content: normalizers.normalized(token.content)) : token
+        }
+        addedTokens = AddedTokens(found)
+        var tokens = Dictionary(ids.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
+        for token in found { tokens[token.id] = token.content }
+        self.tokens = tokens
         vocabularySize = Int(tokens.keys.max() ?? -1) + 1
         merges = BytePairMerges(try parts.merges(vocabulary))
-        byteIDs = try parts.byteIDs(vocabulary)
+        byteSymbols = try parts.byteSymbols(vocabulary)
         ignoreMerges = json["model"]?["ignore_merges"]?.bool ?? false
-        (pattern, addPrefixSpace) = try parts.words()
-        normalizers = try parts.normalizers()
-        addedTokens = AddedTokens(added)
+        preTokenizer = try parts.preTokenizer()
         (prefix, suffix) = try parts.template(ids)
     }
 
@@ -82,11 +93,7 @@ package final class Tokenizer: Sendable {
 
     private func encode(normalizing bytes: ArraySlice<UInt8>, into result: inout [Int32]) {
         guard !bytes.isEmpty else { return }
-        var bytes = bytes
-        if !normalizers.isEmpty {
-            let text = normalizers.reduce(String(decoding: bytes, as: UTF8.self)) { $1.apply(to: $0) }
-            bytes = Array(text.utf8)[...]
-        }
+        let bytes = normalizers.isEmpty ? bytes : normalizers.normalized(Array(bytes))[...]
         guard addedTokens.hasNormalized else { return encode(words: bytes, into: &result) }
         for piece in addedTokens.split(Array(bytes), normalized: true) {
             switch piece {
@@ -97,20 +104,51 @@ package final class Tokenizer: Sendable {
     }
 
     private func encode(words bytes: ArraySlice<UInt8>, into result: inout [Int32]) {
-        guard let first = bytes.first else { return }
-        let text = addPrefixSpace && first != 0x20 ? [0x20] + bytes : bytes
         var symbols: [Int32] = []
-        func encodeWord(_ range: Range<Int>) {
-            if ignoreMerges, let whole = ids[ByteAlphabet.token(of: text[range])] {
+        preTokenizer.forEachWord(in: bytes) { word in
+            if ignoreMerges, let whole = ids[ByteAlphabet.token(of: word)] {
                 result.append(whole)
                 return
             }
             symbols.removeAll(keepingCapacity: true)
-            for byte in text[range] { symbols.append(byteIDs[Int(byte)]) }
+            byteSymbols.append(word, to: &symbols)
             merges.apply(to: &symbols)
             result += symbols
         }
-        if let pattern { pattern.forEachWord(in: text, encodeWord) } else { encodeWord(text.indices) }
+    }
+}
+
+/// The symbols that merges begin with: one for each byte, if the vocabulary has it.
+struct ByteSymbols: Sendable {
+    /// By byte; -1 for a byte without a token.
+    private let ids: [Int32]
+    private let isComplete: Bool
+    private let unknown: Int32?
+    /// Whether unknown bytes in a row are one symbol.
+    private let fusesUnknown: Bool
+
+    init(ids: [Int32?], unknown: Int32?, fusesUnknown: Bool) {
+        self.ids = ids.map { $0 ?? -1 }
+        isComplete = !ids.contains(nil)
+        self.unknown = unknown
+        self.fusesUnknown = fusesUnknown
+    }
+
+    func append(_ word: ArraySlice<UInt8>, to symbols: inout [Int32]) {
+        if isComplete {
+            for byte in word { symbols.append(ids[Int(byte)]) }
+            return
+        }
+        var followsUnknown = false
+        for byte in word {
+            let id = ids[Int(byte)]
+            if id >= 0 {
+                symbols.append(id)
+            } else if let unknown, !(fusesUnknown && followsUnknown) {
+                symbols.append(unknown)
+            }
+            followsUnknown = id < 0
+        }
     }
 }
 
@@ -121,6 +159,8 @@ enum Normalizer: Sendable {
     case nfkc
     case nfkd
     case lowercase
+    /// Takes out combining marks.
+    case stripAccents
     case replace(String, with: String)
 
     func apply(to text: String) -> String {
@@ -130,9 +170,31 @@ enum Normalizer: Sendable {
         case .nfkc: text.precomposedStringWithCompatibilityMapping
         case .nfkd: text.decomposedStringWithCompatibilityMapping
         case .lowercase: text.lowercased()
+        case .stripAccents:
+            String(String.UnicodeScalarView(text.unicodeScalars.filter { !Self.isCombiningMark($0) }))
         // Of bytes, not of characters: a line break is replaced in "\r\n" too.
         case .replace(let found, let replacement): text.replacingBytes(of: found, with: replacement)
         }
+    }
+
+    /// `is_combining_mark` of unicode-normalization-alignments, which normalizers/strip.rs asks: the categories Mn, Mc and
+    /// Me in Unicode 9.0. Two marks of then are letters now.
+    private static func isCombiningMark(_ scalar: Unicode.Scalar) -> Bool {
+        guard scalar.value >= 0x300 else { return false }
+        switch scalar.properties.generalCategory {
+        case .nonspacingMark, .spacingMark, .enclosingMark:
+            return scalar.properties.age.map { $0.major <= 9 } ?? false
+        default: return scalar.value == 0x1CF2 || scalar.value == 0x1CF3
+        }
+    }
+}
+
+extension [Normalizer] {
+    /// UTF-8 after each normalizer in order.
+    fileprivate func normalized(_ bytes: [UInt8]) -> [UInt8] {
+        guard !isEmpty else { return bytes }
+        let text = reduce(String(decoding: bytes, as: UTF8.self)) { $1.apply(to: $0) }
+        return [UInt8](text.utf8)
     }
 }
 

@@ -24,6 +24,9 @@ struct TokenizerFile {
             if let affix = model[key]?.string, !affix.isEmpty { throw refused("the model has \"\(key)\"") }
         }
         if model["byte_fallback"]?.bool == true { throw refused("the model falls back to bytes") }
+        if case .number(let share)? = model["dropout"], share > 0 {
+            throw refused("the model leaves out merges at random (\"dropout\")")
+        }
         guard case .object(let members)? = model["vocab"] else { throw damaged("the model has no \"vocab\"") }
         var vocabulary: [[UInt8]: Int32] = [:]
         vocabulary.reserveCapacity(members.count)
@@ -61,13 +64,21 @@ struct TokenizerFile {
         }
     }
 
-    func byteIDs(_ vocabulary: [[UInt8]: Int32]) throws -> [Int32] {
-        try ByteAlphabet.scalars.enumerated().map { byte, scalar in
-            guard let id = vocabulary[Array(String(Character(scalar)).utf8)] else {
-                throw refused("the vocabulary has no token for the byte \(byte)")
-            }
-            return id
+    /// The symbol of each byte, and of a byte that has none (models/bpe/model.rs, `merge_word`).
+    func byteSymbols(_ vocabulary: [[UInt8]: Int32]) throws -> ByteSymbols {
+        let ids = ByteAlphabet.scalars.map { vocabulary[Array(String(Character($0)).utf8)] }
+        guard ids.contains(where: { $0 != nil }) else {
+            throw refused("the vocabulary has a token for none of the 256 bytes")
         }
+        var unknown: Int32?
+        if ids.contains(nil), let token = json["model"]?["unk_token"]?.string {
+            guard let id = vocabulary[Array(token.utf8)] else {
+                throw damaged("the vocabulary lacks the unknown token \"\(token.prefix(80))\"")
+            }
+            unknown = id
+        }
+        return ByteSymbols(
+            ids: ids, unknown: unknown, fusesUnknown: json["model"]?["fuse_unk"]?.bool ?? false)
     }
 
     func addedTokens() throws -> [AddedToken] {
@@ -83,30 +94,32 @@ struct TokenizerFile {
         }
     }
 
-    /// The pattern that cuts words (nil: the whole text is one), and whether a space is put before the text.
-    func words() throws -> (pattern: WordPattern?, addPrefixSpace: Bool) {
-        let steps = Self.steps(json["pre_tokenizer"], list: "pretokenizers")
-        var pattern: WordPattern?
+    func preTokenizer() throws -> PreTokenizer {
+        var cuts: [PreTokenizer.Cut] = []
         var byteLevel: JSONBytes?
-        for step in steps {
+        for step in Self.steps(json["pre_tokenizer"], list: "pretokenizers") {
             let type = step["type"]?.string ?? "none"
             switch type {
-            case "Split" where byteLevel == nil && pattern == nil:
+            case "Digits" where byteLevel == nil:
+                cuts.append(.digits(individual: step["individual_digits"]?.bool ?? false))
+            case "Split" where byteLevel == nil:
                 let text = step["pattern"]?["Regex"]?.string ?? step["pattern"]?["String"]?.string ?? ""
                 guard let known = WordPattern(text), step["behavior"]?.string == "Isolated",
                     step["invert"]?.bool != true
                 else { throw refused("the pre-tokenizer splits by the unknown pattern \(text.prefix(120))") }
-                pattern = known
+                cuts.append(.words(known))
             case "ByteLevel" where byteLevel == nil: byteLevel = step
             default: throw refused("the pre-tokenizer has the step \"\(type)\"")
             }
         }
         guard let byteLevel else { throw refused("the pre-tokenizer is not byte-level") }
-        if byteLevel["use_regex"]?.bool ?? true {
-            guard pattern == nil else { throw refused("the pre-tokenizer cuts words twice") }
-            pattern = .gpt2
+        // Each step is a call within the one before it.
+        guard cuts.count <= 16 else {
+            throw refused("the pre-tokenizer has \(cuts.count) steps before the last")
         }
-        return (pattern, byteLevel["add_prefix_space"]?.bool ?? false)
+        return PreTokenizer(
+            cuts: cuts, addsPrefixSpace: byteLevel["add_prefix_space"]?.bool ?? false,
+            lastCut: byteLevel["use_regex"]?.bool ?? true ? .words(.gpt2) : nil)
     }
 
     func normalizers() throws -> [Normalizer] {
@@ -117,6 +130,7 @@ struct TokenizerFile {
             case "NFKC": return .nfkc
             case "NFKD": return .nfkd
             case "Lowercase": return .lowercase
+            case "StripAccents": return .stripAccents
             case "Replace":
                 guard let found = step["pattern"]?["String"]?.string, !found.isEmpty,
                     let replacement = step["content"]?.string

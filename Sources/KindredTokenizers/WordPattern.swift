@@ -54,6 +54,22 @@ enum WordPattern: Sendable {
         }
     }
 
+    /// Calls `body` with the UTF-8 range of each number and of what stands between them.
+    /// - Parameter individual: whether each numeric scalar is a piece, rather than each run of them.
+    static func forEachNumber(
+        in text: ArraySlice<UInt8>, individual: Bool, _ body: (Range<Int>) -> Void
+    ) {
+        let scanner = Scanner(text)
+        var start = 0
+        for next in 1..<max(1, scanner.kinds.count) {
+            let (before, after) = (scanner.kinds[next - 1] == .number, scanner.kinds[next] == .number)
+            guard before != after || (before && individual) else { continue }
+            body(scanner.offsets[start]..<scanner.offsets[next])
+            start = next
+        }
+        body(scanner.offsets[start]..<text.endIndex)
+    }
+
     /// The scalars of a text by kind, and where each starts.
     private struct Scanner {
         var kinds: [Kind] = []

@@ -2,11 +2,20 @@ import KindredEncoder
 import KindredSystem
 import KindredTensors
 
+/// Texts whose vectors have a loss together.
+package protocol VectorBatch: Sendable {
+    var inputs: [EncoderInput] { get }
+
+    /// The mean loss, and its gradient with respect to the vectors, a row for each of `inputs`, that are not of length 1:
+    /// pooled, and mapped where there is a linear map.
+    func loss(_ vectors: Matrix) -> (loss: Double, gradient: Matrix)
+}
+
 /// Queries, the passage that answers each, and passages that answer none: the loss is the cross entropy of each query's
 /// cosines to all passages of the batch, times a scale, with its own passage as the target (in-batch negatives; Gao, Yao
 /// and Chen 2021 for SimCSE, where query and passage are one sentence seen with two dropouts; Karpukhin et al. 2020 for
 /// pairs).
-package struct ContrastiveBatch: Sendable {
+package struct ContrastiveBatch: VectorBatch {
     package let queries: [EncoderInput]
     /// One for each query.
     package let positives: [EncoderInput]
@@ -25,21 +34,12 @@ package struct ContrastiveBatch: Sendable {
         self.scale = scale
     }
 
-    var inputs: [EncoderInput] { queries + positives + negatives }
+    package var inputs: [EncoderInput] { queries + positives + negatives }
 
-    /// The mean loss, and its gradient with respect to the pooled vectors, which are not of length 1: a row for each of
-    /// `inputs`.
-    func loss(_ vectors: Matrix) -> (loss: Double, gradient: Matrix) {
+    package func loss(_ vectors: Matrix) -> (loss: Double, gradient: Matrix) {
         let columns = vectors.columns
-        let units = Matrix(rows: vectors.rows, columns: columns)
-        var lengths = [Float](repeating: 0, count: vectors.rows)
-        for row in 0..<vectors.rows {
-            var square: Float = 0
-            for column in 0..<columns { square += vectors[row, column] * vectors[row, column] }
-            // torch.nn.functional.normalize divides by at least this.
-            lengths[row] = max(square.squareRoot(), 1e-12)
-            for column in 0..<columns { units[row, column] = vectors[row, column] / lengths[row] }
-        }
+        let scaled = UnitRows(vectors)
+        let units = scaled.units
         let count = queries.count
         let all = BLAS.Operand(units.elements, rows: units.rows, columns: columns)
         let (q, d) = (all.slice(rows: 0..<count), all.slice(rows: count..<units.rows))
@@ -53,14 +53,7 @@ package struct ContrastiveBatch: Sendable {
         let g = BLAS.Operand(gradient.elements, rows: vectors.rows, columns: columns)
         BLAS.multiply(s, d, into: g.slice(rows: 0..<count))
         BLAS.multiply(transposed: s, q, into: g.slice(rows: count..<vectors.rows))
-        // Through the division by the length.
-        for row in 0..<vectors.rows {
-            var along: Float = 0
-            for column in 0..<columns { along += gradient[row, column] * units[row, column] }
-            for column in 0..<columns {
-                gradient[row, column] = (gradient[row, column] - along * units[row, column]) / lengths[row]
-            }
-        }
+        scaled.passBack(gradient)
         return (sum / Double(count), gradient)
     }
 }

@@ -5,14 +5,23 @@ import SystemPackage
 
 /// The weights of a decoder as one buffer, laid out by `ParameterLayout.decoder`.
 package enum DecoderWeights {
-    /// Reads a model directory's weights, with the adapters that are stacked on it merged in.
+    /// Reads a model directory's weights, with the adapters that are stacked on it merged in, and its linear map.
     ///
+    /// - Parameter dense: a linear map that the model is to get; nil: its own, if it has one.
+    /// - Returns: weights laid out by `ParameterLayout.decoder` with that map; a map that the model does not have is zero.
     /// - Throws: `notFound`; `invalidData` naming the tensor that is missing or does not fit `config.json`.
-    package static func load(_ model: ModelDirectory) throws -> AlignedBuffer<Float> {
+    package static func load(
+        _ model: ModelDirectory, dense: Dense.Shape? = nil
+    ) throws -> AlignedBuffer<Float> {
         let file = try SafetensorsFile(directory: model.base)
-        let layout = ParameterLayout.decoder(model.shape)
+        let decoder = ParameterLayout.decoder(model.shape)
+        let layout = ParameterLayout.decoder(model.shape, dense: dense ?? model.dense?.shape)
         let buffer = AlignedBuffer<Float>(repeating: 0, count: layout.count)
-        for entry in layout.entries {
+        if let dense = model.dense {
+            dense.weight.load(into: buffer, from: layout[ParameterLayout.denseWeight].offset)
+            dense.bias?.load(into: buffer, from: layout[ParameterLayout.denseBias].offset)
+        }
+        for entry in decoder.entries {
             try file.tensor(entry.name, shape: entry.shape).load(into: buffer, from: entry.offset)
         }
         for adapter in model.adapters {

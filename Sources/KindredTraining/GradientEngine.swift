@@ -90,19 +90,18 @@ package final class GradientEngine {
         return losses.sum / Double(count)
     }
 
-    // MARK: Contrast
+    // MARK: Vectors
 
-    /// The mean loss of a contrastive batch, and its gradient.
+    /// The mean loss of a batch over the vectors of its inputs, and its gradient.
     ///
     /// With `savesMemory` a first pass computes the vectors alone, and a second one keeps what the backward pass needs,
     /// a pack at a time: the batch may be larger than memory (Gao et al. 2021, gradient caching).
-    package func contrast(_ batch: ContrastiveBatch, pooling: EncoderConfiguration.Pooling, step: Int?)
-        -> Double
+    package func train(_ batch: some VectorBatch, pooling: EncoderConfiguration.Pooling, step: Int?) -> Double
     {
         let inputs = batch.inputs
         let packs = Self.packs(inputs.map(\.tokens))
         let hidden = decoder.shape.hiddenSize
-        let vectors = Matrix(rows: inputs.count, columns: hidden)
+        let pooled = Matrix(rows: inputs.count, columns: hidden)
         let keepsTapes = step != nil && !options.savesMemory
         while keepsTapes, tapes.count < packs.count {
             tapes.append(PassTape(layers: decoder.shape.layers, recomputes: false))
@@ -111,21 +110,24 @@ package final class GradientEngine {
             let tape = keepsTapes ? self.tapes[index] : shared
             let states = self.decoder.forward(pack.pack, tape, work)
             for (start, item) in zip(pack.pack.starts, pack.items) {
-                inputs[item].pool(states, from: start, pooling, into: vectors, row: item)
+                inputs[item].pool(states, from: start, pooling, into: pooled, row: item)
             }
         }
+        let vectors = decoder.dense?.forward(pooled) ?? pooled
         let (loss, gradient) = batch.loss(vectors)
         guard step != nil, loss.isFinite else { return loss }
+        let pooledGradient = decoder.dense?.inputGradient(gradient, outputs: vectors) ?? gradient
         run(packs, step: step, clears: false) { index, pack, work, shared in
             let tape = keepsTapes ? self.tapes[index] : shared
             if !keepsTapes { _ = self.decoder.forward(pack.pack, tape, work) }
             let dStates = work.scratch("final gradient", rows: pack.pack.count, columns: hidden)
             dStates.fill(0)
             for (start, item) in zip(pack.pack.starts, pack.items) {
-                inputs[item].poolGradient(gradient, row: item, pooling, into: dStates, from: start)
+                inputs[item].poolGradient(pooledGradient, row: item, pooling, into: dStates, from: start)
             }
             self.decoder.backward(pack.pack, tape, gradient: dStates, work)
         }
+        decoder.dense?.addWeightGradient(gradient, pooled: pooled, to: lanes[0])
         return loss
     }
 

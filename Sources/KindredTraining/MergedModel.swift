@@ -29,22 +29,43 @@ package enum MergedModel {
         ]
     }
 
-    /// Writes a model directory in Hugging Face's layout. The weights come last: a directory without them is no model.
+    /// Writes a model directory in Hugging Face's layout, with the linear map as its `2_Dense` in 32-bit floats. The weights
+    /// come last: a directory without them is no model.
     ///
+    /// - Parameters:
+    ///   - weights: laid out by `ParameterLayout.decoder` with the linear map.
+    ///   - dense: the linear map after pooling; nil: the model's own, if it has one.
     /// - Throws: `invalidRequest` where the directory holds a model already; `cannotCreate`, `inputOutput`.
     package static func write(
         _ weights: AlignedBuffer<Float>, of model: ModelDirectory, usage: EncoderConfiguration,
+        dense: Dense.Shape? = nil, as precision: LayerKernels.Precision, to directory: FilePath
+    ) throws {
+        let files = copied.compactMap { name in
+            FileManager.default.contents(atPath: model.base.appending(name).string).map {
+                (name, [UInt8]($0))
+            }
+        }
+        try write(
+            weights, shape: model.shape, dense: dense ?? model.dense?.shape, usage: usage,
+            configuration: JSONFile.object(model.base.appending("config.json")), files: files, as: precision,
+            to: directory)
+    }
+
+    /// Writes a model directory.
+    ///
+    /// - Parameters:
+    ///   - configuration: what `config.json` holds beside the precision.
+    ///   - files: others by their names.
+    /// - Throws: `cannotCreate`, `inputOutput`.
+    static func write(
+        _ weights: AlignedBuffer<Float>, shape: DecoderConfiguration, dense: Dense.Shape?,
+        usage: EncoderConfiguration, configuration: [String: Any], files: [(name: String, bytes: [UInt8])],
         as precision: LayerKernels.Precision, to directory: FilePath
     ) throws {
-        let target = directory.appending("model.safetensors")
         try AtomicFile.makeDirectory(directory)
-        for name in copied {
-            guard let data = FileManager.default.contents(atPath: model.base.appending(name).string)
-            else { continue }
-            try AtomicFile.replace(directory.appending(name), with: [UInt8](data))
-        }
-        var configuration = try JSONFile.object(model.base.appending("config.json"))
-        let tensors = DecoderWeights.tensors(weights, of: model.shape, as: precision)
+        for (name, bytes) in files { try AtomicFile.replace(directory.appending(name), with: bytes) }
+        var configuration = configuration
+        let tensors = DecoderWeights.tensors(weights, of: shape, as: precision)
         let name = precision == .bf16 ? "bfloat16" : "float32"
         configuration["dtype"] = name
         if configuration["torch_dtype"] != nil { configuration["torch_dtype"] = name }
@@ -53,6 +74,10 @@ package enum MergedModel {
             ? quantization(embedding: DecoderWeights.embeddingHasEightBits(tensors)) : nil
         try JSONFile.write(configuration, to: directory.appending("config.json"))
         try JSONFile.write(usage.fields, to: directory.appending("llm2vec_config.json"))
-        try SafetensorsWriter.write(tensors, to: target)
+        if let dense {
+            try ParameterLayout.decoder(shape, dense: dense).write(
+                dense, in: weights, to: directory.appending(Dense.directory))
+        }
+        try SafetensorsWriter.write(tensors, to: directory.appending("model.safetensors"))
     }
 }

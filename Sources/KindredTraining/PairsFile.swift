@@ -2,15 +2,19 @@ import Foundation
 import KindredSystem
 
 /// Pairs of query and passage in a file: JSON lines, each an object
-/// `{"query", "positive", "negatives": […], "instruction"}` of which the last two may be missing, or tab-separated values
-/// `query TAB positive [TAB negative …]`. Which of them is told by the first byte of each line.
+/// `{"query", "positive", "negatives": […], "scores": […], "instruction"}` of which the last three may be missing, or
+/// tab-separated values `query TAB positive [TAB negative …]`. Which of them is told by the first byte of each line.
 package enum PairsFile {
     package struct Line: Hashable, Sendable {
+        /// In its file, from 1.
+        package fileprivate(set) var number = 0
         package let query: String
         package let positive: String
         package let negatives: [String]
         /// Of this line; nil where the data set's is to be used.
         package let instruction: String?
+        /// A teacher's, of the positive and of each negative; nil where the line has none.
+        package let scores: [Float]?
     }
 
     /// Calls `body` with each pair.
@@ -20,12 +24,23 @@ package enum PairsFile {
         var reader = try TrainingText.LineReader(path: path)
         while let line = try reader.next() {
             guard !line.isEmpty else { continue }
-            guard let pair = line.first == "{" ? json(line) : separated(line) else {
-                throw KindredError(
-                    .invalidData,
-                    "is no pair: give {\"query\": …, \"positive\": …, \"negatives\": […]} or query TAB positive",
-                    at: .init(path: path, line: reader.number))
+            func invalid(_ message: String) -> KindredError {
+                KindredError(.invalidData, message, at: .init(path: path, line: reader.number))
             }
+            guard var pair = line.first == "{" ? json(line) : separated(line) else {
+                throw invalid(
+                    "is no pair: give {\"query\": …, \"positive\": …, \"negatives\": […]} or query TAB positive"
+                )
+            }
+            if let scores = pair.scores {
+                guard !pair.negatives.isEmpty, scores.count == 1 + pair.negatives.count else {
+                    throw invalid(
+                        "has \(scores.count) scores and \(pair.negatives.count) negatives; give at least one negative, "
+                            + "and a score for the positive and for each of them")
+                }
+                guard scores.allSatisfy(\.isFinite) else { throw invalid("has a score that is not finite") }
+            }
+            pair.number = reader.number
             try body(pair)
         }
     }
@@ -43,9 +58,14 @@ package enum PairsFile {
         } else if let one = object["negative"] as? String {
             negatives = [one]
         }
+        var scores: [Float]?
+        if let given = object["scores"] {
+            guard let list = given as? [Double] else { return nil }
+            scores = list.map(Float.init)
+        }
         return Line(
             query: query, positive: positive, negatives: negatives,
-            instruction: object["instruction"] as? String)
+            instruction: object["instruction"] as? String, scores: scores)
     }
 
     private static func separated(_ line: String) -> Line? {
@@ -53,6 +73,6 @@ package enum PairsFile {
         guard parts.count >= 2, !parts[0].isEmpty, !parts[1].isEmpty else { return nil }
         return Line(
             query: parts[0], positive: parts[1], negatives: parts.dropFirst(2).filter { !$0.isEmpty },
-            instruction: nil)
+            instruction: nil, scores: nil)
     }
 }

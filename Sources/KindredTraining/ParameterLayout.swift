@@ -1,5 +1,6 @@
 import KindredEncoder
 import KindredSystem
+import SystemPackage
 
 /// Named parameters that lie one after the other in one buffer; gradients and the optimizer's moments have the same
 /// layout in theirs.
@@ -37,7 +38,8 @@ package struct ParameterLayout: Sendable {
 
     /// All weights of a decoder and its head. Matrices that read the same input are neighbours, so that they can be
     /// taken for one.
-    package static func decoder(_ shape: DecoderConfiguration) -> ParameterLayout {
+    /// - Parameter dense: the linear map after pooling, whose parameters come last; nil: none.
+    package static func decoder(_ shape: DecoderConfiguration, dense: Dense.Shape? = nil) -> ParameterLayout {
         var layout = ParameterLayout()
         let hidden = shape.hiddenSize
         layout.append("embed_tokens.weight", [shape.vocabularySize, hidden])
@@ -65,12 +67,30 @@ package struct ParameterLayout: Sendable {
         }
         layout.append("norm.weight", [hidden])
         if !shape.tiesEmbeddings { layout.append("lm_head.weight", [shape.vocabularySize, hidden]) }
+        if let dense { layout.append(dense) }
         return layout
     }
 
-    /// The matrices of an adapter: A (r × input) and B (output × r) of each module.
+    static let denseWeight = "dense.weight"
+    static let denseBias = "dense.bias"
+
+    mutating func append(_ dense: Dense.Shape) {
+        append(Self.denseWeight, [dense.outputs, dense.inputs])
+        if dense.hasBias { append(Self.denseBias, [dense.outputs]) }
+    }
+
+    /// Writes the linear map whose parameters `buffer` holds.
+    /// - Throws: `cannotCreate`, `inputOutput`.
+    func write(_ dense: Dense.Shape, in buffer: AlignedBuffer<Float>, to directory: FilePath) throws {
+        try Dense.write(
+            dense, weight: (buffer, self[Self.denseWeight].offset),
+            bias: dense.hasBias ? (buffer, self[Self.denseBias].offset) : nil, to: directory)
+    }
+
+    /// The matrices of an adapter: A (r × input) and B (output × r) of each module, and the linear map that is trained with
+    /// them, if there is one.
     package static func adapter(
-        _ configuration: AdapterConfiguration, for shape: DecoderConfiguration
+        _ configuration: AdapterConfiguration, for shape: DecoderConfiguration, dense: Dense.Shape? = nil
     ) -> ParameterLayout {
         var layout = ParameterLayout()
         for module in modules(of: configuration, for: shape) {
@@ -78,6 +98,7 @@ package struct ParameterLayout: Sendable {
             layout.append(module.path + ".lora_A.weight", [configuration.rank, input])
             layout.append(module.path + ".lora_B.weight", [output, configuration.rank])
         }
+        if let dense { layout.append(dense) }
         return layout
     }
 

@@ -28,18 +28,23 @@ package final class TrainableDecoder {
     private let embedding: BLAS.Operand
     /// Vocabulary × hidden; nil where no objective needs it.
     let head: PreparedMatrix?
+    /// The linear map after pooling; nil: none.
+    let dense: TrainableDense?
     private let headName: String
     /// Whether the token embedding is trained where all weights are.
     private let trainsEmbedding: Bool
     private var trainsHead: Bool { trainsEmbedding || !shape.tiesEmbeddings }
 
     /// - Parameters:
-    ///   - weights: the decoder's, as `DecoderWeights.load` reads them.
+    ///   - weights: the decoder's and its map's, as `DecoderWeights.load` reads them.
+    ///   - dense: the linear map after pooling; nil: none.
+    ///   - trainsDense: where an adapter is trained, whether the map is trained with it.
     ///   - needsHead: whether tokens are predicted.
     ///   - trainsEmbedding: where all weights are trained, whether the token embedding is.
     package init(
-        _ shape: DecoderConfiguration, weights: AlignedBuffer<Float>, part: Part, causal: Bool,
-        attentionDropout: Float = 0, precision: ProductPrecision, maximumTokens: Int, needsHead: Bool,
+        _ shape: DecoderConfiguration, weights: AlignedBuffer<Float>, dense: Dense.Shape? = nil,
+        trainsDense: Bool = false, part: Part, causal: Bool, attentionDropout: Float = 0,
+        precision: ProductPrecision, maximumTokens: Int, needsHead: Bool,
         trainsEmbedding: Bool = true
     ) {
         self.trainsEmbedding = trainsEmbedding
@@ -48,7 +53,7 @@ package final class TrainableDecoder {
         self.causal = causal
         self.precision = precision
         self.weights = weights
-        let weightLayout = ParameterLayout.decoder(shape)
+        let weightLayout = ParameterLayout.decoder(shape, dense: dense)
         precondition(weights.count == weightLayout.count)
         self.weightLayout = weightLayout
         var configuration: AdapterConfiguration?
@@ -59,7 +64,7 @@ package final class TrainableDecoder {
             trained = .all(weightLayout)
         case .adapter(let adapter):
             configuration = adapter
-            layout = ParameterLayout.adapter(adapter, for: shape)
+            layout = ParameterLayout.adapter(adapter, for: shape, dense: trainsDense ? dense : nil)
             parameters = AlignedBuffer(repeating: 0, count: layout.count)
             trained = .adapter(layout)
         }
@@ -103,6 +108,12 @@ package final class TrainableDecoder {
                 gateUp: group(["gate_proj", "up_proj"], part: 5, bias: false),
                 down: group(["down_proj"], part: 7, bias: false), rotary: rotary, causal: causal,
                 attentionDropout: attentionDropout)
+        }
+        self.dense = dense.map { dense in
+            let isTrained = layout.contains(ParameterLayout.denseWeight)
+            return isTrained
+                ? TrainableDense(dense, in: parameters, layout, isTrained: true)
+                : TrainableDense(dense, in: weights, weightLayout, isTrained: false)
         }
         finalNorm = weightLayout.operand("norm.weight", in: weights)
         embedding = weightLayout.operand("embed_tokens.weight", in: weights)
@@ -289,10 +300,26 @@ extension TrainableDecoder {
         update()
     }
 
-    /// Gives the adapter its first values (peft, `reset_lora_parameters`).
+    /// Gives a map that is to be learned its first values: a uniform within ±1/√input and no bias, as torch.nn.Linear has
+    /// them. Before `initialize(seed:)`.
+    func initializeDense(seed: UInt64) {
+        guard weightLayout.contains(ParameterLayout.denseWeight) else { return }
+        let entry = weightLayout[ParameterLayout.denseWeight]
+        var random = TrainingRandom(seed: seed, .initialization, -1)
+        let bound = 1 / Double(entry.shape[1]).squareRoot()
+        for place in entry.range { weights[place] = Float(bound * (2 * random.uniform() - 1)) }
+    }
+
+    /// Gives the adapter its first values (peft, `reset_lora_parameters`). A map that is trained with it starts as it is in
+    /// the weights.
     package func initialize(seed: UInt64) {
         guard case .adapter(let configuration) = part else { return }
         for (index, entry) in layout.entries.enumerated() {
+            guard ![ParameterLayout.denseWeight, ParameterLayout.denseBias].contains(entry.name) else {
+                let source = weightLayout[entry.name].range
+                parameters.copy(weights, from: source, at: entry.offset)
+                continue
+            }
             var random = TrainingRandom(seed: seed, .initialization, index)
             let isA = entry.name.hasSuffix("lora_A.weight")
             let bound = 1 / Double(entry.shape[1]).squareRoot()
@@ -308,7 +335,7 @@ extension TrainableDecoder {
         update()
     }
 
-    /// Writes the adapter as a PEFT directory.
+    /// Writes the adapter as a PEFT directory, and a map that was trained with it.
     package func writeAdapter(base: String, to directory: FilePath) throws {
         guard case .adapter(let configuration) = part else { return }
         let modules = ParameterLayout.modules(of: configuration, for: shape)
@@ -318,5 +345,8 @@ extension TrainableDecoder {
                 let (a, b) = (layout[module.path + ".lora_A.weight"], layout[module.path + ".lora_B.weight"])
                 return (module, (a.offset, a.shape), (b.offset, b.shape))
             }, values: parameters, to: directory)
+        if let dense, layout.contains(ParameterLayout.denseWeight) {
+            try layout.write(dense.shape, in: parameters, to: directory.appending(Dense.directory))
+        }
     }
 }

@@ -21,6 +21,7 @@ package struct TrainingReport: Sendable {
     package var firstLoss: Double?
     package var lastLoss: Double?
     package var validationLoss: Double?
+    package var validationCosine: Double?
     package var tokens = 0
     package var seconds = 0.0
     /// Where the result lies.
@@ -78,13 +79,16 @@ package final class Trainer {
         } else {
             masking = nil
         }
+        let (dense, isNew) = try Self.dense(of: model, options, examples)
         decoder = TrainableDecoder(
-            model.shape, weights: try DecoderWeights.load(model),
+            model.shape, weights: try DecoderWeights.load(model, dense: dense), dense: dense,
+            trainsDense: options.objective == .distill,
             part: options.full ? .all : .adapter(options.adapter),
             causal: options.usage(of: model).attention == .causal,
             attentionDropout: options.attentionDropout, precision: options.precision,
             maximumTokens: min(options.length, model.shape.maximumPositions), needsHead: predicts,
             trainsEmbedding: options.embeddingRate != 0)
+        if isNew { decoder.initializeDense(seed: options.seed) }
         decoder.initialize(seed: options.seed)
         var engineOptions = GradientEngine.Options()
         engineOptions.savesMemory = options.savesMemory
@@ -96,7 +100,42 @@ package final class Trainer {
         optimizerOptions.weightDecay = options.weightDecay
         optimizerOptions.maximumNorm = options.clip > 0 ? options.clip : nil
         if let rate = options.embeddingRate { optimizerOptions.rateFactors["embed_tokens.weight"] = rate }
+        if let rate = options.distillation?.mapRate, rate != 1 {
+            optimizerOptions.rateFactors[ParameterLayout.denseWeight] = rate
+            optimizerOptions.rateFactors[ParameterLayout.denseBias] = rate
+        }
         optimizer = AdamW(optimizerOptions, layout: decoder.layout)
+    }
+
+    /// The linear map of the student, and whether it is to be learned from the start.
+    private static func dense(
+        of model: ModelDirectory, _ options: TrainingOptions, _ examples: TrainingExamples
+    ) throws -> (shape: Dense.Shape?, isNew: Bool) {
+        guard case .distillation(_, let targets) = examples, let distillation = options.distillation else {
+            return (model.dense?.shape, false)
+        }
+        let hidden = model.shape.hiddenSize
+        func refused(_ message: String) -> KindredError { KindredError(.invalidRequest, message) }
+        if let own = model.dense?.shape {
+            guard distillation.map else {
+                throw refused("the model has a linear map of its own, which --no-map cannot take away")
+            }
+            guard own.outputs == targets.dimensions else {
+                throw refused(
+                    "the targets have \(targets.dimensions) dimensions, and the model's linear map gives "
+                        + "\(own.outputs); they must be the same")
+            }
+            return (own, false)
+        }
+        guard !distillation.map else {
+            return (Dense.Shape(inputs: hidden, outputs: targets.dimensions), true)
+        }
+        guard hidden == targets.dimensions else {
+            throw refused(
+                "the targets have \(targets.dimensions) dimensions, and the model's vectors \(hidden); leave --no-map out, "
+                    + "so that a linear map is learned")
+        }
+        return (nil, false)
     }
 
     private var pooling: EncoderConfiguration.Pooling { options.usage(of: model).pooling }
@@ -165,6 +204,8 @@ package final class Trainer {
             if step % options.validateEvery == 0 || step == options.steps {
                 entry.validationLoss = validate()
                 report.validationLoss = entry.validationLoss
+                entry.validationCosine = validateCosine()
+                report.validationCosine = entry.validationCosine
             }
             try run.append(entry)
             if step % options.checkpointEvery == 0, step < options.steps { try save(step) }
@@ -208,19 +249,34 @@ package final class Trainer {
         case .sentences(let all):
             let sentences = chosen.map { all[$0] }
             let batch = ContrastiveBatch(queries: sentences, positives: sentences, scale: options.scale)
-            return contrast(batch, step: step)
+            return train(batch, step: step)
+        case .distillation(let texts, let targets):
+            let batch = DistillationBatch(
+                chosen.map { texts[$0] }, targets: targets.units(chosen),
+                options.distillation ?? DistillationOptions())
+            return train(batch, step: step)
+        case .pairs(let all) where all[0].scores != nil:
+            let queries = chosen.map {
+                ScoredPairsBatch.Query(
+                    input: all[$0].query, passages: [all[$0].positive] + all[$0].negatives,
+                    scores: all[$0].scores ?? [])
+            }
+            return train(
+                ScoredPairsBatch(
+                    queries, scale: options.scale, temperature: options.scoreTemperature ?? 0.05),
+                step: step)
         case .pairs(let all):
             let pairs = chosen.map { all[$0] }
             let batch = ContrastiveBatch(
                 queries: pairs.map(\.query), positives: pairs.map(\.positive),
                 negatives: pairs.flatMap(\.negatives), scale: options.scale)
-            return contrast(batch, step: step)
+            return train(batch, step: step)
         }
     }
 
-    private func contrast(_ batch: ContrastiveBatch, step: Int?) -> (loss: Double, tokens: Int) {
+    private func train(_ batch: some VectorBatch, step: Int?) -> (loss: Double, tokens: Int) {
         (
-            engine.contrast(batch, pooling: pooling, step: step),
+            engine.train(batch, pooling: pooling, step: step),
             batch.inputs.reduce(0) { $0 + $1.tokens.count }
         )
     }
@@ -232,6 +288,19 @@ package final class Trainer {
         for start in stride(from: 0, to: heldBack.count, by: options.batch) {
             let part = Array(heldBack[start..<min(start + options.batch, heldBack.count)])
             sum += compute(part, step: nil, position: start).loss * Double(part.count)
+        }
+        return sum / Double(heldBack.count)
+    }
+
+    /// The mean cosine of student and teacher on the texts that are held back; nil where there are none.
+    private func validateCosine() -> Double? {
+        guard case .distillation(let texts, let targets) = examples, heldBack.count >= 2 else { return nil }
+        var sum = 0.0
+        for start in stride(from: 0, to: heldBack.count, by: options.batch) {
+            let part = Array(heldBack[start..<min(start + options.batch, heldBack.count)])
+            let batch = DistillationBatch(
+                part.map { texts[$0] }, targets: targets.units(part), DistillationOptions())
+            sum += (1 - train(batch, step: nil).loss) * Double(part.count)
         }
         return sum / Double(heldBack.count)
     }
@@ -278,7 +347,7 @@ package final class Trainer {
             return run.adapter
         }
         try MergedModel.write(
-            decoder.weights, of: model, usage: usage, as: .f32, to: run.model)
+            decoder.weights, of: model, usage: usage, dense: decoder.dense?.shape, as: .f32, to: run.model)
         return run.model
     }
 }

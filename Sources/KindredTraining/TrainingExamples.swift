@@ -10,17 +10,24 @@ package enum TrainingExamples: Sendable {
     case blocks(tokens: [Int32], length: Int)
     case sentences([EncoderInput])
     case pairs([Pair])
+    /// Texts, and a row of vectors for each.
+    case distillation([EncoderInput], TargetVectors)
 
     /// A query, the passage that answers it, and passages that do not.
     package struct Pair: Sendable {
         package let query: EncoderInput
         package let positive: EncoderInput
         package let negatives: [EncoderInput]
+        /// A teacher's, of the positive and of each negative; all pairs have them, or none.
+        package let scores: [Float]?
 
-        package init(query: EncoderInput, positive: EncoderInput, negatives: [EncoderInput]) {
+        package init(
+            query: EncoderInput, positive: EncoderInput, negatives: [EncoderInput], scores: [Float]? = nil
+        ) {
             self.query = query
             self.positive = positive
             self.negatives = negatives
+            self.scores = scores
         }
     }
 
@@ -29,6 +36,17 @@ package enum TrainingExamples: Sendable {
         case .blocks(let tokens, let length): tokens.count / length
         case .sentences(let sentences): sentences.count
         case .pairs(let pairs): pairs.count
+        case .distillation(let texts, _): texts.count
+        }
+    }
+
+    /// Texts that were longer than there is room for and are trained on without their ends.
+    package var cutTexts: Int {
+        switch self {
+        case .blocks: 0
+        case .sentences(let texts), .distillation(let texts, _): texts.count(where: \.isCut)
+        case .pairs(let pairs):
+            pairs.reduce(0) { $0 + ([$1.query, $1.positive] + $1.negatives).count(where: \.isCut) }
         }
     }
 
@@ -63,7 +81,13 @@ package enum TrainingExamples: Sendable {
             }
         case .sentences(let sentences): sentences.forEach(add)
         case .pairs(let pairs):
-            for pair in pairs { ([pair.query, pair.positive] + pair.negatives).forEach(add) }
+            for pair in pairs {
+                ([pair.query, pair.positive] + pair.negatives).forEach(add)
+                if let scores = pair.scores { add(scores.map { Int32(bitPattern: $0.bitPattern) }) }
+            }
+        case .distillation(let texts, let targets):
+            texts.forEach(add)
+            digest.update(data: Data(targets.fingerprint.utf8))
         }
         return digest.finalize().hex
     }

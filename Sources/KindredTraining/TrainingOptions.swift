@@ -14,6 +14,8 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
         case pairs
         /// Every token from those before it.
         case causal
+        /// Texts against a teacher's vectors.
+        case distill
     }
 
     package var objective: Objective
@@ -51,6 +53,10 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
     package var pooling = EncoderConfiguration.Pooling.mean.rawValue
     /// Contrast: what cosines are multiplied by.
     package var scale: Float = 20
+    /// Pairs with a teacher's scores: what these are divided by before their softmax; nil: 0.05, for cosines.
+    package var scoreTemperature: Float?
+    /// Of the objective `distill`, and nil for others.
+    package var distillation: DistillationOptions?
 
     package var maskShare = 0.2
     package var masksAll = false
@@ -63,7 +69,10 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
     /// Examples that are held back for validation.
     package var validation = 64
 
-    package init(objective: Objective) { self.objective = objective }
+    package init(objective: Objective) {
+        self.objective = objective
+        if objective == .distill { distillation = DistillationOptions() }
+    }
 
     package var adapter: AdapterConfiguration {
         AdapterConfiguration(
@@ -109,6 +118,23 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
                 false,
                 "no module \"\(target)\"; there are \(AdapterConfiguration.knownModules.joined(separator: ", "))"
             )
+        }
+        if let scoreTemperature {
+            try require(scoreTemperature > 0 && scoreTemperature.isFinite, "the temperature must be above 0")
+        }
+        if let distillation {
+            try require(
+                distillation.relational >= 0 && distillation.relational.isFinite,
+                "the weight of the similarity distributions must be 0 or more")
+            try require(
+                distillation.temperature > 0 && distillation.temperature.isFinite,
+                "the temperature must be above 0")
+            try require(
+                distillation.mapRate >= 0 && distillation.mapRate.isFinite,
+                "the map's rate is a factor of 0 or more")
+            try require(
+                distillation.relational == 0 || batch > 2,
+                "similarity distributions need at least 3 examples in a batch")
         }
         if objective == .simcse || objective == .pairs {
             try require(batch > 1, "contrast needs at least 2 examples in a batch")

@@ -33,6 +33,8 @@ package struct TrainingRun {
         package var tokensPerSecond: Double
         package var seconds: Double
         package var validationLoss: Double?
+        /// Distillation: the mean cosine of student and teacher on the texts that are held back.
+        package var validationCosine: Double?
     }
 
     /// What `training.json` holds.

@@ -261,6 +261,14 @@ private struct Run {
         let merged = try json(run("model", "merge", adapter, "--out", out("merged"), "--json"))
         #expect((merged["adapters"] as? [Any])?.isEmpty == true)
         #expect(try run("model", "merge", adapter, "--out", out("merged")).code == 73)
+        let cut = try json(
+            run("model", "cut", adapter, "--layers", "2", "--vocabulary", text, "--out", out("cut"), "--json")
+        )
+        #expect(cut["layers"] as? Int == 2 && cut["vocabulary"] as? Int ?? .max < 1000)
+        #expect(try run("model", "cut", adapter, "--layers", "2", "--out", out("cut")).code == 73)
+        #expect(try run("model", "cut", adapter, "--layers", "99", "--out", out("none")).code == 64)
+        #expect(try run("model", "cut", adapter, "--out", out("none")).code == 64)
+        #expect(!FileManager.default.fileExists(atPath: out("none")))
 
         let reindex = try json(run("reindex", "sample", "--encoder", adapter, "--json", "--quiet"))
         #expect(reindex["nothing_to_do"] as? Bool == false)
@@ -269,6 +277,64 @@ private struct Run {
         #expect(
             try json(run("reindex", "sample", "--encoder", adapter, "--json"))["nothing_to_do"] as? Bool
                 == true)
+    }
+
+    @Test
+    func `the vectors of one encoder are distilled into another, which then answers an index's queries`()
+        throws
+    {
+        #expect(try run("index", "--sample", "--quiet").code == 0)
+        let lines = (1...120).map { "This is text number \($0) about \($0 % 7 == 0 ? "bees" : "bridges")." }
+        let text = try directory.file("text.txt", Array(lines.joined(separator: "\n").utf8)).string
+        let json = try directory.file(
+            "text.jsonl", Array(lines.map { "{\"text\": \"\($0)\"}" }.joined(separator: "\n").utf8)
+        ).string
+        func out(_ name: String) -> String { directory.path.appending(name).string }
+        #expect(try run("encode", text, "--out", out("t.npy"), "--quiet").code == 0)
+        let common = ["--steps", "2", "--batch", "4", "--length", "6", "--quiet", "--json"]
+        let distilled = try Run(
+            ["train", "distill", text, "--targets", out("t.npy"), "--out", out("adapter")] + common,
+            indexes: indexes)
+        let report = try self.json(distilled)
+        #expect(report["examples"] as? Int == 120 && report["cut_texts"] as? Int == 120)
+        #expect(report["validation_cosine"] is Double)
+        let adapter = try #require(report["result"] as? String)
+        let information = try self.json(run("model", "info", adapter, "--json"))
+        #expect(information["dimensions"] as? Int == 384 && information["dense"] is [String: Any])
+        let full = try Run(
+            [
+                "train", "full", "--objective", "distill", json, "--json-lines", "--targets", out("t.npy"),
+                "--out", out("full"),
+            ]
+                + common, indexes: indexes)
+        let model = try #require(try self.json(full)["result"] as? String)
+        #expect(
+            try self.json(run("reindex", "sample", "--encoder", model, "--json", "--quiet"))["nothing_to_do"]
+                as? Bool == false)
+        #expect(try run("search", "property is theft", "-k", "1").code == 0)
+        #expect(try run("verify").code == 0)
+
+        let short = try directory.file("short.txt", Array("one\ntwo\n".utf8)).string
+        let scored = try directory.file(
+            "scored.jsonl",
+            Array(
+                "a\tb\n{\"query\": \"q\", \"positive\": \"p\", \"negatives\": [\"n\"], \"scores\": [1, 0]}\n"
+                    .utf8)
+        ).string
+        for (arguments, code, word) in [
+            (
+                ["train", "distill", short, "--targets", out("t.npy")], 65,
+                "120 rows, and \(short) has 2 texts"
+            ),
+            (["train", "distill", short], 64, "1 files of texts and 0"),
+            (["train", "distill", short, "--targets", short], 65, "short.txt"),
+            (["train", "full", "--objective", "simcse", short, "--targets", out("t.npy")], 64, "distill"),
+            (["train", "pairs", scored], 65, "line 2: has scores, and pairs before it have none"),
+        ] as [([String], Int32, String)] {
+            let result = try Run(arguments + ["--out", out("bad")], indexes: indexes)
+            #expect(result.code == code && result.error.contains(word), "\(arguments): \(result.error)")
+            #expect(!FileManager.default.fileExists(atPath: out("bad")))
+        }
     }
 
     @Test func `one index that cannot be read does not hide the others`() throws {

@@ -6,42 +6,6 @@ import KindredTestSupport
 import SystemPackage
 import Testing
 
-/// A model directory made of a fixture's weights, the shared tokenizer and a configuration of its own.
-private struct ModelDirectory {
-    let directory: TemporaryDirectory
-    var path: FilePath { directory.path }
-
-    init(_ name: String, pooling: String = "mean", attention: String = "causal", maximum: Int = 64) throws {
-        directory = try TemporaryDirectory()
-        let fixtures = Fixtures.directory()
-        for (file, source) in [
-            ("config.json", fixtures.appending(name).appending("config.json")),
-            ("model.safetensors", fixtures.appending(name).appending("model.safetensors")),
-            ("tokenizer.json", fixtures.appending("tokenizer.json")),
-        ] {
-            try FileManager.default.copyItem(
-                atPath: source.string, toPath: directory.path.appending(file).string)
-        }
-        try write(
-            "llm2vec_config.json",
-            "{\"pooling_mode\": \"\(pooling)\", \"attention\": \"\(attention)\", \"max_length\": \(maximum)}")
-    }
-
-    func encoder(_ precision: EncodingPrecision? = nil) throws -> TextEncoder {
-        try withExtendedLifetime(directory) { try TextEncoder(directory: path, precision: precision) }
-    }
-
-    func write(_ file: String, _ text: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path.appending(file).string))
-    }
-
-    func replace(_ old: String, by new: String, in file: String) throws {
-        let text = try String(contentsOfFile: path.appending(file).string, encoding: .utf8)
-        precondition(text.contains(old))
-        try write(file, text.replacingOccurrences(of: old, with: new))
-    }
-}
-
 private typealias Golden = [String: Any]
 
 private func goldens(_ name: String) throws -> [Golden] {
@@ -59,7 +23,7 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
     func `lower precisions give nearly the vectors of fp32`(
         model: String, lower: (precision: EncodingPrecision, cosine: Float)
     ) throws {
-        let directory = try ModelDirectory(model, attention: "bidirectional")
+        let directory = try ModelFiles(model, attention: "bidirectional")
         let texts = ["the tide is high", "a", "bees dance to tell where flowers are, and how far"]
         let reference = try directory.encoder()
         let encoder = try directory.encoder(lower.precision)
@@ -76,7 +40,7 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
 
     @Test(arguments: models, ["causal", "bidirectional"])
     func `hidden states are those of transformers`(model: String, attention: String) throws {
-        let encoder = try ModelDirectory(model, attention: attention).encoder()
+        let encoder = try ModelFiles(model, attention: attention).encoder()
         var largest: Float = 0
         for golden in try goldens(model) {
             let ids = try #require(golden["ids"] as? [Int]).map(Int32.init)
@@ -95,7 +59,7 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
         arguments: ["causal", "bidirectional"],
         ["mean", "weighted_mean", "last_token", "bos_token", "eos_token"])
     func `pooled unit vectors are those of the reference`(attention: String, pooling: String) throws {
-        let directory = try ModelDirectory("llama", pooling: pooling, attention: attention)
+        let directory = try ModelFiles("llama", pooling: pooling, attention: attention)
         let encoder = try TextEncoder(directory: directory.path)
         let goldens = try goldens("llama")
         let texts = try goldens.map { try #require($0["text"] as? String) }
@@ -112,7 +76,7 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
     }
 
     @Test func `a vector does not depend on its company or on the number of threads`() throws {
-        let encoder = try ModelDirectory("llama").encoder()
+        let encoder = try ModelFiles("llama").encoder()
         let texts = (0..<90).map { "text \($0) " + String(repeating: "and so on ", count: $0 % 7) }
         let together = try encoder.encode(texts, threads: 2)
         let single = try encoder.encode(texts, threads: 1)
@@ -124,34 +88,34 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
     }
 
     @Test func `the instruction is seen but not pooled`() throws {
-        let encoder = try ModelDirectory("llama", attention: "causal").encoder()
+        let encoder = try ModelFiles("llama", attention: "causal").encoder()
         let plain = try encoder.encode(["The hive"]).row(0)
         let instructed = try encoder.encode(["The hive"], instruction: "Find: ").row(0)
         #expect(zip(plain, instructed).contains { abs($0 - $1) > 1e-3 })
         // Pooling at the first token sees nothing but that token in causal attention.
-        let first = try ModelDirectory("llama", pooling: "bos_token").encoder()
+        let first = try ModelFiles("llama", pooling: "bos_token").encoder()
         #expect(
             try first.encode(["The hive"]).row(0) == first.encode(["The hive"], instruction: "Find: ").row(0))
     }
 
     @Test func `a text is cut at the maximum length`() throws {
-        let encoder = try ModelDirectory("llama", maximum: 8).encoder()
+        let encoder = try ModelFiles("llama", maximum: 8).encoder()
         let long = String(repeating: "word ", count: 500)
         #expect(encoder.maximumTokens == 8)
         #expect(try encoder.encode([long]).row(0) == encoder.encode([long + "more"]).row(0))
     }
 
     @Test func `the fingerprint changes with everything that decides the vectors`() throws {
-        let base = try ModelDirectory("llama").encoder().fingerprint
-        #expect(base == (try ModelDirectory("llama").encoder().fingerprint))
+        let base = try ModelFiles("llama").encoder().fingerprint
+        #expect(base == (try ModelFiles("llama").encoder().fingerprint))
         #expect(base.count == 64)
         var others = [
-            try ModelDirectory("llama", pooling: "last_token").encoder().fingerprint,
-            try ModelDirectory("llama", attention: "bidirectional").encoder().fingerprint,
-            try ModelDirectory("llama", maximum: 32).encoder().fingerprint,
-            try ModelDirectory("mistral").encoder().fingerprint,
+            try ModelFiles("llama", pooling: "last_token").encoder().fingerprint,
+            try ModelFiles("llama", attention: "bidirectional").encoder().fingerprint,
+            try ModelFiles("llama", maximum: 32).encoder().fingerprint,
+            try ModelFiles("mistral").encoder().fingerprint,
         ]
-        let changed = try ModelDirectory("llama")
+        let changed = try ModelFiles("llama")
         let weights = changed.path.appending("model.safetensors").string
         var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: weights)))
         bytes[bytes.count - 3] ^= 1
@@ -174,7 +138,7 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
 
     @Test(arguments: ["config.json", "model.safetensors", "tokenizer.json"])
     func `a missing file is named`(file: String) throws {
-        let model = try ModelDirectory("llama")
+        let model = try ModelFiles("llama")
         try FileManager.default.removeItem(atPath: model.path.appending(file).string)
         let error = try refusal(model.path)
         #expect(error.code == .notFound)
@@ -194,7 +158,7 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
     ])
     func `a configuration that does not fit is refused by name`(old: String, new: String, word: String) throws
     {
-        let model = try ModelDirectory("llama")
+        let model = try ModelFiles("llama")
         try model.replace(old, by: new, in: "config.json")
         let error = try refusal(model.path)
         #expect(error.code == .invalidData)
@@ -202,13 +166,13 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
     }
 
     @Test func `an unknown pooling is refused with the list of known ones`() throws {
-        let model = try ModelDirectory("llama", pooling: "max")
+        let model = try ModelFiles("llama", pooling: "max")
         let error = try refusal(model.path)
         #expect(error.message.contains("weighted_mean"))
     }
 
     @Test func `weights that are cut off or damaged at any length are refused`() throws {
-        let model = try ModelDirectory("llama")
+        let model = try ModelFiles("llama")
         let path = model.path.appending("model.safetensors").string
         let whole = try Data(contentsOf: URL(fileURLWithPath: path))
         for count in [0, 7, 8, 100, 2000, whole.count / 2, whole.count - 1] {
@@ -225,7 +189,7 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
     }
 
     @Test func `weights that give no number are told, not stored`() throws {
-        let model = try ModelDirectory("llama")
+        let model = try ModelFiles("llama")
         let path = model.path.appending("model.safetensors").string
         var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))
         for index in stride(from: bytes.count - 40_000, to: bytes.count, by: 1) { bytes[index] = 0xFF }

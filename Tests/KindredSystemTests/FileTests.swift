@@ -5,6 +5,16 @@ import KindredTestSupport
 import SystemPackage
 import Testing
 
+@Suite struct PipeTests {
+    @Test func `a pipe where a file is needed is refused and not waited for`() throws {
+        let directory = try TemporaryDirectory()
+        let pipe = directory.path.appending("pipe")
+        #expect(mkfifo(pipe.string, 0o600) == 0)
+        #expect(#expect(throws: KindredError.self) { try MappedFile(pipe) }?.code == .invalidData)
+        #expect(#expect(throws: KindredError.self) { try ReadableFile(pipe) }?.code == .invalidData)
+    }
+}
+
 @Suite struct ChecksumTests {
     @Test func `the checksum of the digits is the value of the RFC`() {
         #expect(CRC32C(Array("123456789".utf8)).value == 0xE306_9283)

@@ -114,7 +114,7 @@ struct TrainingGoldens {
         #expect(try goldens.largestError(engine, "prediction.safetensors") < 1e-4)
 
         let pairs = try TrainingGoldens.contrast(goldens.json["pairs"])
-        let loss = engine.contrast(pairs, pooling: .mean, step: 1)
+        let loss = engine.train(pairs, pooling: .mean, step: 1)
         #expect(abs(loss - (try goldens.number("adapted", "contrast"))) < 1e-4)
         #expect(try goldens.largestError(engine, "contrast.safetensors") < 1e-4)
     }
@@ -192,7 +192,7 @@ struct TrainingGoldens {
     @Test(arguments: models)
     func `twenty steps of SimCSE have the losses of transformers and peft`(name: String) throws {
         try compare(name, "simcse") { engine, batch, step in
-            engine.contrast(try TrainingGoldens.contrast(batch), pooling: .mean, step: step)
+            engine.train(try TrainingGoldens.contrast(batch), pooling: .mean, step: step)
         }
     }
 

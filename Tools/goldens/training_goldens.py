@@ -3,7 +3,7 @@
 KindredEncoderTests (run encoder_goldens.py first).
 
 For each decoder: the gradient of every parameter, and of every matrix of a LoRA adapter, for a loss over predicted tokens
-and for a contrastive loss; then the losses of 20 steps of masked next token prediction and of SimCSE with AdamW, a
+and for a contrastive loss; the same for distillation through a linear map, and for pairs with a teacher's scores; then the losses of 20 steps of masked next token prediction and of SimCSE with AdamW, a
 clipped norm and a linear schedule with warm-up. Dropout is off. Sequences are run one by one, so nothing is padded.
 
 Usage: training_goldens.py   (needs torch, transformers, peft; written with torch 2.15.0, transformers 5.23.0,
@@ -73,6 +73,90 @@ def contrastive_loss(model, batch, bidirectional):
     queries = vectors(batch["queries"])
     documents = vectors(batch["positives"] + batch["negatives"])
     return torch.nn.functional.cross_entropy(SCALE * queries @ documents.T, torch.arange(len(queries)))
+
+
+def distillation_loss(vectors, targets, kind, relational, temperature):
+    """As the comment above `DistillationBatch` has it."""
+    units, teacher = (torch.nn.functional.normalize(x, dim=-1) for x in (vectors, targets))
+    if kind == "cosine":
+        loss = (1 - (units * teacher).sum(-1)).mean()
+    else:
+        loss = ((vectors - teacher) ** 2).sum(-1).mean()
+    others = ~torch.eye(len(units), dtype=torch.bool)
+
+    def similarities(x):
+        rows = (x @ x.T / temperature)[others].reshape(len(x), -1)
+        return torch.log_softmax(rows, dim=-1)
+
+    divergence = torch.nn.functional.kl_div(
+        similarities(units), similarities(teacher), log_target=True, reduction="batchmean"
+    )
+    return loss + relational * divergence
+
+
+def scored_loss(vectors, batch, temperature):
+    """sentence-transformers' DistillKLDivLoss with cosines, and the temperature on the teacher's side alone."""
+    units = torch.nn.functional.normalize(vectors, dim=-1)
+    losses, row = [], 0
+    for query in batch:
+        count = len(query["scores"])
+        student = torch.log_softmax(SCALE * units[row + 1 : row + 1 + count] @ units[row], dim=-1)
+        teacher = torch.softmax(torch.tensor(query["scores"]) / temperature, dim=-1)
+        losses.append(torch.nn.functional.kl_div(student, teacher, reduction="sum"))
+        row += 1 + count
+    return torch.stack(losses).mean()
+
+
+def teacher_goldens(name, bidirectional, directory):
+    """Gradients of losses that a teacher gives, of an adapter and the map, and for one decoder of all weights."""
+    rng = random.Random(23)
+    torch.manual_seed(23)
+
+    def text():
+        return [0] + [rng.randrange(2, 800) for _ in range(rng.randrange(3, 12))]
+
+    texts = [text() for _ in range(5)]
+    targets = torch.randn(5, 6) * 3
+    scored = [
+        {"query": text(), "passages": [text() for _ in range(n)], "scores": [round(rng.uniform(-1, 1), 3) for _ in range(n)]}
+        for n in (2, 4, 3)
+    ]
+    first = torch.nn.Linear(32, 6, bias=True)
+    kinds = {
+        "distill-cosine": ("cosine", 0.0, 0.05), "distill-mse": ("mse", 0.7, 0.2), "distill-relational": ("cosine", 2.0, 0.1),
+    }
+    golden = {
+        "texts": texts, "targets": targets.tolist(), "scored": scored, "score_temperature": 0.3, "kinds": kinds,
+        "weight": first.weight.tolist(), "bias": first.bias.tolist(), "losses": {},
+    }
+    runs = [(kind, "adapter") for kind in [*kinds, "scores"]]
+    if name == "qwen3":
+        runs += [("distill-mse", "full"), ("scores", "full")]
+    for kind, part in runs:
+        dense = torch.nn.Linear(32, 6, bias=True)
+        dense.load_state_dict(first.state_dict())
+        model = load(name).model
+        if part == "adapter":
+            model = PeftModel.from_pretrained(model, directory / "adapter", is_trainable=True)
+
+        def vectors(sequences):
+            return dense(torch.stack([states(model, tokens, bidirectional)[1:].mean(0) for tokens in sequences]))
+
+        if kind == "scores":
+            inputs = [tokens for query in scored for tokens in [query["query"], *query["passages"]]]
+            loss = scored_loss(vectors(inputs), scored, golden["score_temperature"])
+        else:
+            loss = distillation_loss(vectors(texts), targets, *kinds[kind])
+        loss.backward()
+        prefix = "base_model.model." if part == "adapter" else "model."
+        found = {n.replace(".default", ""): g for n, g in gradients(model.named_parameters()).items()}
+        if part == "full":
+            found = {prefix + n: g for n, g in found.items()}
+        found |= {prefix + "dense." + n: g for n, g in gradients(dense.named_parameters()).items()}
+        save_file(found, directory / f"{kind}-{part}.safetensors")
+        golden["losses"][f"{kind}-{part}"] = loss.item()
+    (directory / "teacher.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+    print(name, golden["losses"])
 
 
 def gradients(named):
@@ -147,6 +231,7 @@ def main():
             "batches": batches, "losses": steps(model, lambda b: contrastive_loss(model, b, bidirectional), batches)
         }
         (directory / "goldens.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+        teacher_goldens(name, bidirectional, directory)
         print(name, golden["mntp"]["losses"][::6], golden["simcse"]["losses"][::6])
 
 

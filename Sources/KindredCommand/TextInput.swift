@@ -1,0 +1,45 @@
+import Foundation
+import KindredEvaluation
+import KindredSystem
+import SystemPackage
+
+/// Texts of a file, one on each line, so that rows of vectors and lines agree.
+enum TextInput {
+    /// Calls `body` with each text.
+    ///
+    /// - Parameter jsonLines: each line is a JSON string, or an object with "text" and, if there is one, "title", which is
+    ///   put before the text as a line of its own.
+    /// - Throws: `notFound`, `inputOutput`; `invalidData` with the line that is no text or is empty, or for no line at all.
+    static func forEach(in file: String, jsonLines: Bool, _ body: (String) throws -> Void) throws {
+        var count = 0
+        try TextLines.forEach(in: FilePath(file)) { line in
+            func invalid(_ message: String) -> KindredError {
+                KindredError(.invalidData, message, at: .init(path: file, line: line.number))
+            }
+            guard line.isUTF8 else { throw invalid("is not UTF-8; convert it, for example with iconv") }
+            var text = line.text
+            if jsonLines, !text.allSatisfy(\.isWhitespace) {
+                guard let held = Self.text(json: text) else {
+                    throw invalid("is neither a JSON string nor an object with \"text\"")
+                }
+                text = held
+            }
+            guard !text.allSatisfy(\.isWhitespace) else {
+                throw invalid("is empty; every line is a text, so that rows and lines agree: take it out")
+            }
+            count += 1
+            try body(text)
+        }
+        guard count > 0 else {
+            throw KindredError(.invalidData, "has no text", at: .init(path: file))
+        }
+    }
+
+    private static func text(json line: String) -> String? {
+        let value = try? JSONSerialization.jsonObject(with: Data(line.utf8), options: .fragmentsAllowed)
+        if let text = value as? String { return text }
+        guard let object = value as? [String: Any], let text = object["text"] as? String else { return nil }
+        let title = object["title"] as? String ?? ""
+        return title.isEmpty ? text : title + "\n" + text
+    }
+}

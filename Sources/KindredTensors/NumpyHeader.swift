@@ -1,0 +1,61 @@
+import KindredSystem
+
+/// The header of an array file of NumPy: magic, version, and a Python dictionary of type, order and shape.
+package struct NumpyHeader {
+    package let file: ReadableFile
+    /// Where the elements start.
+    package let start: Int
+    package let rows: Int
+    package let columns: Int
+    package let elementBytes: Int
+
+    package static func isArray(_ bytes: [UInt8]) -> Bool {
+        bytes.count >= 10 && bytes[0] == 0x93 && Array(bytes[1..<6]) == Array("NUMPY".utf8)
+    }
+
+    /// - Parameter types: the bytes of an element by NumPy's name of the types that are allowed.
+    /// - Throws: `invalidData` for any other file, and for one whose size is not what its shape says.
+    package init(_ file: ReadableFile, types: [String: Int]) throws {
+        self.file = file
+        func invalid(_ message: String, byte: Int) -> KindredError {
+            KindredError(.invalidData, message, at: .init(path: file.path.string, byte: byte))
+        }
+        let magic = try file.bytes(0..<min(12, file.count))
+        guard Self.isArray(magic), (1...3).contains(magic[6]) else {
+            throw invalid("is no array of NumPy (.npy)", byte: 0)
+        }
+        let sizeEnd = magic[6] == 1 ? 10 : 12
+        let size = magic[8..<min(sizeEnd, magic.count)].reversed().reduce(0) { $0 << 8 | Int($1) }
+        start = sizeEnd + size
+        guard size <= 1 << 16, start <= file.count else {
+            throw invalid("the header of the array is damaged", byte: 8)
+        }
+        let text = String(decoding: try file.bytes(sizeEnd..<start), as: UTF8.self)
+        guard let type = Self.value(of: "descr", in: text),
+            let order = Self.value(of: "fortran_order", in: text),
+            let shape = Self.value(of: "shape", in: text)
+        else { throw invalid("the header of the array is damaged", byte: sizeEnd) }
+        let numbers = shape.filter { $0 != "(" && $0 != ")" }.split(separator: ",").map {
+            Int($0.filter { !$0.isWhitespace })
+        }
+        guard let bytes = types[type], order == "False", numbers.count == 2, let rows = numbers[0],
+            let columns = numbers[1], rows >= 0, columns > 0, rows <= 1 << 36, columns <= 1 << 20
+        else {
+            throw invalid(
+                "must be an array of rows and columns of type \(types.keys.sorted().joined(separator: " or ")) in C order; "
+                    + "this one is of type \(type), shape \(shape)", byte: sizeEnd)
+        }
+        (self.rows, self.columns, elementBytes) = (rows, columns, bytes)
+        guard start + rows * columns * bytes == file.count else {
+            throw invalid("the array's shape does not fit the file's size", byte: file.count)
+        }
+    }
+
+    /// The value of a key in the header's Python dictionary.
+    private static func value(of key: String, in text: String) -> String? {
+        guard let found = text.firstRange(of: "'\(key)':") else { return nil }
+        let rest = text[found.upperBound...].drop { $0 == " " }
+        if rest.first == "(" { return rest.firstIndex(of: ")").map { String(rest[...$0]) } }
+        return String(rest.prefix { $0 != "," && $0 != "}" }).filter { $0 != "'" && $0 != " " }
+    }
+}
