@@ -5,10 +5,10 @@ import Testing
     private let semantic: [(id: Int64, score: Double)] = [(1, 0.9), (2, 0.8), (4, 0.5)]
     private let keyword: [(id: Int64, score: Double)] = [(2, 8), (3, 6)]
 
-    @Test func `scores are combined from the least candidate's cosine and from no BM25 to the best`() {
+    @Test func `cosines count from the least candidate's to 1 and BM25 from none to the best`() {
         let fused = Fusion.scores(semanticShare: 0.4).fuse(semantic: semantic, keyword: keyword)
         #expect(fused.map(\.id) == [2, 3, 1, 4])
-        for (score, expected) in zip(fused.map(\.score), [0.6 + 0.4 * 0.75, 0.6 * 0.75, 0.4, 0]) {
+        for (score, expected) in zip(fused.map(\.score), [0.6 + 0.4 * 0.6, 0.6 * 0.75, 0.4 * 0.8, 0]) {
             #expect(abs(score - expected) < 1e-12)
         }
     }
@@ -26,13 +26,20 @@ import Testing
         #expect(all.prefix(50).map(\.id) == few.prefix(50).map(\.id))
     }
 
-    @Test func `one ranking alone keeps its order, and one of a single result or of equal scores is whole`() {
+    @Test func `a semantic ranking without a good answer weighs less than one with it`() {
+        let fusion = Fusion.standard
+        let sure = fusion.fuse(semantic: [(1, 0.9), (2, 0.2)], keyword: [(2, 8), (1, 6)])
+        #expect(sure.map(\.id) == [1, 2])
+        let unsure = fusion.fuse(semantic: [(1, 0.3), (2, 0.2)], keyword: [(2, 8), (1, 4)])
+        #expect(unsure.map(\.id) == [2, 1])
+    }
+
+    @Test func `one ranking alone keeps its order, and equal scores are ordered by id`() {
         let fusion = Fusion.standard
         #expect(fusion.fuse(semantic: semantic, keyword: []).map(\.id) == [1, 2, 4])
         #expect(fusion.fuse(semantic: [], keyword: keyword).map(\.id) == [2, 3])
         #expect(fusion.fuse(semantic: [], keyword: []).isEmpty)
-        let single = fusion.fuse(semantic: [(7, 0.3)], keyword: [])
-        #expect(single.map(\.score) == [0.35])
+        #expect(fusion.fuse(semantic: [(7, 0.3)], keyword: []).map(\.id) == [7])
         #expect(fusion.fuse(semantic: [(9, 0.5), (4, 0.5)], keyword: []).map(\.id) == [4, 9])
     }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures every stage of a recipe and writes the ablation table and its plot.
 
-The base decoder with causal attention (Uni) and with bidirectional attention (Bi), then MNTP, SimCSE, pairs and
-the 8-bit encoder, each with three poolings, by `kindred eval`. What was measured is kept in RECIPE/figures/*.json and not
+The base decoder with causal attention (Uni) and with bidirectional attention (Bi), then MNTP, SimCSE, distillation, pairs
+and the 8-bit encoder, each with three poolings, and the bag of its embeddings, by `kindred eval`. What was measured is kept in RECIPE/figures/*.json and not
 measured again.
 
 Usage: figures.py --recipe runs/recipe --data SHARED-DATA [--kindred BINARY] [--poolings mean,weighted_mean,eos_token]
@@ -13,15 +13,15 @@ import json
 import subprocess
 from pathlib import Path
 
-STAGES = [  # name, directory, attention, and which states stand for a word (LLM2Vec's word_task configurations)
-    ("Uni", "base/model", "causal", "own"),
-    ("Bi", "base/model", "bidirectional", "own"),
-    ("Bi + MNTP", "mntp/adapter", "bidirectional", "previous"),
-    ("+ SimCSE", "simcse/adapter", "bidirectional", "previous"),
-    ("word vectors", "anchor", "bidirectional", "own"),
-    ("+ pairs", "pairs/model", "bidirectional", "own"),
-    ("averaged", "averaged", "bidirectional", "own"),
-    ("8 bits", "encoder", "bidirectional", "own"),
+STAGES = [  # name, directory, attention, which states stand for a word (LLM2Vec's word_task configurations), precision
+    ("Uni", "base", "causal", "own", "bf16"),
+    ("Bi", "base", "bidirectional", "own", "bf16"),
+    ("Bi + MNTP", "mntp/adapter", "bidirectional", "previous", "bf16"),
+    ("+ SimCSE", "simcse/adapter", "bidirectional", "previous", "bf16"),
+    ("+ distillation", "distill/model", "bidirectional", "own", "bf16"),
+    ("+ pairs", "pairs/model", "bidirectional", "own", "bf16"),
+    ("8 bits", "encoder", "bidirectional", "own", "int8"),
+    ("bag of its embeddings", "bag", "bidirectional", "own", "bf16"),
 ]
 RETRIEVAL = {"HotpotQA": "hotpotqa_100", "WikiQA": "wikiqa/sent-dev", "Cranfield": "cranfield"}
 WORDS = [  # column, files to train and to test on, figure
@@ -50,9 +50,9 @@ def measured(arguments, key, *command):
     return json.loads(path.read_text())
 
 
-def row(arguments, directory, attention, align, pooling):
+def row(arguments, directory, attention, align, precision, pooling):
     data, model = arguments.data, arguments.recipe / directory
-    use = ["--model", model, "--attention", attention, "--precision", "int8"]
+    use = ["--model", model, "--attention", attention, "--precision", precision]
     pooled = [*use, "--pooling", pooling]
     name = f"{directory} {attention} {pooling}"
     found = {}
@@ -107,13 +107,13 @@ def main():
     print("| stage | pooling | " + " | ".join(COLUMNS) + " |")
     print("|---|---|" + "---|" * len(COLUMNS))
     names, rows = [], []
-    for name, directory, attention, align in STAGES:
+    for name, directory, attention, align, precision in STAGES:
         if not (arguments.recipe / directory).exists():
             continue
         for pooling in arguments.poolings.split(","):
-            if directory == "encoder" and pooling != "mean":
+            if directory in ("encoder", "bag") and pooling != "mean":
                 continue
-            found = row(arguments, directory, attention, align, pooling)
+            found = row(arguments, directory, attention, align, precision, pooling)
             print(f"| {name} | {pooling} | " + " | ".join(cell(found.get(c)) for c in COLUMNS) + " |", flush=True)
             if pooling == "mean":
                 names.append(name)
