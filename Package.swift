@@ -20,6 +20,10 @@ let package = Package(
     targets: [
         // Layer 0: C.
         .target(name: "CKindredKernels"),
+        .target(
+            name: "CPageChecksums", dependencies: ["CKindredKernels"],
+            linkerSettings: [.linkedLibrary("sqlite3")]),
+        .target(name: "COutOfMemory", dependencies: ["CKindredKernels"]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
@@ -45,7 +49,7 @@ let package = Package(
         .target(name: "KindredIndex", dependencies: ["KindredSystem", "KindredTensors"]),
         .target(
             name: "KindredStore",
-            dependencies: ["KindredSystem", .product(name: "GRDB", package: "GRDB.swift")]
+            dependencies: ["CPageChecksums", "KindredSystem", .product(name: "GRDB", package: "GRDB.swift")]
         ),
 
         // Layer 4
@@ -88,7 +92,7 @@ let package = Package(
             name: "KindredCommand",
             dependencies: [
                 "Kindred", "KindredTraining", "KindredEvaluation", "KindredEncoder", "KindredIndex",
-                "KindredTensors", "KindredSystem",
+                "KindredTensors", "KindredSystem", "COutOfMemory",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -3,60 +3,35 @@ import GRDB
 import KindredSystem
 import SystemPackage
 
-/// `catalog.sqlite`: the one truth of an index.
+/// `catalog.sqlite`: the single source of truth of an index.
 ///
-/// Write-ahead logging: any number of processes read while one writes. Every change of state is one
-/// transaction with `synchronous = FULL`, so that what was committed survives the machine's loss of power.
+/// Any number of processes read while one writes. Every change of state is one transaction, synced before it counts,
+/// so that what was committed survives the machine's loss of power. Every page has a checksum: nothing is read from
+/// a damaged one.
 package final class Catalog: Sendable {
-    private let database: any DatabaseWriter & Sendable
-    private let path: FilePath
+    private let connections: CatalogConnections
+    let path: FilePath
 
     package enum Access: Sendable { case read, write, create }
 
-    /// - Throws: `notFound`; `incompatible` for a catalogue of a newer Kindred; `invalidData` for a file that is
-    ///   none of ours or damaged; `cannotCreate`, `inputOutput`.
+    /// - Throws: `notFound`; `incompatible` for a catalogue of a newer format, or an earlier
+    ///   one that is only read; `invalidData` for a file that is none of
+    ///   ours or damaged; `cannotCreate`, `inputOutput`.
     package init(path: FilePath, access: Access) throws {
         self.path = path
-        if access != .create, !FileManager.default.fileExists(atPath: path.string) {
-            throw KindredError(.notFound, "no such catalogue", at: .init(path: path.string))
-        }
-        var configuration = Configuration()
-        configuration.busyMode = .timeout(30)
-        configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-        }
-        let opened = try Self.translating(path) {
-            try DatabasePool(path: path.string, configuration: configuration)
-        }
-        database = opened
+        connections = CatalogConnections(path)
         try Self.translating(path) {
-            let version = try opened.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
-            let application = try opened.read { try Int.fetchOne($0, sql: "PRAGMA application_id") ?? 0 }
-            let tables = try opened.read {
-                try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
-            }
-            if tables == 0, access == .create {
-                return try opened.write(CatalogSchema.create)
-            }
-            guard tables > 0 else {
-                throw KindredError(
-                    .notFound,
-                    "holds nothing: its making was interrupted; run the same 'kindred index' again",
-                    at: .init(path: path.string))
-            }
-            guard application == CatalogSchema.applicationID else {
-                throw KindredError(
-                    .invalidData, "is not a catalogue of Kindred; index into another name",
-                    at: .init(path: path.string))
-            }
-            guard version <= CatalogSchema.version else {
-                throw KindredError(
-                    .incompatible,
-                    "was written by a newer version of Kindred (format \(version), this one reads up to "
-                        + "\(CatalogSchema.version)); use that version, or index again into another name",
-                    at: .init(path: path.string))
-            }
+            try CatalogSchema.checkHeader(
+                of: path, mayBeMissing: access == .create, upgrades: access != .read)
         }
+        let tables = try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_schema") ?? 0 }
+        guard tables == 0 else { return }
+        guard access == .create else {
+            throw KindredError(
+                .notFound, "holds nothing: its making was interrupted; run the same 'kindred index' again",
+                at: .init(path: path.string))
+        }
+        try Self.translating(path) { try connections.write(CatalogSchema.create) }
     }
 
     // MARK: Reading
@@ -69,10 +44,10 @@ package final class Catalog: Sendable {
                     "SELECT count(*), coalesce(sum(length(text)), 0), coalesce(sum(text_size), 0) FROM article"
             )!
             return CatalogCounts(
-                articles: texts[0],
+                articles: try texts.value(0),
                 passages: try Int.fetchOne(database, sql: "SELECT count(*) FROM passage") ?? 0,
                 deletions: try Int.fetchOne(database, sql: "SELECT count(*) FROM deletion") ?? 0,
-                compressedTextBytes: texts[1], textBytes: texts[2])
+                compressedTextBytes: try texts.value(1), textBytes: try texts.value(2))
         }
     }
 
@@ -86,7 +61,11 @@ package final class Catalog: Sendable {
                 database,
                 sql: "SELECT id, file, fingerprint, count FROM segment WHERE staged = ? ORDER BY id",
                 arguments: [staged]
-            ).map { SegmentRecord(id: $0[0], file: $0[1], fingerprint: $0[2], count: $0[3]) }
+            ).map {
+                SegmentRecord(
+                    id: try $0.value(0), file: try $0.value(1), fingerprint: try $0.value(2),
+                    count: try $0.value(3))
+            }
             return (segments, try Set(Int64.fetchAll(database, sql: "SELECT passage_id FROM deletion")))
         }
     }
@@ -100,7 +79,7 @@ package final class Catalog: Sendable {
                     SELECT article.id, digest FROM article JOIN site ON site.id = site_id
                     WHERE wiki = ? AND source_id = ?
                     """, arguments: [wiki, sourceID]
-            ).map { KnownArticle(id: $0[0], digest: [UInt8]($0[1] as Data)) }
+            ).map { KnownArticle(id: try $0.value(0), digest: [UInt8](try $0.value(1) as Data)) }
         }
     }
 
@@ -118,8 +97,11 @@ package final class Catalog: Sendable {
                 database, sql: "SELECT path, identity, complete, counts FROM source WHERE path = ?",
                 arguments: [path]
             ).map { row in
-                let counts = try JSONDecoder().decode(SourceCounts.self, from: Data((row[3] as String).utf8))
-                return SourceRecord(path: row[0], identity: row[1], complete: row[2], counts: counts)
+                let counts = try JSONDecoder().decode(
+                    SourceCounts.self, from: Data((row.value(3) as String).utf8))
+                return SourceRecord(
+                    path: try row.value(0), identity: try row.value(1), complete: try row.value(2),
+                    counts: counts)
             }
         }
     }
@@ -136,13 +118,14 @@ package final class Catalog: Sendable {
                     """)
             for id in ids {
                 guard let row = try Row.fetchOne(statement, arguments: [id]) else { continue }
-                let articleID: Int64 = row[0]
+                let articleID: Int64 = try row.value(0)
                 let text = try texts[articleID] ?? Self.text(ofArticle: articleID, database, path)
                 texts[articleID] = text
                 found[id] = PassageRecord(
-                    id: id, articleID: articleID, ordinal: row[1], title: row[2], url: row[3],
-                    sectionPath: Self.sectionPath(row[4]),
-                    text: try Self.slice(text, from: row[5], to: row[6], passage: id, path))
+                    id: id, articleID: articleID, ordinal: try row.value(1), title: try row.value(2),
+                    url: try row.value(3), sectionPath: Self.sectionPath(try row.value(4)),
+                    text: try Self.slice(
+                        text, from: row.value(5), to: row.value(6), passage: id, path))
             }
             return found
         }
@@ -161,13 +144,13 @@ package final class Catalog: Sendable {
                 sql: "SELECT id, section, start, end FROM passage WHERE article_id = ? ORDER BY ordinal",
                 arguments: [id]
             ).map { row -> (id: Int64, sectionPath: [String], range: Range<Int>) in
-                let (start, end): (Int, Int) = (row[2], row[3])
-                _ = try Self.slice(text, from: start, to: end, passage: row[0], path)
-                return (row[0], Self.sectionPath(row[1]), start..<end)
+                let (id, start, end): (Int64, Int, Int) = try (row.value(0), row.value(2), row.value(3))
+                _ = try Self.slice(text, from: start, to: end, passage: id, path)
+                return (id, Self.sectionPath(try row.value(1)), start..<end)
             }
             return ArticleRecord(
-                id: id, title: row[0], url: row[1], text: String(decoding: text, as: UTF8.self),
-                passages: passages)
+                id: id, title: try row.value(0), url: try row.value(1),
+                text: String(decoding: text, as: UTF8.self), passages: passages)
         }
     }
 
@@ -193,7 +176,7 @@ package final class Catalog: Sendable {
                     SELECT coalesce((SELECT group_concat(id) FROM segment WHERE staged = 0), ''),
                         (SELECT count(*) FROM deletion)
                     """)!
-            return Generation(segments: row[0], deletions: row[1])
+            return Generation(segments: try row.value(0), deletions: try row.value(1))
         }
     }
 
@@ -230,6 +213,15 @@ package final class Catalog: Sendable {
                     sql: "INSERT INTO segment (file, fingerprint, count) VALUES (?, ?, ?)",
                     arguments: [segment.file, segment.fingerprint, segment.count])
             }
+        }
+    }
+
+    /// Records a segment with vectors of passages that are there already.
+    package func commit(segment: (file: String, fingerprint: String, count: Int)) throws {
+        try write { database in
+            try database.execute(
+                sql: "INSERT INTO segment (file, fingerprint, count) VALUES (?, ?, ?)",
+                arguments: [segment.file, segment.fingerprint, segment.count])
         }
     }
 
@@ -312,13 +304,17 @@ package final class Catalog: Sendable {
     // MARK: Pieces
 
     func read<Value: Sendable>(_ body: @Sendable (Database) throws -> Value) throws -> Value {
-        try Self.translating(path) { try database.read(body) }
+        try Self.translating(path) { try connections.read(body) }
+    }
+
+    func inspect<Value: Sendable>(_ body: @Sendable (Database) throws -> Value) throws -> Value {
+        try Self.translating(path) { try connections.inspect(body) }
     }
 
     private func write(_ body: @Sendable (Database) throws -> Void) throws {
         KillPoint.beforeTransaction.pass()
         try Self.translating(path) {
-            try database.write { database in
+            try connections.write { database in
                 try body(database)
                 KillPoint.inTransaction.pass()
             }
@@ -364,40 +360,51 @@ package final class Catalog: Sendable {
 
     /// A contentless FTS5 table forgets a row only when told the text that it was given (SQLite's fts5.html §4.4.3).
     private static func remove(article id: Int64, _ database: Database, _ path: FilePath) throws {
-        let title = try String.fetchOne(
-            database, sql: "SELECT title FROM article WHERE id = ?", arguments: [id])!
-        let text = try text(ofArticle: id, database, path)
-        for row in try Row.fetchAll(
-            database, sql: "SELECT id, section, start, end FROM passage WHERE article_id = ?", arguments: [id]
-        ) {
-            let passage: Int64 = row[0]
+        for passage in try passages(ofArticle: id, database, path) {
             try database.execute(
                 sql: """
                     INSERT INTO passage_text (passage_text, rowid, title, section, body)
                     VALUES ('delete', ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    passage, title, row[1] as String,
-                    try slice(text, from: row[2], to: row[3], passage: passage, path),
-                ])
-            try database.execute(sql: "INSERT INTO deletion (passage_id) VALUES (?)", arguments: [passage])
+                    """, arguments: [passage.id, passage.title, passage.section, passage.body])
+            try database.execute(sql: "INSERT INTO deletion (passage_id) VALUES (?)", arguments: [passage.id])
         }
         try database.execute(sql: "DELETE FROM passage WHERE article_id = ?", arguments: [id])
         try database.execute(sql: "DELETE FROM article WHERE id = ?", arguments: [id])
+    }
+
+    /// What the full-text index holds of each passage of an article.
+    static func passages(
+        ofArticle id: Int64, _ database: Database, _ path: FilePath
+    ) throws -> [(id: Int64, title: String, section: String, body: String)] {
+        let text = try text(ofArticle: id, database, path)
+        return try Row.fetchAll(
+            database,
+            sql: """
+                SELECT passage.id, title, section, start, end
+                FROM passage JOIN article ON article.id = article_id WHERE article_id = ? ORDER BY ordinal
+                """, arguments: [id]
+        ).map { row in
+            let passage: Int64 = try row.value(0)
+            let body = try slice(text, from: row.value(3), to: row.value(4), passage: passage, path)
+            return (passage, try row.value(1), try row.value(2), body)
+        }
     }
 
     /// The text of an article, checked against its checksum.
     static func text(ofArticle id: Int64, _ database: Database, _ path: FilePath) throws -> [UInt8] {
         let row = try Row.fetchOne(
             database, sql: "SELECT text, text_size, text_crc, title FROM article WHERE id = ?",
-            arguments: [id])!
-        let damaged = KindredError(
-            .invalidData,
-            "the stored text of article \(id) (\(row[3] as String)) is damaged; index the dump again into a new name",
-            at: .init(path: path.string))
-        guard let text = try? LZ4.decompress([UInt8](row[0] as Data), size: row[1]),
-            Int64(CRC32C(text).value) == row[2] as Int64
-        else { throw damaged }
+            arguments: [id])
+        guard let row,
+            let text = try? LZ4.decompress([UInt8](row.value(0) as Data), size: row.value(1)),
+            try Int64(CRC32C(text).value) == row.value(2)
+        else {
+            let title = (try? row?.value(3) as String?) ?? ""
+            throw KindredError(
+                .invalidData,
+                "the stored text of article \(id) (\(title)) is damaged; index the dump again into another name",
+                at: .init(path: path.string))
+        }
         return text
     }
 
@@ -417,40 +424,5 @@ package final class Catalog: Sendable {
 
     static func sectionPath(_ section: String) -> [String] {
         section.isEmpty ? [] : section.components(separatedBy: "\u{1F}")
-    }
-
-    /// Turns SQLite's errors into Kindred's.
-    static func translating<Value>(_ path: FilePath, _ body: () throws -> Value) throws -> Value {
-        do {
-            return try body()
-        } catch let error as DatabaseError {
-            let location = KindredError.Location(path: path.string)
-            switch error.resultCode {
-            case .SQLITE_NOTADB, .SQLITE_CORRUPT:
-                throw KindredError(
-                    .invalidData, "is damaged or not a catalogue; index again into another name",
-                    at: location,
-                    cause: error)
-            case .SQLITE_FULL:
-                throw KindredError(
-                    .inputOutput,
-                    "no space left on the device; free some and run the same command again", at: location)
-            case .SQLITE_BUSY, .SQLITE_LOCKED:
-                throw KindredError(.busy, "another process is writing; try again", at: location)
-            case .SQLITE_CANTOPEN:
-                throw KindredError(
-                    .cannotCreate, "cannot be opened; check the path and its owner", at: location)
-            case .SQLITE_READONLY:
-                throw KindredError(.cannotCreate, "is read-only; check its owner and mode", at: location)
-            case .SQLITE_IOERR:
-                // Also what a full disk gives where SQLite shares memory between processes.
-                throw KindredError(
-                    .inputOutput,
-                    "cannot be read or written; check the disk and its free space, then run the same command again",
-                    at: location, cause: error)
-            default:
-                throw KindredError(.inputOutput, "the catalogue failed", at: location, cause: error)
-            }
-        }
     }
 }

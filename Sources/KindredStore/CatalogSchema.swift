@@ -1,4 +1,6 @@
 import GRDB
+import KindredSystem
+import SystemPackage
 
 /// The tables of `catalog.sqlite`.
 ///
@@ -13,9 +15,49 @@ import GRDB
 /// | `source` | a dump that was read: identity, counts, whether to its end |
 enum CatalogSchema {
     /// Written to `PRAGMA user_version`. Raised by every change that an older Kindred would misread.
-    static let version = 1
+    static let version = 2
     /// Written to `PRAGMA application_id`: "KNDR".
     static let applicationID = 0x4B4E_4452
+
+    /// Reads the file's header (sqlite.org/fileformat.html §1.3) before SQLite does: whether it is a catalogue, and of
+    /// this format.
+    ///
+    /// - Parameter upgrades: bring one of an earlier format up to this one. The caller has the right to write.
+    /// - Throws: `notFound`, `invalidData`, `incompatible`, `inputOutput`.
+    static func checkHeader(of path: FilePath, mayBeMissing: Bool, upgrades: Bool) throws {
+        let file: ReadableFile
+        do {
+            file = try ReadableFile(path)
+        } catch let error as KindredError where mayBeMissing && error.code == .notFound {
+            return
+        }
+        // An empty one was begun; one with a journal is first put right by SQLite.
+        let journal = try? ReadableFile(FilePath(path.string + "-journal"))
+        guard file.count > 0, (journal?.count ?? 0) == 0 else { return }
+        let header = try file.bytes(0..<min(100, file.count))
+        func number(_ byte: Int) -> Int { header[byte..<byte + 4].reduce(0) { $0 << 8 | Int($1) } }
+        let location = KindredError.Location(path: path.string)
+        guard header.count == 100, header.starts(with: Array("SQLite format 3".utf8)),
+            number(68) == applicationID
+        else {
+            throw KindredError(
+                .invalidData, "is damaged or not a catalogue of Kindred; index into another name",
+                at: location)
+        }
+        let found = number(60)
+        if found == 1, upgrades { return try CatalogUpgrade.fromFormat1(path) }
+        guard found == version else {
+            let isNewer = found > version
+            throw KindredError(
+                .incompatible,
+                "was written by \(isNewer ? "a newer" : "an earlier") version of Kindred (format \(found), this one "
+                    + "reads \(version)); "
+                    + (isNewer
+                        ? "use that version, or index the dump again into another name"
+                        : "'kindred index' with its dump or 'kindred verify --repair' brings it up to this one"),
+                at: location)
+        }
+    }
 
     static func create(_ database: Database) throws {
         try database.execute(

@@ -29,7 +29,7 @@ extension Catalog {
                     FROM passage_text WHERE passage_text MATCH ? ORDER BY score DESC, rowid LIMIT ?
                     """,
                 arguments: [match, max(limit, Self.candidates)]
-            ).map { ($0[0], $0[1]) }
+            ).map { (try $0.value(0), try $0.value(1)) }
             let bonuses = try Self.nearness(of: KeywordQuery.pairs(words), database)
             for index in found.indices { found[index].score += bonuses[found[index].id] ?? 0 }
             found.sort { ($1.score, $0.id) < ($0.score, $1.id) }

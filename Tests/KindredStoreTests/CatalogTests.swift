@@ -1,10 +1,11 @@
 import Foundation
 import GRDB
-import KindredStore
 import KindredSystem
 import KindredTestSupport
 import SystemPackage
 import Testing
+
+@testable import KindredStore
 
 private let site = SiteRecord(
     name: "Test", wiki: "testwiki", base: "https://test.example/wiki/", language: "en")
@@ -159,7 +160,7 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
 
     @Test func `damage to a stored text is found and not shown`() throws {
         let catalog = try filled()
-        try DatabaseQueue(path: path.string).write {
+        try CatalogConnections(path).write {
             try $0.execute(sql: "UPDATE article SET text_crc = text_crc + 1 WHERE source_id = 1")
             try $0.execute(sql: "UPDATE passage SET end = 9999 WHERE id = 4")
         }
