@@ -41,38 +41,46 @@ private func systemRename(_ from: String, _ to: String) -> CInt { rename(from, t
 
 /// A file that appears under its name whole or not at all.
 ///
-/// Bytes go to `NAME.tmp` beside it; `commit()` syncs the file, renames it, and syncs the directory. A writer
-/// that is dropped before that removes the temporary file; one that is killed leaves it for `sweep`.
+/// Bytes go to a temporary file beside it, whose name is new and which is locked while it is written; `commit()` syncs
+/// it, renames it, and syncs the directory. A writer that is dropped before that removes the temporary file; one that
+/// is killed leaves it for the next writer of the same name. Where the name is a symbolic link, the file that it
+/// points to is replaced, not the link. What has no content to replace is written through: "-" and whatever else is
+/// standard output, devices and pipes.
 package final class AtomicFile {
-    package static let temporarySuffix = ".tmp"
-
     package let path: FilePath
     /// Bytes written so far.
     package private(set) var count = 0
-    private let temporary: FilePath
+    /// The file's own name, and where its bytes go until then; nil where they are written through.
+    private let replacement: (target: FilePath, temporary: FilePath)?
     private let files: FileLayer
     private var descriptor: CInt
     private var isRenamed = false
     private var pending: [UInt8] = []
     private static let capacity = 1 << 18
 
-    /// - Throws: `cannotCreate`, `inputOutput`.
+    /// - Throws: `cannotCreate`, `inputOutput`; `invalidData` for a directory.
     package init(_ path: FilePath, files: FileLayer = .system) throws {
         self.path = path
         self.files = files
-        temporary = FilePath(path.string + Self.temporarySuffix)
-        let name = temporary
-        descriptor = CInt(
-            try retryingOnInterrupt("create", name, creating: true) {
-                Int(open(name.string, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644))
-            })
+        switch try OutputPlace(path) {
+        case .through(let opened):
+            replacement = nil
+            descriptor = opened
+        case .file(let target, let old):
+            let made = try TemporaryFile.make(for: target, like: old)
+            replacement = (target, made.path)
+            descriptor = made.descriptor
+        }
         pending.reserveCapacity(Self.capacity)
     }
 
     deinit {
+        if let replacement, !isRenamed { TemporaryFile.remove(replacement.temporary) }
         if descriptor >= 0 { close(descriptor) }
-        if !isRenamed { unlink(temporary.string) }
     }
+
+    /// Whether a name is that of a file that a killed writer left.
+    package static func isTemporary(_ name: String) -> Bool { TemporaryFile.isOurs(name) }
 
     package func write(_ bytes: [UInt8]) throws { try write(bytes[...]) }
 
@@ -96,17 +104,23 @@ package final class AtomicFile {
     package func commit() throws {
         precondition(descriptor >= 0, "committed twice")
         try flush()
+        guard let (target, temporary) = replacement else {
+            close(descriptor)
+            descriptor = -1
+            return
+        }
         KillPoint.fileWritten.pass()
-        _ = try retryingOnInterrupt("sync", temporary) { Int(files.sync(descriptor)) }
+        _ = try retryingOnInterrupt("sync", path) { Int(files.sync(descriptor)) }
         KillPoint.fileSynced.pass()
-        close(descriptor)
-        descriptor = -1
         _ = try retryingOnInterrupt("rename", path, creating: true) {
-            Int(files.rename(temporary.string, path.string))
+            Int(files.rename(temporary.string, target.string))
         }
         isRenamed = true
+        TemporaryFile.forget()
+        close(descriptor)
+        descriptor = -1
         KillPoint.fileRenamed.pass()
-        try Self.syncDirectory(path.removingLastComponent(), files: files)
+        try Self.syncDirectory(target.removingLastComponent(), files: files)
         KillPoint.fileDurable.pass()
     }
 
@@ -118,7 +132,7 @@ package final class AtomicFile {
     private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
         var done = 0
         while done < bytes.count {
-            done += try retryingOnInterrupt("write", temporary) {
+            done += try retryingOnInterrupt("write", path) {
                 files.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
             }
             KillPoint.fileBegun.pass()

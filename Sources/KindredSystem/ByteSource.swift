@@ -42,7 +42,8 @@ package final class ByteSource {
         }
         name = path
         let file = FilePath(path)
-        descriptor = CInt(try retryingOnInterrupt("open", file) { Int(open(path, O_RDONLY | O_CLOEXEC)) })
+        descriptor = CInt(
+            try retryingOnInterrupt("open", file, isInput: true) { Int(open(path, O_RDONLY | O_CLOEXEC)) })
         var status = stat()
         let isRegular = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         totalBytes = isRegular ? Int(status.st_size) : nil
@@ -86,7 +87,7 @@ package final class ByteSource {
     private func readChunk() throws -> [UInt8] {
         var count = 0
         let bytes = try [UInt8](unsafeUninitializedCapacity: Self.chunk) { buffer, initialized in
-            count = try retryingOnInterrupt("read", path) {
+            count = try retryingOnInterrupt("read", path, isInput: true) {
                 systemRead(descriptor, UnsafeMutableRawPointer(buffer.baseAddress!), Self.chunk)
             }
             initialized = count
@@ -124,6 +125,28 @@ private protocol StreamDecoder {
 
 private let outputChunk = 1 << 19
 
+/// Whether another stream begins where one has ended. Zeros are padding, as tapes and block devices have it (gzip's
+/// manual, "trailing garbage"); anything else may be a stream whose beginning is damaged, and is not passed over.
+private func hasNext(
+    _ kind: String, magic: [UInt8], in input: inout [UInt8], _ isAtEnd: Bool,
+    _ failure: (String, Int) -> KindredError
+) throws -> Bool {
+    guard let first = input.first else { return false }
+    if input.starts(with: magic) || (!isAtEnd && magic.starts(with: input)) { return true }
+    guard first == 0, let other = input.firstIndex(where: { $0 != 0 }) else {
+        guard first == 0 else {
+            throw failure(
+                "bytes follow the end of a \(kind) stream and are no other stream: the file is damaged, or something was "
+                    + "appended; what came before is kept. To leave it out: \(kind) -dc FILE | kindred … -",
+                input.count)
+        }
+        input.removeAll()
+        return false
+    }
+    input.removeFirst(other)
+    return try hasNext(kind, magic: magic, in: &input, isAtEnd, failure)
+}
+
 private struct PlainDecoder: StreamDecoder {
     func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) -> [UInt8] {
         defer { input.removeAll() }
@@ -150,10 +173,7 @@ private final class Bzip2Decoder: StreamDecoder {
         -> [UInt8]
     {
         if !isInside {
-            guard !input.isEmpty else { return [] }
-            // Like the bzip2 tool, what follows a whole stream and is not another one is passed over.
-            guard input.starts(with: Array("BZh".utf8)) || (input.count < 3 && !isAtEnd) else {
-                input.removeAll()
+            guard try hasNext("bzip2", magic: Array("BZh".utf8), in: &input, isAtEnd, failure) else {
                 return []
             }
             BZ2_bzDecompressEnd(&stream)
@@ -208,11 +228,7 @@ private final class GzipDecoder: StreamDecoder {
         -> [UInt8]
     {
         if !isInside {
-            guard !input.isEmpty else { return [] }
-            guard input.starts(with: [0x1F]) else {
-                input.removeAll()
-                return []
-            }
+            guard try hasNext("gzip", magic: [0x1F, 0x8B], in: &input, isAtEnd, failure) else { return [] }
             inflateReset(&stream)
             isInside = true
         }

@@ -16,6 +16,12 @@ package struct CRC32C: Hashable, Sendable {
         bytes.withUnsafeBytes { value = kindred_crc32c(value, $0.baseAddress, $0.count) }
     }
 
+    /// Takes in the elements of a buffer as they lie in memory.
+    package mutating func update(_ buffer: AlignedBuffer<Float>) {
+        let count = buffer.count * MemoryLayout<Float>.stride
+        value = kindred_crc32c(value, buffer.pointer(0..<buffer.count), count)
+    }
+
     /// Takes in bytes of a mapped file without copying them.
     package mutating func update(_ file: MappedFile, _ range: Range<Int>) {
         value = kindred_crc32c(value, file.pointer(range), range.count)

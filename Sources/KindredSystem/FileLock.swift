@@ -14,11 +14,24 @@ package final class FileLock {
 
     /// Makes the file where it is missing and takes the lock without waiting.
     /// - Throws: `busy` with `message` where another process holds it; `cannotCreate`, `inputOutput`.
-    package init(_ path: FilePath, busy message: String) throws {
-        descriptor = CInt(
-            try retryingOnInterrupt("create", path, creating: true) {
-                Int(open(path.string, O_RDWR | O_CREAT | O_CLOEXEC, 0o644))
-            })
+    package convenience init(_ path: FilePath, busy message: String) throws {
+        let descriptor = try retryingOnInterrupt("create", path, creating: true) {
+            Int(open(path.string, O_RDWR | O_CREAT | O_CLOEXEC, 0o644))
+        }
+        try self.init(CInt(descriptor), path, busy: message)
+    }
+
+    /// Takes the lock of a file that may only be read.
+    /// - Throws: `notFound`, and as above.
+    package convenience init(reading path: FilePath, busy message: String) throws {
+        let descriptor = try retryingOnInterrupt("open", path) {
+            Int(open(path.string, O_RDONLY | O_CLOEXEC))
+        }
+        try self.init(CInt(descriptor), path, busy: message)
+    }
+
+    private init(_ descriptor: CInt, _ path: FilePath, busy message: String) throws {
+        self.descriptor = descriptor
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let number = errno
             close(descriptor)

@@ -22,6 +22,8 @@ public struct KindredError: Error, CustomStringConvertible, Sendable {
         case inputOutput
         /// Another process holds the lock. Exit code 75.
         case busy
+        /// A signal asked the process to stop. Exit code 130.
+        case interrupted
     }
 
     /// Where in an input the failure lies; each part that is known.
@@ -62,11 +64,11 @@ public struct KindredError: Error, CustomStringConvertible, Sendable {
         self.cause = cause
     }
 
-    /// The place, the message and the cause in one line.
+    /// The place, the message and the cause in one line, also where a path or the cause has line breaks.
     public var description: String {
         var text = location.map { "\($0): " } ?? ""
         text += message
         if let cause { text += " (\(cause))" }
-        return text
+        return text.split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 }

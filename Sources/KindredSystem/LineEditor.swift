@@ -59,10 +59,11 @@ package final class LineEditor {
 
     /// The next line.
     package func next() -> Line {
-        Interrupts.clear()
+        if !Interrupts.isTerminated { Interrupts.clear() }
         guard isInteractive, let editor else { return nextFromPipe() }
         var count: CInt = 0
         guard let bytes = el_gets(editor, &count), count > 0 else {
+            if Interrupts.isTerminated { return .end }
             if Interrupts.requested {
                 Interrupts.clear()
                 kindred_edit_reset(editor)

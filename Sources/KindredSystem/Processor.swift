@@ -29,6 +29,20 @@ package enum Processor {
         #endif
     }
 
+    /// Checks that some files can be opened: where none can, Dispatch traps when it starts its threads.
+    /// - Throws: `unavailable`.
+    package static func checkDescriptors() throws {
+        var opened: [CInt] = []
+        defer { for descriptor in opened { close(descriptor) } }
+        for _ in 0..<16 {
+            opened.append(
+                CInt(
+                    try retryingOnInterrupt("start", "kindred") {
+                        Int(open("/dev/null", O_RDONLY | O_CLOEXEC))
+                    }))
+        }
+    }
+
     /// Runs `body` for each of `0..<iterations`, on at most `threads` threads, and waits for all.
     package static func parallel(
         _ iterations: Int, threads: Int = Processor.count, _ body: @Sendable (Int) -> Void

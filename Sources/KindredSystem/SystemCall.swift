@@ -33,6 +33,14 @@ extension KindredError {
                 .inputOutput,
                 "cannot \(action): no space left on the device; free some and run the same command again",
                 at: location)
+        case EMFILE, ENFILE:
+            return KindredError(
+                .unavailable,
+                "cannot \(action): too many open files; raise the limit (ulimit -n) and run this again",
+                at: location)
+        case ENOMEM:
+            return KindredError(
+                .unavailable, "cannot \(action): out of memory; free some and run this again", at: location)
         case EROFS:
             return KindredError(
                 .cannotCreate, "cannot \(action): the file system is read-only", at: location)
@@ -44,15 +52,53 @@ extension KindredError {
     }
 }
 
+extension FilePath {
+    /// Whether there is a file or directory, to which a symbolic link may lead.
+    /// - Throws: `inputOutput` where that cannot be told, as below a directory that may not be entered.
+    package func isThere() throws -> Bool {
+        if systemStatus(string) != nil { return true }
+        if errno == ENOENT || errno == ENOTDIR { return false }
+        throw KindredError.systemCall("look at", path: self, errno: errno)
+    }
+
+    /// The names in a directory; none where there is no directory.
+    /// - Throws: `inputOutput` where it cannot be read; `invalidData` where it is a file.
+    package func entries() throws -> [String] {
+        guard let directory = opendir(string) else {
+            if errno == ENOENT { return [] }
+            if errno == ENOTDIR {
+                throw KindredError(
+                    .invalidData, "is a file where a directory is needed", at: .init(path: string))
+            }
+            throw KindredError.systemCall("read", path: self, errno: errno)
+        }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+}
+
 /// Calls `body` again while it is interrupted by a signal; throws what `errno` says when it returns -1.
+///
+/// - Parameter isInput: `body` may wait for as long as another program likes, so that a signal that asks the process to
+///   stop ends the wait: then `interrupted` is thrown. Writing goes on, so that what was begun is finished.
 func retryingOnInterrupt(
-    _ action: String, _ path: FilePath, creating: Bool = false, _ body: () -> Int
+    _ action: String, _ path: FilePath, creating: Bool = false, isInput: Bool = false, _ body: () -> Int
 ) throws -> Int {
     while true {
         let result = body()
         if result >= 0 { return result }
         if errno != EINTR {
             throw KindredError.systemCall(action, path: path, errno: errno, creating: creating)
+        }
+        if isInput, Interrupts.requested {
+            throw KindredError(.interrupted, "stopped while waiting for input")
         }
     }
 }
@@ -65,4 +111,10 @@ func systemWrite(_ descriptor: CInt, _ bytes: UnsafeRawPointer, _ count: Int) ->
 /// `read(2)` under a name that methods called `read` do not hide.
 func systemRead(_ descriptor: CInt, _ bytes: UnsafeMutableRawPointer, _ count: Int) -> Int {
     read(descriptor, bytes, count)
+}
+
+/// `stat(2)`; nil with `errno` where it fails.
+func systemStatus(_ path: String) -> stat? {
+    var status = stat()
+    return stat(path, &status) == 0 ? status : nil
 }

@@ -62,6 +62,71 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path.string) == ["a"])
     }
 
+    @Test func `a symbolic link is written through, also one to a file that is not there yet`() throws {
+        let directory = try TemporaryDirectory()
+        let (link, target) = (directory.path.appending("link"), directory.path.appending("below/target"))
+        try AtomicFile.makeDirectory(directory.path.appending("below"))
+        try FileManager.default.createSymbolicLink(
+            atPath: link.string, withDestinationPath: "below/target")
+        for content in [[1], [2, 3]] as [[UInt8]] {
+            try AtomicFile.replace(link, with: content)
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link.string) == "below/target")
+            #expect(FileManager.default.contents(atPath: target.string) == Data(content))
+        }
+    }
+
+    @Test func `a device is written through and stays`() throws {
+        try AtomicFile.replace("/dev/null", with: [1, 2, 3])
+        let kind = try FileManager.default.attributesOfItem(atPath: "/dev/null")[.type] as? FileAttributeType
+        #expect(kind == .typeCharacterSpecial)
+    }
+
+    @Test func `files of others stay, those of killed writers go, and the mode is kept`() throws {
+        let directory = try TemporaryDirectory()
+        let path = try directory.file("a", [1])
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path.string)
+        for name in ["a.tmp", "a.kindred-1.tmp", "b.kindred-0123456789abcdef.tmp"] {
+            _ = try directory.file(name, [7])
+        }
+        _ = try directory.file("a.kindred-0123456789abcdef.tmp", [7])
+        // A writer at work is left alone.
+        let busy = try AtomicFile(path)
+        let file = try AtomicFile(path)
+        try file.write([2])
+        try file.commit()
+        try busy.write([3])
+        try busy.commit()
+        #expect(
+            try directory.path.entries() == [
+                "a", "a.kindred-1.tmp", "a.tmp", "b.kindred-0123456789abcdef.tmp",
+            ])
+        #expect(FileManager.default.contents(atPath: path.string) == Data([3]))
+        let mode = try FileManager.default.attributesOfItem(atPath: path.string)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+    }
+
+    @Test func `an output that is an input or of another kind is refused`() throws {
+        let directory = try TemporaryDirectory()
+        let text = try directory.file("text", Array("my text".utf8)).string
+        let array = try directory.file("array", [0x93] + Array("NUMPY".utf8) + [1, 0]).string
+        try FileManager.default.createSymbolicLink(
+            atPath: directory.path.appending("link").string, withDestinationPath: "text")
+        func code(_ output: String, _ inputs: [String] = [], force: Bool = false) -> KindredError.Code? {
+            do {
+                try FileKind.array.check(output: output, inputs: inputs, force: force)
+                return nil
+            } catch { return (error as? KindredError)?.code }
+        }
+        let link = directory.path.appending("link").string
+        #expect(
+            code(text, [link]) == .invalidRequest
+                && code(link, [array, text], force: true) == .invalidRequest)
+        #expect(code(text, [array]) == .cannotCreate && code(text, [array], force: true) == nil)
+        #expect(code(array, [text]) == nil && code("/dev/null") == nil && code("-", ["-"]) == nil)
+        #expect(code(directory.path.appending("new").string, [text]) == nil)
+        #expect(code(try directory.file("empty", []).string) == nil)
+    }
+
     @Test func `directories are made with those above them, and not where a file is`() throws {
         let directory = try TemporaryDirectory()
         let deep = directory.path.appending("a").appending("b")
@@ -74,17 +139,59 @@ import Testing
     }
 
     @Test func `a full device is an error that says what to do`() throws {
-        // /dev/full refuses every write with ENOSPC; the temporary file is a link to it.
-        let directory = try TemporaryDirectory()
-        let path = directory.path.appending("a")
-        try FileManager.default.createSymbolicLink(
-            atPath: path.string + AtomicFile.temporarySuffix, withDestinationPath: "/dev/full")
-        let file = try AtomicFile(path)
+        // /dev/full refuses every write with ENOSPC.
+        let file = try AtomicFile("/dev/full")
         try file.write(Array("x".utf8))
         let error = #expect(throws: KindredError.self) { try file.commit() }
         #expect(error?.code == .inputOutput)
         #expect(error?.message.contains("no space left") == true)
-        #expect(!FileManager.default.fileExists(atPath: path.string))
+    }
+}
+
+@Suite struct ByteSourceTests {
+    /// "one\ntwo\n" and "three\nfour\n", each a member of its own.
+    private static let first: [UInt8] = [
+        31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 203, 207, 75, 229, 42, 41, 207, 231, 2, 0,
+        230, 11, 186, 18, 8, 0, 0, 0,
+    ]
+    private static let second: [UInt8] = [
+        31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 43, 201, 40, 74, 77, 229, 74, 203, 47, 45,
+        226, 2, 0, 216, 236, 214, 3, 11, 0, 0, 0,
+    ]
+
+    private func text(_ bytes: [UInt8]) throws -> String {
+        let directory = try TemporaryDirectory()
+        let source = try ByteSource(path: directory.file("f", bytes).string)
+        var all: [UInt8] = []
+        while true {
+            let some = try source.read()
+            if some.isEmpty { return String(decoding: all, as: UTF8.self) }
+            all += some
+        }
+    }
+
+    @Test func `every member is read, zeros behind are padding, and other bytes are told`() throws {
+        let (first, second) = (Self.first, Self.second)
+        let zeros = [UInt8](repeating: 0, count: 700)
+        #expect(try text(first + second) == "one\ntwo\nthree\nfour\n")
+        #expect(try text(first + zeros) == "one\ntwo\n")
+        #expect(try text(first + zeros + second) == "one\ntwo\nthree\nfour\n")
+        for damaged in [
+            first + [0] + second.dropFirst(), first + [31, 0] + second.dropFirst(2),
+            first + Array("end".utf8),
+            first + [31], first + second.dropLast(3),
+        ] {
+            let error = #expect(throws: KindredError.self) { try text(damaged) }
+            #expect(error?.code == .invalidData && error?.location?.byte != nil)
+        }
+    }
+}
+
+@Suite struct ErrorTests {
+    @Test func `an error is one line, whatever path and cause say`() {
+        struct Cause: Error, CustomStringConvertible { let description = "first\nsecond\r\nthird" }
+        let error = KindredError(.invalidData, "is bad", at: .init(path: "a\nb"), cause: Cause())
+        #expect(error.description == "a b: is bad (first second third)")
     }
 }
 
