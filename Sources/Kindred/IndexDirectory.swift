@@ -41,25 +41,26 @@ public struct IndexDirectory: Hashable, Sendable {
     package var lock: FilePath { path.appending("writer.lock") }
 
     /// Whether there is an index of this name.
+    /// - Throws: `inputOutput` where its directory may not be entered.
     public var exists: Bool {
-        FileManager.default.fileExists(atPath: encoder.string)
-            && FileManager.default.fileExists(atPath: catalog.string)
+        get throws { try encoder.isThere() && catalog.isThere() }
     }
 
-    /// The indexes below `root`, by name; none where the directory is missing.
-    public static func all(in root: FilePath) -> [IndexDirectory] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: root.string)) ?? []
-        return names.sorted().compactMap { try? IndexDirectory(root: root, name: $0) }.filter(\.exists)
+    /// The indexes below `root`, by name, with those whose directories may not be entered; none where there is no `root`.
+    /// - Throws: `inputOutput` where `root` cannot be read; `invalidData` where it is a file.
+    public static func all(in root: FilePath) throws -> [IndexDirectory] {
+        try root.entries().compactMap { try? IndexDirectory(root: root, name: $0) }
+            .filter { (try? $0.exists) ?? true }
     }
 
     /// The index called `name`, or the only one there is.
     /// - Throws: `notFound` where there is none of the name; `invalidRequest` where a name is needed.
     public static func find(_ name: String?, in root: FilePath) throws -> IndexDirectory {
-        let all = all(in: root)
+        let all = try all(in: root)
         let names = all.map(\.name).joined(separator: ", ")
         if let name {
             let directory = try IndexDirectory(root: root, name: name)
-            if directory.exists { return directory }
+            if try directory.exists { return directory }
             let known =
                 all.isEmpty ? "there are none yet; make one with 'kindred index DUMP'" : "there are: \(names)"
             throw KindredError(.notFound, "no index \"\(name)\" in \(root); \(known)")
@@ -80,7 +81,16 @@ public struct IndexDirectory: Hashable, Sendable {
     package func lockForWriting() throws -> FileLock {
         try FileLock(
             lock,
-            busy: "another process is writing the index \"\(name)\"; wait for it to end, then run this again")
+            busy: busy)
+    }
+
+    private var busy: String {
+        "another process is writing the index \"\(name)\"; wait for it to end, then run this again"
+    }
+
+    /// Keeps writers out while the index is checked, also where it may only be read; nil where no writer ever was.
+    package func lockForReading() throws -> FileLock? {
+        try lock.isThere() ? FileLock(reading: lock, busy: busy) : nil
     }
 
     /// Bytes on disk of every file below the directory, by part.

@@ -14,72 +14,128 @@ public struct IndexVerification: Sendable {
     public let segments: Int
     /// Vectors in all segments, those of deleted passages included.
     public let vectors: Int
+    /// What was put right, a line each.
+    public let repaired: [String]
+    /// Files that a killed run left and the next one removes; no damage.
+    public let strayFiles: [String]
 
     /// Checks the catalogue (pages, foreign keys, texts, full-text index), every block and link of every segment,
     /// that all segments are of the index's encoder, and that each passage has exactly one vector.
     ///
-    /// - Parameter repair: make the links of a damaged segment anew from its codes, where those are whole.
-    /// - Throws: `notFound`, `incompatible`, `inputOutput`; what is damaged is in `problems` instead.
-    public init(_ directory: IndexDirectory, repair: Bool = false) throws {
+    /// - Parameters:
+    ///   - repair: rebuild the links of a damaged segment from its codes, where those are whole, and encode again the
+    ///     passages whose vectors are damaged or lost.
+    ///   - shouldStop: asked while passages are encoded.
+    ///   - progress: told how many of them are encoded, and of how many.
+    /// - Throws: `notFound`, `incompatible`, `inputOutput`; `busy` where another process writes; `interrupted`. What is
+    ///   damaged is in `problems` instead.
+    public init(
+        _ directory: IndexDirectory, repair: Bool = false, shouldStop: () -> Bool = { false },
+        progress: (Int, Int) -> Void = { _, _ in }
+    ) throws {
         // A writer that commits in between would look like damage; it is kept out while this reads.
-        let lock = try directory.lockForWriting()
+        let lock = try repair ? directory.lockForWriting() : directory.lockForReading()
         defer { withExtendedLifetime(lock) {} }
-        name = directory.name
-        let catalog = try Catalog(path: directory.catalog, access: .read)
+        let files = try directory.segments.entries()
+        let catalog: Catalog
+        var problems: [String] = []
+        do {
+            catalog = try Catalog(path: directory.catalog, access: repair ? .write : .read)
+            problems = try catalog.problems()
+        } catch let error as KindredError where error.code == .invalidData {
+            self.init(directory, problems: [error.description])
+            return
+        }
+        guard problems.isEmpty else {
+            // What a damaged catalogue says of the segments is not relied on.
+            self.init(directory, problems: problems)
+            return
+        }
         let reference = try EncoderReference.current(of: directory, catalog)
-        var problems = try catalog.problems()
+        var repaired: [String] = []
+        var check = try SegmentCheck(directory, catalog, reference)
+        if repair {
+            let work = IndexRepair(directory, catalog, reference)
+            repaired = try work.rebuildLinks(of: check.damaged)
+            if !repaired.isEmpty { check = try SegmentCheck(directory, catalog, reference) }
+            if !check.isComplete {
+                repaired += try work.encodeLost(check, shouldStop: shouldStop, progress: progress)
+                check = try SegmentCheck(directory, catalog, reference)
+            }
+        }
+        self.init(
+            directory, problems: check.problems, repaired: repaired, check: check,
+            articles: try catalog.counts().articles,
+            strayFiles: files.filter { SegmentStore.makes($0) && !check.files.contains($0) })
+    }
+
+    private init(
+        _ directory: IndexDirectory, problems: [String], repaired: [String] = [], check: SegmentCheck? = nil,
+        articles: Int = 0, strayFiles: [String] = []
+    ) {
+        name = directory.name
+        self.problems = problems
+        self.repaired = repaired
+        self.articles = articles
+        self.strayFiles = strayFiles
+        passages = check?.passages ?? 0
+        vectors = check?.vectors ?? 0
+        segments = check?.segments ?? 0
+    }
+}
+
+/// What the segments of an index hold, against what its catalogue says that they do.
+struct SegmentCheck {
+    private(set) var problems: [String] = []
+    /// Live segments that are damaged or lost.
+    private(set) var damaged: [SegmentRecord] = []
+    /// Passages without a vector.
+    private(set) var missing: [Int64] = []
+    /// Deletions that no whole segment needs.
+    private(set) var needlessDeletions: [Int64] = []
+    private(set) var vectors = 0
+    let passages: Int
+    let segments: Int
+    /// Files that the catalogue names.
+    let files: Set<String>
+
+    var isComplete: Bool { damaged.isEmpty && missing.isEmpty }
+
+    init(_ directory: IndexDirectory, _ catalog: Catalog, _ reference: EncoderReference) throws {
         let (records, _) = try catalog.segmentsAndDeletions()
         var seen: Set<Int64> = []
-        var vectors = 0
-        var repaired: [String] = []
         for record in records {
             do {
-                let ids: [Int64]
-                do {
-                    ids = try Self.checked(record, reference: reference, directory)
-                } catch let error as KindredError where repair && error.code == .invalidData {
-                    try SegmentWriter.rebuildLinks(
-                        of: Segment(path: directory.segments.appending(record.file), links: .ignore))
-                    ids = try Self.checked(record, reference: reference, directory)
-                    repaired.append(record.file)
-                }
+                let ids = try Self.checked(record, reference: reference, directory)
                 vectors += ids.count
                 for id in ids where !seen.insert(id).inserted {
                     problems.append("\(record.file): passage \(id) has a second vector")
                 }
-            } catch let error as KindredError {
+            } catch let error as KindredError
+                where SegmentStore.damages.contains(error.code) || error.code == .incompatible
+            {
                 problems.append(error.description)
+                damaged.append(record)
             }
         }
         let (passages, deletions) = try catalog.passageAndDeletionIDs()
-        let missing = passages.subtracting(seen).count
-        if missing > 0 { problems.append("segments: \(missing) passages have no vector") }
+        missing = passages.subtracting(seen).sorted()
+        if !missing.isEmpty { problems.append("segments: \(missing.count) passages have no vector") }
         let unknown = seen.subtracting(passages).subtracting(deletions).count
         if unknown > 0 { problems.append("segments: \(unknown) vectors have no passage") }
+        needlessDeletions = deletions.subtracting(seen).sorted()
         let (staged, _) = try catalog.segmentsAndDeletions(staged: true)
         for record in staged {
             do {
                 try Segment(path: directory.segments.appending(record.file)).verify()
-            } catch let error as KindredError {
+            } catch let error as KindredError where SegmentStore.damages.contains(error.code) {
                 problems.append(error.description)
             }
         }
-        let live = Set((records + staged).map(\.file))
-        let files = (try? FileManager.default.contentsOfDirectory(atPath: directory.segments.string)) ?? []
-        strayFiles = files.filter { !live.contains($0) }.sorted()
-        articles = try catalog.counts().articles
-        self.passages = passages.count
-        self.vectors = vectors
+        files = Set((records + staged).map(\.file))
         segments = records.count
-        self.problems = problems
-        self.repaired = repaired
+        self.passages = passages.count
     }
-
-    /// Segments whose links were made anew.
-    public let repaired: [String]
-
-    /// Files that a killed run left and the next one removes; no damage.
-    public let strayFiles: [String]
 
     private static func checked(
         _ record: SegmentRecord, reference: EncoderReference, _ directory: IndexDirectory

@@ -35,8 +35,7 @@ public struct Indexer {
             encoder = try TextEncoder(directory: EncoderReference.directory(of: self.model))
             return
         }
-        let reference = try EncoderReference.current(
-            of: directory, Catalog(path: directory.catalog, access: .create))
+        let reference = try Self.reference(of: directory)
         self.model = reference.model
         if let named {
             encoder = try TextEncoder(directory: FilePath(named))
@@ -49,6 +48,30 @@ public struct Indexer {
             }
         } else {
             encoder = try reference.open(index: directory.name)
+        }
+    }
+
+    /// The reference as it is, also where the first writer has not made the catalogue yet.
+    private static func reference(of directory: IndexDirectory) throws -> EncoderReference {
+        do {
+            return try EncoderReference.current(
+                of: directory, Catalog(path: directory.catalog, access: .read))
+        } catch let error as KindredError where [.notFound, .incompatible].contains(error.code) {
+            // One of an earlier format is brought up to this one once the lock is held.
+            return try EncoderReference(reading: directory.encoder)
+        }
+    }
+
+    /// The counts of an earlier run that read this very dump to its end, where the index it made is whole.
+    /// - Throws: `invalidData` where it is damaged.
+    private func completeRecord(of source: DumpSource) throws -> SourceCounts? {
+        do {
+            let catalog = try Catalog(path: directory.catalog, access: .read)
+            let known = try source.completeRecord(in: catalog)
+            if known != nil { try SegmentStore.check(directory, catalog) }
+            return known
+        } catch let error as KindredError where [.notFound, .incompatible].contains(error.code) {
+            return nil
         }
     }
 
@@ -65,13 +88,8 @@ public struct Indexer {
         progress: @escaping (IndexingProgress) -> Void = { _ in }
     ) throws -> IndexingReport {
         let source = try DumpSource(path: path)
-        if directory.exists {
-            // Only a look: whoever finds nothing to do must not need the lock.
-            let catalog = try Catalog(path: directory.catalog, access: .read)
-            if let known = try source.completeRecord(in: catalog) {
-                return IndexingReport(nothingToDo: known)
-            }
-        }
+        // Only a look, which takes no lock.
+        if let known = try completeRecord(of: source) { return IndexingReport(nothingToDo: known) }
         // The first page is read before anything is made, so that a file that is no dump leaves no trace.
         let reader = try DumpReader(path: path)
         let first = try reader.next()
@@ -82,18 +100,37 @@ public struct Indexer {
         if !FileManager.default.fileExists(atPath: directory.encoder.string) {
             try EncoderReference(model: model, encoder: encoder).write(to: directory.encoder)
         }
+        try checkForLostCatalog()
         let catalog = try Catalog(path: directory.catalog, access: .create)
         let segments = try SegmentStore(directory, catalog: catalog, encoder: encoder)
+        try SegmentStore.check(directory, catalog)
         try segments.sweep()
         // What a killed run would have merged next, so that the index does not depend on where it was killed.
         try segments.mergeTiers(shouldStop: shouldStop)
 
         var run = IndexingRun(
             encoder: encoder, catalog: catalog, segments: segments, reader: reader, progress: progress)
-        try run.index(startingAt: first, shouldStop: shouldStop)
+        do {
+            try run.index(startingAt: first, shouldStop: shouldStop)
+        } catch let error as KindredError where error.code == .interrupted {
+            run.report.stopped = true
+        }
         if !run.report.stopped { try segments.compact(shouldStop: shouldStop) }
         try source.record(run.counts, complete: run.report.isComplete, in: catalog)
         return run.report
+    }
+
+    /// A catalogue is made before the first segment. Where only segments are, it is lost, and a new one would have them
+    /// swept.
+    private func checkForLostCatalog() throws {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: directory.catalog.string)
+        guard (attributes?[.size] as? Int ?? 0) == 0,
+            try directory.segments.entries().contains(where: SegmentStore.makes)
+        else { return }
+        throw KindredError(
+            .invalidData,
+            "is missing or empty while there are segments: the index is damaged; put the catalogue back, or index into "
+                + "another name", at: .init(path: directory.catalog.string))
     }
 }
 
@@ -127,8 +164,9 @@ private struct IndexingRun {
         cutter = PassageCutter(budget: Indexer.tokensPerPassage) { encoder.tokenCount($0) }
     }
 
-    /// A batch is encoded and committed whole or not at all, also when the run is asked to stop: that keeps the batches,
-    /// and with them the index, the same however often a run was interrupted.
+    /// A batch is committed whole or not at all. When the run is asked to stop, one that is not encoded yet is dropped:
+    /// that keeps the batches, and with them the index, the same however often a run was interrupted, and a stop does not
+    /// wait for an article of thousands of passages.
     mutating func index(startingAt first: DumpPage?, shouldStop: () -> Bool) throws {
         var page = first
         while let current = page {
@@ -139,7 +177,7 @@ private struct IndexingRun {
             do {
                 page = try reader.next()
             } catch let error as KindredError {
-                report.failure = error
+                if error.code == .interrupted { report.stopped = true } else { report.failure = error }
                 break
             }
         }
@@ -199,7 +237,14 @@ private struct IndexingRun {
             let end = min(start + Indexer.passagesPerStep, texts.count)
             encoded.append(try encoder.encode(Array(texts[start..<end])))
             report.passages += end - start
-            tell(isStopping: shouldStop())
+            let isStopping = shouldStop()
+            tell(isStopping: isStopping)
+            guard !isStopping || end == texts.count else {
+                // As if it had been killed here: the next run takes these articles again.
+                report.passages -= end
+                report.stopped = true
+                return
+            }
         }
         var next = try catalog.nextPassageID()
         for article in articles.indices {

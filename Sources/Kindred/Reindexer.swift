@@ -2,7 +2,6 @@ import Foundation
 import KindredEncoder
 import KindredStore
 import KindredSystem
-import KindredWikipedia
 import SystemPackage
 
 /// How far a reindex is.
@@ -86,15 +85,18 @@ public struct Reindexer {
                 report.seconds = (ContinuousClock.now - started) / .seconds(1)
                 return report
             }
-            let passages = try catalog.passages(ids)
-            let texts = ids.compactMap { passages[$0] }.map {
-                Passage.encodedText(title: $0.title, sectionPath: $0.sectionPath, body: $0.text)
+            guard let vectors = try encoder.vectors(of: ids, in: catalog, shouldStop: shouldStop) else {
+                break
             }
-            let vectors = try encoder.encode(texts)
             if let file = try segments.write(vectors, ids: ids) {
                 try catalog.stage(file: file, fingerprint: encoder.fingerprint, count: ids.count)
             }
-            try segments.mergeTiers(staged: true, shouldStop: shouldStop)
+            do {
+                try segments.mergeTiers(staged: true, shouldStop: shouldStop)
+            } catch let error as KindredError where error.code == .interrupted {
+                report.passages += ids.count
+                break
+            }
             last = end
             report.passages += ids.count
             progress(

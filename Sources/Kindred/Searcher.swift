@@ -36,6 +36,8 @@ public struct SearchResults: Sendable {
     public let mode: SearchMode
     public let hits: [SearchHit]
     public let milliseconds: Double
+    /// What the answers lack and what to do about it; nil where they lack nothing.
+    public let warning: String?
 }
 
 /// Answers queries from one index. Sees what a writer commits meanwhile; safe to use from several threads.
@@ -66,13 +68,18 @@ public final class Searcher: @unchecked Sendable {
     }
 
     /// Loads the encoder and maps the segments now, so that the first query does not pay for it.
-    /// - Throws: `incompatible` where the model is not the one that wrote the index.
-    public func prepare() throws { _ = try currentSnapshot() }
+    /// - Throws: `incompatible` where the model is not the one that wrote the index. Damaged segments are told by the
+    ///   queries.
+    public func prepare() throws {
+        do { _ = try currentSnapshot() } catch is DamagedSegment {}
+    }
 
     /// The `limit` best passages for `query`.
     ///
+    /// A hybrid search answers by keywords alone, with a warning, where a segment cannot be read.
+    ///
     /// - Parameter efSearch: candidates kept while walking the graph; nil for the index's default.
-    /// - Throws: `invalidRequest` for a query without any letter or digit, or of more than `maximumQueryLength`
+    /// - Throws: `invalidData` where the index is damaged; `invalidRequest` for a query without any letter or digit, or of more than `maximumQueryLength`
     ///   characters.
     public func search(
         _ query: String, mode: SearchMode = .hybrid, limit: Int = 10, efSearch: Int? = nil
@@ -82,13 +89,22 @@ public final class Searcher: @unchecked Sendable {
         try Self.check(query, limit: limit)
         let depth = max(limit, mode == .hybrid ? Fusion.candidates : 0)
         let ranked: [(id: Int64, score: Double)]
+        var warning: String?
         switch mode {
-        case .semantic: ranked = try semantic(query, limit: depth, efSearch: efSearch)
+        case .semantic:
+            do {
+                ranked = try semantic(query, limit: depth, efSearch: efSearch)
+            } catch let error as DamagedSegment { throw error.reason }
         case .keyword: ranked = try catalog.keywordSearch(query, limit: depth)
         case .hybrid:
-            ranked = Fusion.standard.fuse(
-                semantic: try semantic(query, limit: depth, efSearch: efSearch),
-                keyword: try catalog.keywordSearch(query, limit: depth))
+            let keyword = try catalog.keywordSearch(query, limit: depth)
+            do {
+                ranked = Fusion.standard.fuse(
+                    semantic: try semantic(query, limit: depth, efSearch: efSearch), keyword: keyword)
+            } catch let error as DamagedSegment {
+                ranked = keyword
+                warning = "these passages are found by keywords alone: \(error.reason.description)"
+            }
         }
         let best = ranked.prefix(limit)
         let passages = try catalog.passages(best.map(\.id))
@@ -99,7 +115,8 @@ public final class Searcher: @unchecked Sendable {
                     url: found.0.url, articleID: found.0.articleID, passageID: found.0.id, text: found.0.text)
             }
         let elapsed = (ContinuousClock.now - started) / .milliseconds(1)
-        return SearchResults(query: query, mode: mode, hits: hits, milliseconds: elapsed)
+        return SearchResults(
+            query: query, mode: mode, hits: hits, milliseconds: elapsed, warning: warning)
     }
 
     /// The article that a hit is from, with the hit's range in it (UTF-8 bytes).
@@ -115,7 +132,8 @@ public final class Searcher: @unchecked Sendable {
 
     private static func check(_ query: String, limit: Int) throws {
         guard query.contains(where: { $0.isLetter || $0.isNumber || $0.isSymbol }) else {
-            throw KindredError(.invalidRequest, "the query is empty; write what you want to find")
+            let what = query.isEmpty ? "is empty" : "has no letter, digit or symbol"
+            throw KindredError(.invalidRequest, "the query \(what); write what you want to find")
         }
         guard query.count <= maximumQueryLength else {
             throw KindredError(
@@ -135,10 +153,25 @@ public final class Searcher: @unchecked Sendable {
         let efSearch = max(efSearch ?? Segment.defaultEfSearch, limit)
         var found: [Neighbor] = []
         for (segment, filter) in snapshot.segments {
-            found += try segment.search(vector, k: limit, efSearch: efSearch, filter: filter)
+            found += try reading(segment.path) {
+                try segment.search(vector, k: limit, efSearch: efSearch, filter: filter)
+            }
         }
         return found.sorted { ($1.score, $0.id) < ($0.score, $1.id) }.prefix(limit).map {
             ($0.id, Double($0.score))
+        }
+    }
+
+    /// A live segment that cannot be read, although no writer has replaced it.
+    private struct DamagedSegment: Error {
+        let reason: KindredError
+    }
+
+    private func reading<Value>(_ path: FilePath, _ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let error as KindredError where SegmentStore.damages.contains(error.code) {
+            throw DamagedSegment(reason: SegmentStore.damaged(directory, error))
         }
     }
 
@@ -154,10 +187,8 @@ public final class Searcher: @unchecked Sendable {
                     let opened = try open(generation)
                     snapshot = opened
                     return opened
-                } catch let error as KindredError
-                    where [.notFound, .incompatible].contains(error.code) && attempts < 5
-                {
-                    guard try catalog.generation() != generation else { throw error }
+                } catch {
+                    guard attempts < 5, try catalog.generation() != generation else { throw error }
                     attempts += 1
                 }
             }
@@ -173,9 +204,11 @@ public final class Searcher: @unchecked Sendable {
         let fingerprint = try SegmentStore.bytes(ofFingerprint: reference.fingerprint)
         let segments = try records.map { record -> (Segment, SegmentFilter?) in
             let path = directory.segments.appending(record.file)
-            let segment = try known[path] ?? Segment(path: path, fingerprint: fingerprint)
-            let live = try deletions.isEmpty ? nil : SegmentFilter(segment) { !deletions.contains($0) }
-            return (segment, live)
+            return try reading(path) {
+                let segment = try known[path] ?? Segment(path: path, fingerprint: fingerprint)
+                let live = try deletions.isEmpty ? nil : SegmentFilter(segment) { !deletions.contains($0) }
+                return (segment, live)
+            }
         }
         var encoder = snapshot?.encoder
         if encoder?.fingerprint != reference.fingerprint {

@@ -39,15 +39,47 @@ struct SegmentStore {
         return bytes
     }
 
-    /// Removes what a killed run left: files that the catalogue does not name.
+    /// Whether a writer of segments makes files of this name, also before they get it.
+    static func makes(_ name: String) -> Bool {
+        name.wholeMatch(of: /[0-9]{6,}\.hnsw(\.kindred-[0-9a-f]{16}\.tmp)?/) != nil
+    }
+
+    /// Removes what a killed run left: files that the catalogue does not name. Files that no writer makes stay.
     func sweep() throws {
         let live = try Set(
             (catalog.segmentsAndDeletions().segments + catalog.segmentsAndDeletions(staged: true).segments)
                 .map(\.file))
-        let files = (try? FileManager.default.contentsOfDirectory(atPath: directory.segments.string)) ?? []
-        for file in files where !live.contains(file) {
+        for file in try directory.segments.entries() where Self.makes(file) && !live.contains(file) {
             try? FileManager.default.removeItem(atPath: directory.segments.appending(file).string)
         }
+    }
+
+    /// Checks that every live segment is there and whole, block by block, also while another process merges some.
+    /// - Throws: `invalidData` with what to do.
+    static func check(_ directory: IndexDirectory, _ catalog: Catalog) throws {
+        var generation = try catalog.generation()
+        while true {
+            do {
+                for record in try catalog.segmentsAndDeletions().segments {
+                    try Segment(path: directory.segments.appending(record.file)).checkBlocks()
+                }
+                return
+            } catch let error as KindredError where damages.contains(error.code) {
+                let now = try catalog.generation()
+                guard now != generation else { throw damaged(directory, error) }
+                generation = now
+            }
+        }
+    }
+
+    /// What a damaged or lost segment gives.
+    static let damages: Set<KindredError.Code> = [.invalidData, .notFound, .inputOutput]
+
+    static func damaged(_ directory: IndexDirectory, _ error: KindredError) -> KindredError {
+        KindredError(
+            .invalidData,
+            "the index \"\(directory.name)\" is damaged: a segment is missing or cannot be read; run 'kindred verify "
+                + "\(directory.name) --repair'", at: error.location, cause: error)
     }
 
     /// Writes the vectors of a batch durably; the caller commits the file's name.
@@ -114,8 +146,10 @@ struct SegmentStore {
         var merged: (file: String, fingerprint: String, count: Int)?
         if live > 0 {
             let file = try nextFile()
-            try SegmentWriter.merge(
-                segments, dropping: { deletions.contains($0) }, to: directory.segments.appending(file))
+            let path = directory.segments.appending(file)
+            try Interrupts.released {
+                try SegmentWriter.merge(segments, dropping: { deletions.contains($0) }, to: path)
+            }
             merged = (file, fingerprint, live)
         }
         // A deletion that a live segment and a staged one hold is forgotten by the one that is merged last: at the switch.

@@ -103,6 +103,12 @@ package final class Segment: Sendable {
         try blocks.check([.head, .rest, .ids])
     }
 
+    /// Checks every block against its checksum.
+    /// - Throws: `invalidData` with the byte where the first damaged block starts.
+    package func checkBlocks() throws {
+        try blocks.check(SegmentHeader.Section.allCases.filter { $0 != .checksums })
+    }
+
     func id(_ row: Int) -> Int64 {
         precondition(row >= 0 && row < count)
         let start = header.offset(.ids) + header.idBytes * row

@@ -6,7 +6,7 @@ extension Segment {
     ///
     /// - Throws: `invalidData` with the byte of the first that fails.
     package func verify() throws {
-        try blocks.check(SegmentHeader.Section.allCases.filter { $0 != .checksums })
+        try checkBlocks()
         for row in 0..<count {
             let factors = planes.factors(row)
             guard factors.allSatisfy(\.isFinite) else {
