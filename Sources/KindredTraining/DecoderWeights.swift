@@ -9,7 +9,8 @@ package enum DecoderWeights {
     ///
     /// - Parameter dense: a linear map that the model is to get; nil: its own, if it has one.
     /// - Returns: weights laid out by `ParameterLayout.decoder` with that map; a map that the model does not have is zero.
-    /// - Throws: `notFound`; `invalidData` naming the tensor that is missing or does not fit `config.json`.
+    /// - Throws: `notFound`; `invalidData` naming the tensor that is missing, does not fit `config.json`, or is not
+    ///   finite.
     package static func load(
         _ model: ModelDirectory, dense: Dense.Shape? = nil
     ) throws -> AlignedBuffer<Float> {
@@ -28,6 +29,13 @@ package enum DecoderWeights {
             for module in adapter.matrices.keys {
                 adapter.merge(module, into: layout.operand(module.path + ".weight", in: buffer))
             }
+        }
+        if let bad = VectorRows.firstUnusable(buffer, count: buffer.count, dimensions: 1) {
+            let name = layout.entries.first { $0.range.contains(bad) }?.name ?? ""
+            throw KindredError(
+                .invalidData,
+                "the tensor \"\(name)\" holds a number that is not finite: the model is damaged; get it again",
+                at: .init(path: file.path.string))
         }
         return buffer
     }

@@ -34,7 +34,7 @@ package final class Trainer {
     private let options: TrainingOptions
     private let examples: TrainingExamples
     private let run: TrainingRun
-    private let decoder: TrainableDecoder
+    let decoder: TrainableDecoder
     private let engine: GradientEngine
     private let optimizer: AdamW
     private let masking: Masking?
@@ -163,10 +163,12 @@ package final class Trainer {
         var sum = AlignedBuffer<Float>(repeating: 0, count: options.accumulate > 1 ? decoder.layout.count : 0)
         let first = step
         let started = ContinuousClock.now
-        while step < options.steps, !shouldStop() {
+        steps: while step < options.steps, !shouldStop() {
             var loss = 0.0
             var tokens = 0
             for part in 0..<options.accumulate {
+                // A step that is stopped between its batches is taken again.
+                if part > 0, shouldStop() { break steps }
                 let position = (step * options.accumulate + part) * options.batch
                 let chosen = (0..<options.batch).map { training[order.example(at: position + $0)] }
                 let (value, count) = compute(
@@ -203,6 +205,9 @@ package final class Trainer {
                 tokensPerSecond: Double(report.tokens) / max(seconds, 1e-9), seconds: seconds)
             if step % options.validateEvery == 0 || step == options.steps {
                 entry.validationLoss = validate()
+                guard entry.validationLoss?.isFinite ?? true else {
+                    throw notANumber(step: step, heldBack)
+                }
                 report.validationLoss = entry.validationLoss
                 entry.validationCosine = validateCosine()
                 report.validationCosine = entry.validationCosine

@@ -108,7 +108,11 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
         try require(
             sampledTokens.map { $0 > 1 } ?? true, "tokens are predicted among at least 2")
         try require(rank > 0 && rank <= 4096 && alpha.isFinite, "the rank must lie in 1...4096")
-        try require(weightDecay >= 0 && clip >= 0, "decay and clip must not be negative")
+        try require(
+            weightDecay >= 0 && clip >= 0 && weightDecay.isFinite && clip.isFinite,
+            "decay and clip must be numbers of 0 or more")
+        try require(scale.isFinite, "the scale must be a number")
+        try require(validation >= 0, "examples to hold back cannot be fewer than 0")
         try require(
             checkpointEvery > 0 && validateEvery > 0,
             "checkpoints and validations need at least a step between")

@@ -9,7 +9,7 @@ import SystemPackage
 /// |---|---|
 /// | `training.json` | options, fingerprints of model and data |
 /// | `log.jsonl` | a line for each step |
-/// | `checkpoint.safetensors` | parameters and moments, and in its metadata the step |
+/// | `checkpoint.safetensors` | parameters and moments, and in its metadata the step and the CRC-32C of all of them |
 /// | `loss.svg` | the curve, at the end |
 /// | `adapter/` or `model/` | the result |
 package struct TrainingRun {
@@ -60,6 +60,13 @@ package struct TrainingRun {
     func begin(_ new: Settings, resume: Bool) throws {
         guard exists else {
             try AtomicFile.makeDirectory(path)
+            // A run that was killed at its very start leaves nothing but a temporary file.
+            guard try path.entries().allSatisfy(AtomicFile.isTemporary) else {
+                throw KindredError(
+                    .cannotCreate,
+                    "holds other files, which a run would overwrite; name a directory that is empty or not there",
+                    at: .init(path: path.string))
+            }
             return try write(new)
         }
         guard resume else {
@@ -156,7 +163,14 @@ package struct TrainingRun {
         let buffers = [("parameters", parameters), ("m", optimizer.m), ("v", optimizer.v)]
         try SafetensorsWriter.write(
             buffers.map { .init(name: $0, shape: [$1.count], buffer: $1, offset: 0) },
-            metadata: ["step": "\(step)"], to: checkpoint)
+            metadata: ["step": "\(step)", "crc32c": Self.checksum(step, buffers.map(\.1))], to: checkpoint)
+    }
+
+    /// The CRC-32C of the step and of all numbers in order, as they are in memory.
+    private static func checksum(_ step: Int, _ buffers: [AlignedBuffer<Float>]) -> String {
+        var checksum = CRC32C(Array("\(step)".utf8))
+        for buffer in buffers { checksum.update(buffer) }
+        return String(checksum.value, radix: 16)
     }
 
     /// Loads the last checkpoint.
@@ -167,11 +181,19 @@ package struct TrainingRun {
         let file = try SafetensorsFile(path: checkpoint)
         guard let step = file.metadata["step"].flatMap(Int.init), step >= 0 else {
             throw KindredError(
-                .invalidData, "does not say its step; remove it to begin anew",
+                .invalidData,
+                "does not say its step: the checkpoint is damaged; remove it to begin the run again",
                 at: .init(path: checkpoint.string))
         }
-        for (name, buffer) in [("parameters", parameters), ("m", optimizer.m), ("v", optimizer.v)] {
+        let buffers = [("parameters", parameters), ("m", optimizer.m), ("v", optimizer.v)]
+        for (name, buffer) in buffers {
             try file.tensor(name, shape: [buffer.count]).load(into: buffer, from: 0)
+        }
+        guard file.metadata["crc32c"] == Self.checksum(step, buffers.map(\.1)) else {
+            throw KindredError(
+                .invalidData,
+                "the checkpoint's checksum is wrong or missing: it is damaged, or of an earlier version; remove it to begin "
+                    + "the run again", at: .init(path: checkpoint.string))
         }
         return step
     }

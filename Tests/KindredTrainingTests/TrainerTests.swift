@@ -252,19 +252,62 @@ import Testing
         guard case .sentences(var sentences) = tiny.examples else { return }
         // A token that only one sentence has, with a row of the embedding that is no number.
         sentences[11] = EncoderInput(tokens: [5, 1, 7], ownTokens: 1..<3)
-        let weights = try DecoderWeights.load(tiny.model)
-        let embedding = ParameterLayout.decoder(tiny.model.shape)["embed_tokens.weight"]
-        weights[embedding.offset + 1 * tiny.model.shape.hiddenSize] = .nan
-        let broken = tiny.directory.path.appending("broken")
-        try MergedModel.write(weights, of: tiny.model, usage: tiny.model.usage, as: .f32, to: broken)
         var options = tiny.options
         (options.steps, options.validation) = (40, 0)
         let run = tiny.run("run")
         let trainer = try Trainer(
-            ModelDirectory(broken), examples: .sentences(sentences), options: options, maskToken: nil,
+            tiny.model, examples: .sentences(sentences), options: options, maskToken: nil,
             sources: [], run: run)
+        let embedding = ParameterLayout.decoder(tiny.model.shape)["embed_tokens.weight"]
+        trainer.decoder.weights[embedding.offset + 1 * tiny.model.shape.hiddenSize] = .nan
         let error = #expect(throws: KindredError.self) { try trainer.train(resume: false) }
         #expect(error?.message.contains("in example 11 (") == true, "\(error!)")
+    }
+
+    @Test func `weights that are no numbers are refused by the tensor's name`() throws {
+        let tiny = try TinyRun()
+        let weights = try DecoderWeights.load(tiny.model)
+        let entry = ParameterLayout.decoder(tiny.model.shape)["layers.0.self_attn.q_proj.weight"]
+        weights[entry.offset + 3] = .nan
+        let broken = tiny.directory.path.appending("broken")
+        try MergedModel.write(weights, of: tiny.model, usage: tiny.model.usage, as: .f32, to: broken)
+        let error = #expect(throws: KindredError.self) { try DecoderWeights.load(ModelDirectory(broken)) }
+        #expect(error?.code == .invalidData && error?.message.contains("layers.0.self_attn.q_proj") == true)
+    }
+
+    @Test func `a checkpoint with a flipped bit is refused, wherever it is`() throws {
+        let tiny = try TinyRun()
+        try tiny.train("run", stopAfter: 3)
+        let path = tiny.run("run").checkpoint
+        let whole = try [UInt8](Data(contentsOf: URL(fileURLWithPath: path.string)))
+        let header = 8 + Int(whole[0]) + Int(whole[1]) << 8
+        let step = try #require(whole.firstRange(of: Array("\"step\":\"".utf8))).upperBound
+        for place in [step, header, (header + whole.count) / 2, whole.count - 1] {
+            var damaged = whole
+            damaged[place] ^= 1
+            try Data(damaged).write(to: URL(fileURLWithPath: path.string))
+            let error = #expect(throws: KindredError.self, "byte \(place)") {
+                try tiny.train("run", resume: true)
+            }
+            #expect(error?.code == .invalidData && error?.location?.path == path.string)
+        }
+        try Data(whole).write(to: URL(fileURLWithPath: path.string))
+        #expect(try tiny.train("run", resume: true).resumedFrom == 3)
+    }
+
+    @Test func `a directory with other files is no place for a run`() throws {
+        let tiny = try TinyRun()
+        let path = tiny.run("run").path
+        try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
+        try Data([1]).write(to: URL(fileURLWithPath: path.appending("log.jsonl").string))
+        let error = #expect(throws: KindredError.self) { try tiny.train("run") }
+        #expect(error?.code == .cannotCreate && error?.message.contains("other files") == true)
+        #expect(try path.entries() == ["log.jsonl"])
+        try FileManager.default.moveItem(
+            atPath: path.appending("log.jsonl").string,
+            toPath: path.appending("training.json.kindred-0123456789abcdef.tmp").string)
+        #expect(try tiny.train("run").steps == 12)
+        #expect(try path.entries().contains { $0.hasSuffix(".tmp") } == false)
     }
 
     @Test func `contrast with fewer examples than a batch is refused`() throws {
