@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Kindred
+import KindredSystem
 import SystemPackage
 
 /// The options that every subcommand has.
@@ -16,6 +17,16 @@ struct IndexOptions: ParsableArguments {
         let named = directory ?? ProcessInfo.processInfo.environment["KINDRED_INDEXES"]
         guard let named, !named.isEmpty else { return "indexes" }
         return FilePath(named)
+    }
+}
+
+/// What every command that writes files has.
+struct ForceArgument: ParsableArguments {
+    @Flag(help: "Replace an output that is there already and is a file of another kind.") var force = false
+
+    /// - Throws: `invalidRequest` for an output that is an input; `cannotCreate` where a file of another kind is there.
+    func check(_ output: String?, is kind: FileKind, inputs: [String]) throws {
+        if let output { try kind.check(output: output, inputs: inputs, force: force) }
     }
 }
 

@@ -4,9 +4,13 @@ import KindredSystem
 
 /// What the command prints: results to standard output, everything else to standard error.
 enum CommandOutput {
+    /// Set, before anything is printed, by a command whose file goes to standard output.
+    nonisolated(unsafe) static var reportsToStandardError = false
+
     /// Prints a line of results. Ends the process where it cannot be written: quietly when nobody reads it any more
     /// (`| head`), else with an error.
     static func line(_ text: String = "") {
+        if reportsToStandardError { return errorLine(text) }
         do {
             try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
         } catch {
@@ -27,6 +31,11 @@ enum CommandOutput {
     static func printError(_ error: KindredError) {
         let style = Style(for: .standardError)
         errorLine(style.red("error:") + " " + Terminal.sanitized(error.description))
+    }
+
+    static func warning(_ text: String) {
+        let style = Style(for: .standardError)
+        errorLine(style.red("warning:") + " " + Terminal.sanitized(text))
     }
 
     /// One JSON object, its keys in snake case and in alphabetical order.

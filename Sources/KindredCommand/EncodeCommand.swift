@@ -19,7 +19,9 @@ struct EncodeCommand: ParsableCommand {
         help: "A file with a text on each line, also compressed by bzip2 or gzip; '-' is standard input.")
     var file: String
     @Option(
-        help: ArgumentHelp("Where to write the array, 32-bit floats, for numpy.load.", valueName: "file.npy"))
+        help: ArgumentHelp(
+            "Where to write the array, 32-bit floats, for numpy.load; '-' is standard output.",
+            valueName: "file.npy"))
     var out: String
     @Flag(help: "Each line is a JSON string, or an object with \"text\" and, if there is one, \"title\".")
     var jsonLines = false
@@ -28,6 +30,9 @@ struct EncodeCommand: ParsableCommand {
     @OptionGroup var output: EvalOutputArguments
 
     func run() throws {
+        try output.replacing.check(out, is: .array, inputs: [file])
+        // The array and the report do not mix.
+        CommandOutput.reportsToStandardError = OutputPlace.isStandardOutput(out)
         var texts: [String] = []
         try TextInput.forEach(in: file, jsonLines: jsonLines) { texts.append($0) }
         let encoder = try self.encoder.open()

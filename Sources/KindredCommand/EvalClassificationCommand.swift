@@ -55,13 +55,26 @@ struct ProbeArguments: ParsableArguments {
 
     /// Writes NAME.train.npy, NAME.test.npy, and the labels beside them, a line each.
     static func write(
-        _ name: String, training: (Matrix, [String]), test: (Matrix, [String])
+        _ option: String, training: (Matrix, [String]), test: (Matrix, [String])
     ) throws {
-        let name = name.hasSuffix(".npy") ? String(name.dropLast(4)) : name
-        for (part, (matrix, labels)) in [("train", training), ("test", test)] {
-            try NumpyFile.write(matrix, to: FilePath("\(name).\(part).npy"))
+        for (files, (matrix, labels)) in zip(files(option), [training, test]) {
+            try NumpyFile.write(matrix, to: FilePath(files.vectors))
             let lines = labels.map { $0 + "\n" }.joined()
-            try AtomicFile.replace(FilePath("\(name).\(part).labels.txt"), with: Array(lines.utf8))
+            try AtomicFile.replace(FilePath(files.labels), with: Array(lines.utf8))
+        }
+    }
+
+    /// Where those of the training and of the test go.
+    private static func files(_ option: String) -> [(vectors: String, labels: String)] {
+        let name = option.hasSuffix(".npy") ? String(option.dropLast(4)) : option
+        return ["train", "test"].map { ("\(name).\($0).npy", "\(name).\($0).labels.txt") }
+    }
+
+    /// Checks that they may be written, before any work is done.
+    static func check(_ option: String?, inputs: [String], _ replacing: ForceArgument) throws {
+        for files in option.map(files) ?? [] {
+            try replacing.check(files.vectors, is: .array, inputs: inputs)
+            try replacing.check(files.labels, is: .lines, inputs: inputs)
         }
     }
 }
@@ -98,6 +111,7 @@ struct EvalClassificationCommand: ParsableCommand {
     }
 
     func run() throws {
+        try ProbeArguments.check(vectors, inputs: files, output.replacing)
         let sets = try files.map { try LabelledTexts(path: FilePath($0), fine: fine) }
         var training = sets[0].examples
         var test = sets.last!.examples

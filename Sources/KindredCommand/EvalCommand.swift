@@ -50,6 +50,7 @@ struct EncoderArguments: ParsableArguments {
 struct EvalOutputArguments: ParsableArguments {
     @Flag(help: "Print one JSON object.") var json = false
     @Flag(name: [.short, .long], help: "Show no progress.") var quiet = false
+    @OptionGroup var replacing: ForceArgument
 
     /// Encodes with progress on standard error; Ctrl-C ends the command.
     func vectors(_ encoder: TextEncoder, of name: String) -> TextVectors {

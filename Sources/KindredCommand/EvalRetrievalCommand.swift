@@ -90,6 +90,10 @@ struct EvalRetrievalCommand: ParsableCommand {
     }
 
     func run() throws {
+        try output.replacing.check(rankings, is: .rankings, inputs: [])
+        for file in vectors.map(Self.arrays) ?? [] {
+            try output.replacing.check(file, is: .array, inputs: [])
+        }
         let sets = try directories.map { try RetrievalSet(directory: FilePath($0), split: split) }
         let needsVectors = modes != [.keyword] || vectors != nil
         let encoder = needsVectors ? try self.encoder.open() : nil
@@ -127,10 +131,16 @@ struct EvalRetrievalCommand: ParsableCommand {
             set.queries.map(\.text), instruction: instruction ?? "")
         try evaluation.rankByVectors(queries: queries, documents: documents)
         if let vectors {
-            let name = vectors.hasSuffix(".npy") ? String(vectors.dropLast(4)) : vectors
-            try NumpyFile.write(queries, to: FilePath(name + ".queries.npy"))
-            try NumpyFile.write(documents, to: FilePath(name + ".documents.npy"))
+            let files = Self.arrays(vectors)
+            try NumpyFile.write(queries, to: FilePath(files[0]))
+            try NumpyFile.write(documents, to: FilePath(files[1]))
         }
+    }
+
+    /// Where the queries' vectors go, and the documents'.
+    private static func arrays(_ option: String) -> [String] {
+        let name = option.hasSuffix(".npy") ? String(option.dropLast(4)) : option
+        return [name + ".queries.npy", name + ".documents.npy"]
     }
 
     /// Lines `query Q0 document rank score tag`; spaces in ids, which the format has no room for, become underscores.

@@ -21,6 +21,7 @@ struct EvalSimilarityCommand: ParsableCommand {
     @OptionGroup var output: EvalOutputArguments
 
     func run() throws {
+        try output.replacing.check(vectors, is: .array, inputs: files)
         let sets = try files.map { try SentencePairs(path: FilePath($0)) }
         let encoder = try self.encoder.open()
         let started = ContinuousClock.now

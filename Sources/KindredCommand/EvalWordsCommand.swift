@@ -40,6 +40,7 @@ struct EvalWordsCommand: ParsableCommand {
     }
 
     func run() throws {
+        try ProbeArguments.check(vectors, inputs: files, output.replacing)
         let sets = try files.map { try AnnotatedWords(path: FilePath($0), tag: tag) }
         var training = sets[0].sentences
         var test = sets.last!.sentences

@@ -53,6 +53,7 @@ struct IndexCommand: ParsableCommand {
             throw KindredError(.notFound, "no such file; check the path", at: .init(path: path))
         }
         let indexer = try Indexer(directory, model: encoder)
+        Interrupts.hold()
         let progress = Progress(label: "Indexing \(directory.name)", unit: "passages", quiet: quiet)
         defer { progress.finish() }
         let report = try indexer.index(
@@ -62,7 +63,7 @@ struct IndexCommand: ParsableCommand {
                 progress.update(
                     done: Double(now.passages), fraction: fraction,
                     detail: "\(Format.count(now.pages)) pages"
-                        + (now.isStopping ? ", stopping after this commit" : ""))
+                        + (now.isStopping ? ", stopping" : ""))
             })
         progress.finish()
         let status = try? IndexStatus(directory)

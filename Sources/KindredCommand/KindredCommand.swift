@@ -1,4 +1,5 @@
 import ArgumentParser
+import COutOfMemory
 import Kindred
 import KindredSystem
 
@@ -18,7 +19,7 @@ struct KindredCommand: ParsableCommand {
 
             Exit codes: 0 done, 64 a request that makes no sense, 65 bad data, 66 a missing input, 69 something this
             machine lacks, 73 an output that cannot be made, 74 reading or writing failed, 75 another process is
-            writing, 130 stopped by Ctrl-C.
+            writing, 130 stopped by Ctrl-C or SIGTERM.
             """,
         version: "0.1.0",
         subcommands: [
@@ -30,15 +31,36 @@ struct KindredCommand: ParsableCommand {
     /// Runs the command line; every failure becomes one line on standard error and a stable exit code.
     static func main() {
         Interrupts.install()
+        _ = kindred_allocations_are_checked()
         do {
+            try Processor.checkDescriptors()
             var command = try parseAsRoot()
             try command.run()
         } catch let error as KindredError {
             CommandOutput.printError(error)
             Self.exit(withError: ExitCode(error.exitCode))
         } catch {
-            Self.exit(withError: error)
+            exit(with: error)
         }
+    }
+
+    /// Ends with an error of the argument parser, or of a library that nothing below turned into Kindred's: in one line.
+    private static func exit(with error: any Error) -> Never {
+        let code = exitCode(for: error)
+        // Help and the version are no errors, and an exit code alone has been explained already.
+        if code.isSuccess || error is ExitCode { exit(withError: error) }
+        let isUsage = code == .validationFailure
+        let message = isUsage ? Self.message(for: error) : "\(error)"
+        let hint = isUsage ? "; see '\(usage(for: error))'" : ""
+        CommandOutput.printError(KindredError(isUsage ? .invalidRequest : .inputOutput, message + hint))
+        exit(withError: ExitCode(isUsage ? 64 : 74))
+    }
+
+    /// The command whose help explains the error: "kindred search --help".
+    private static func usage(for error: any Error) -> String {
+        let line = fullMessage(for: error).split(separator: "\n").first { $0.hasPrefix("Usage: ") }
+        let words = (line ?? "Usage: kindred").dropFirst("Usage: ".count).split(separator: " ")
+        return (words.prefix { $0.allSatisfy { $0.isLowercase } } + ["--help"]).joined(separator: " ")
     }
 }
 
@@ -53,6 +75,7 @@ extension KindredError {
         case .cannotCreate: 73
         case .inputOutput: 74
         case .busy: 75
+        case .interrupted: 130
         }
     }
 }

@@ -33,6 +33,7 @@ struct ReindexCommand: ParsableCommand {
     func run() throws {
         let directory = try IndexDirectory.find(name, in: indexes.root)
         let reindexer = try Reindexer(directory, model: encoder)
+        Interrupts.hold()
         let progress = Progress(label: "Reindexing \(directory.name)", unit: "passages", quiet: quiet)
         defer { progress.finish() }
         let report = try reindexer.reindex(

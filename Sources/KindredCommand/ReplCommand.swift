@@ -21,7 +21,9 @@ struct ReplCommand: ParsableCommand {
             CommandOutput.line(
                 "Kindred \(KindredCommand.configuration.version): ask \(directory.name), or :help.")
         }
-        while true {
+        // Ctrl-C clears the line; SIGTERM ends the session.
+        Interrupts.hold()
+        while !Interrupts.isTerminated {
             switch editor.next() {
             case .end:
                 if Terminal.isTerminal(.standardOutput) { CommandOutput.line() }
@@ -68,6 +70,7 @@ struct ReplSession {
             if line.hasPrefix(":") { return try command(line.dropFirst()) }
             let results = try searcher.search(line, mode: mode, limit: limit)
             last = results
+            if let warning = results.warning { CommandOutput.warning(warning) }
             ResultList(results).print()
         } catch let error as KindredError {
             CommandOutput.printError(error)
@@ -123,7 +126,7 @@ struct ReplSession {
 
     private mutating func setIndex(_ argument: String?) throws {
         guard let argument else {
-            for other in IndexDirectory.all(in: root) {
+            for other in try IndexDirectory.all(in: root) {
                 CommandOutput.line("\(other == directory ? "* " : "  ")\(other.name)")
             }
             return

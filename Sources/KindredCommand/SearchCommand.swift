@@ -7,8 +7,10 @@ struct SearchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search", abstract: "Answer a question from an index.")
 
-    @Argument(help: ArgumentHelp("The question, in your own words; '-' reads it from standard input."))
-    var query: [String]
+    @Argument(
+        parsing: .allUnrecognized,
+        help: ArgumentHelp("The question, in your own words; '-' reads it from standard input."))
+    var query: [String] = []
 
     @OptionGroup var options: SearchOptions
     @OptionGroup var indexes: IndexOptions
@@ -16,10 +18,24 @@ struct SearchCommand: ParsableCommand {
     @Flag(name: .long, help: "Print one JSON object.")
     var json = false
 
+    func validate() throws {
+        guard !query.isEmpty else {
+            throw ValidationError("The query is missing: kindred search \"QUESTION\"")
+        }
+        // "-5 degrees" is a question, "--limt" is not.
+        let option = query.prefix { $0 != "--" }.first {
+            $0.wholeMatch(of: /--?[A-Za-z][-A-Za-z]*(=.*)?/) != nil
+        }
+        guard let option else { return }
+        throw ValidationError(
+            "There is no option '\(option)'. A question that begins with '-' stands behind '--'.")
+    }
+
     func run() throws {
         let text = query == ["-"] ? Self.standardInput() : query.joined(separator: " ")
         let directory = try IndexDirectory.find(options.index, in: indexes.root)
         let results = try Searcher(directory).search(text, mode: options.mode, limit: options.limit)
+        if let warning = results.warning { CommandOutput.warning(warning) }
         if json {
             try CommandOutput.json(SearchOutput(results, index: directory.name))
         } else {
@@ -50,11 +66,13 @@ struct SearchOutput: Encodable {
     let mode: String
     let tookMs: Double
     let hits: [Hit]
+    let warning: String?
 
     init(_ results: SearchResults, index: String) {
         query = results.query
         self.index = index
         mode = results.mode.rawValue
+        warning = results.warning
         tookMs = (results.milliseconds * 100).rounded() / 100
         hits = results.hits.map { hit in
             Hit(

@@ -17,7 +17,7 @@ struct StatusCommand: ParsableCommand {
     func run() throws {
         let directories =
             try name.map { [try IndexDirectory.find($0, in: indexes.root)] }
-            ?? IndexDirectory.all(in: indexes.root)
+            ?? (try IndexDirectory.all(in: indexes.root))
         // An index that cannot be read does not hide the others; its error comes last.
         var all: [IndexStatus] = []
         var failures: [KindredError] = []

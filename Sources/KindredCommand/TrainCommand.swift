@@ -361,6 +361,7 @@ struct RunArguments: ParsableArguments {
         let trainer = try Trainer(
             model, examples: examples, options: options, maskToken: maskToken, sources: sources, run: run,
             threads: threads)
+        Interrupts.hold()
         let progress = Progress(label: "Training \(options.objective.rawValue)", unit: "steps", quiet: quiet)
         defer { progress.finish() }
         let report = try trainer.train(

@@ -23,10 +23,16 @@ struct VectorsCommand: ParsableCommand {
         @Option(name: .customLong("m"), help: "M: a vector has at most 2 M links.") var m = 16
         @Option(help: "Threads; the index does not depend on them.") var threads = Processor.count
         @Option(help: ArgumentHelp("Decides what is random.", valueName: "number")) var seed: UInt64 = 1
+        @OptionGroup var replacing: ForceArgument
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {
             try checkThreads(threads)
+            guard out != "-" else {
+                throw KindredError(
+                    .invalidRequest, "an index is a file, and standard output is none; name one")
+            }
+            try replacing.check(out, is: .segment, inputs: [vectors])
             let source = try VectorFile(FilePath(vectors))
             var options = SegmentOptions()
             options.metric = metric.metric
@@ -80,6 +86,7 @@ struct VectorsCommand: ParsableCommand {
             help: ArgumentHelp(
                 "The true neighbours' rows (from truth), to say the recall.", valueName: "file"))
         var truth: String?
+        @OptionGroup var replacing: ForceArgument
         @Flag(help: "Leave the index in the mapped file instead of copying codes and links into memory.")
         var mapped = false
         @Flag(help: "Print one JSON object.") var json = false
@@ -91,6 +98,10 @@ struct VectorsCommand: ParsableCommand {
                 throw KindredError(.invalidRequest, "--ef-search, --batch and --repeats must be positive")
             }
             try checkNeighbors(k)
+            for output in [ids, scores] {
+                try replacing.check(
+                    output, is: .array, inputs: [index, queries] + (truth.map { [$0] } ?? []))
+            }
             let opening = ContinuousClock.now
             let segment = try Segment(path: FilePath(index), resident: !mapped)
             let openSeconds = (ContinuousClock.now - opening) / .seconds(1)
@@ -149,10 +160,12 @@ struct VectorsCommand: ParsableCommand {
         @Option(name: [.customShort("k")], help: "How many neighbours of each query.") var k = 100
         @Option(help: "cosine, inner-product or euclidean.") var metric = MetricName.cosine
         @Option(help: "Threads.") var threads = Processor.count
+        @OptionGroup var replacing: ForceArgument
 
         func run() throws {
             try checkThreads(threads)
             try checkNeighbors(k)
+            try replacing.check(out, is: .array, inputs: [vectors, queries])
             let found = try ExactSearch.nearest(
                 of: VectorFile(FilePath(queries)), in: VectorFile(FilePath(vectors)), metric: metric.metric,
                 k: k,
@@ -194,7 +207,7 @@ struct VectorsCommand: ParsableCommand {
             abstract: "Check every checksum and every invariant of an index of vectors.")
 
         @Argument(help: ArgumentHelp("The index.", valueName: "index")) var index: String
-        @Flag(help: "Where something is wrong, make the links anew from the codes.") var repair = false
+        @Flag(help: "Where something is wrong, rebuild the links from the codes.") var repair = false
 
         func run() throws {
             let path = FilePath(index)
@@ -204,7 +217,7 @@ struct VectorsCommand: ParsableCommand {
                 CommandOutput.errorLine(Terminal.sanitized(error.description))
                 try SegmentWriter.rebuildLinks(of: Segment(path: path, links: .ignore))
                 try Segment(path: path).verify()
-                CommandOutput.line("the links are made anew; all is well")
+                CommandOutput.line("the links are rebuilt; all is well")
                 return
             }
             CommandOutput.line("all is well")

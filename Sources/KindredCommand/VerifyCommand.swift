@@ -5,12 +5,18 @@ import KindredSystem
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Check every checksum and every invariant of an index.",
-        discussion: "Exit code 0 where all is well, 65 where something is damaged.")
+        discussion: """
+            Exit code 0 where all is well, 65 where something is damaged. The vectors can always be had again, since the
+            texts are stored: --repair rebuilds damaged links, and encodes again what is damaged or lost. A damaged \
+            catalogue must be made again from the dump.
+            """)
 
     @Argument(help: ArgumentHelp("The index's name (default: the only one there is).", valueName: "name"))
     var name: String?
 
-    @Flag(name: .long, help: "Where a graph is damaged, make its links anew from the codes.")
+    @Flag(
+        name: .long, help: "Rebuild damaged links, and encode again the passages of damaged or lost segments."
+    )
     var repair = false
 
     @Flag(name: .long, help: "Print one JSON object.")
@@ -20,14 +26,21 @@ struct VerifyCommand: ParsableCommand {
 
     func run() throws {
         let directory = try IndexDirectory.find(name, in: indexes.root)
-        let result = try IndexVerification(directory, repair: repair)
+        if repair { Interrupts.hold() }
+        let progress = Progress(label: "Repairing \(directory.name)", unit: "passages", quiet: json)
+        defer { progress.finish() }
+        let result = try IndexVerification(
+            directory, repair: repair, shouldStop: { Interrupts.requested },
+            progress: { done, total in
+                progress.update(
+                    done: Double(done), fraction: Double(done) / Double(max(1, total)), detail: nil)
+            })
+        progress.finish()
         if json {
             try CommandOutput.json(VerificationOutput(result))
         } else {
             for problem in result.problems { CommandOutput.line(Terminal.sanitized(problem)) }
-            for file in result.repaired {
-                CommandOutput.line("\(file): the links were damaged and are made anew")
-            }
+            for line in result.repaired { CommandOutput.line(Terminal.sanitized(line)) }
             CommandOutput.line(
                 "\(result.name): \(Format.count(result.articles)) articles, \(Format.count(result.passages)) passages, "
                     + "\(Format.count(result.vectors)) vectors in \(Format.count(result.segments)) segments; "
@@ -39,9 +52,13 @@ struct VerifyCommand: ParsableCommand {
             }
         }
         guard result.problems.isEmpty else {
+            let isRepairable = !repair && result.segments > 0
             throw KindredError(
                 .invalidData,
-                "the index \"\(result.name)\" is damaged; index the dump again into another name")
+                "the index \"\(result.name)\" is damaged; "
+                    + (isRepairable
+                        ? "repair it with 'kindred verify \(result.name) --repair'"
+                        : "index the dump again into another name"))
         }
     }
 }

@@ -17,6 +17,8 @@ final class KeywordCorpus {
         let url = FileManager.default.temporaryDirectory
             .appendingPathComponent("kindred-evaluation-\(UUID().uuidString)", isDirectory: true)
         directory = FilePath(url.path)
+        // So that a signal does not leave the directory behind.
+        Interrupts.hold()
         do {
             try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         } catch {
@@ -27,6 +29,7 @@ final class KeywordCorpus {
         catalog = try Catalog(path: directory.appending("catalog.sqlite"), access: .create)
         let site = SiteRecord(name: "Evaluation", wiki: "evaluation", base: "", language: "")
         for start in stride(from: 0, to: documents.count, by: Self.documentsPerCommit) {
+            try Interrupts.check()
             let range = start..<min(start + Self.documentsPerCommit, documents.count)
             let articles = range.map { index in
                 NewArticle(
@@ -45,6 +48,7 @@ final class KeywordCorpus {
     deinit { try? FileManager.default.removeItem(atPath: directory.string) }
 
     func search(_ query: String, limit: Int) throws -> [(id: Int64, score: Double)] {
-        try catalog.keywordSearch(query, limit: limit)
+        try Interrupts.check()
+        return try catalog.keywordSearch(query, limit: limit)
     }
 }
