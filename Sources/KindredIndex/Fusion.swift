@@ -1,15 +1,16 @@
 /// How the results of semantic and of keyword search become one ranking.
 package enum Fusion: Sendable, Hashable {
-    /// A convex combination of the scores, each from 0 to 1 (Bruch, Gai and Ingber 2022, arXiv 2210.11934, §4): a cosine from
-    /// the least of the ranking's candidates to the greatest, BM25, which is never below 0, by the greatest. What one
-    /// ranking does not hold has 0 there.
+    /// A convex combination of the scores, each from 0 to 1 (Bruch, Gai and Ingber 2022, arXiv 2210.11934, §4). A cosine
+    /// counts by how far it is on the way from the least of the ranking's candidates to 1, the greatest that a cosine can
+    /// be, so that a semantic ranking without a good answer weighs less; BM25, which is never below 0, by the greatest
+    /// of its ranking. What one ranking does not hold has 0 there.
     case scores(semanticShare: Double)
     /// Weighted reciprocal rank fusion: the sum of weight / (constant + rank) over the rankings that hold a passage
     /// (Cormack, Clarke and Büttcher 2009, §2), the keyword ranking's weight being 1. Only ranks count.
     case ranks(constant: Double, semanticWeight: Double)
 
     /// What every index is searched with: tuned once with the embedded encoder (Documentation/encoder.md).
-    package static let standard = Fusion.scores(semanticShare: 0.35)
+    package static let standard = Fusion.scores(semanticShare: 0.65)
     /// Results of each kind that are joined, at least.
     package static let candidates = 100
 
@@ -26,8 +27,8 @@ package enum Fusion: Sendable, Hashable {
         case .scores(let share):
             // The same floor however many results are asked for.
             let least = semantic.prefix(Self.candidates).last?.score ?? 0
-            add(semantic, from: least, share: share, to: &scores)
-            add(keyword, from: 0, share: 1 - share, to: &scores)
+            add(semantic, from: least, to: 1, share: share, to: &scores)
+            add(keyword, from: 0, to: keyword.first?.score ?? 0, share: 1 - share, to: &scores)
         case .ranks(let constant, let semanticWeight):
             for (weight, ranking) in [(semanticWeight, semantic), (1, keyword)] where weight > 0 {
                 for (index, entry) in ranking.enumerated() {
@@ -38,14 +39,14 @@ package enum Fusion: Sendable, Hashable {
         return scores.map { (id: $0.key, score: $0.value) }.sorted { ($1.score, $0.id) < ($0.score, $1.id) }
     }
 
-    /// Adds a ranking's scores as shares of the way from `floor` to the best of them; all are best where none is better.
+    /// Adds a ranking's scores as shares of the way from `floor` to `ceiling`; all are best where there is no way between.
     private func add(
-        _ ranking: [(id: Int64, score: Double)], from floor: Double, share: Double,
+        _ ranking: [(id: Int64, score: Double)], from floor: Double, to ceiling: Double, share: Double,
         to scores: inout [Int64: Double]
     ) {
-        guard share > 0, let best = ranking.first?.score else { return }
+        guard share > 0 else { return }
         for entry in ranking {
-            let height = best > floor ? (entry.score - floor) / (best - floor) : 1
+            let height = ceiling > floor ? (entry.score - floor) / (ceiling - floor) : 1
             scores[entry.id, default: 0] += share * height
         }
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills writers with SIGKILL, at random moments and at named points, and checks what is left.
 
-Four kinds of work are interrupted, again and again:
+Five kinds of work are interrupted, again and again:
 
 vectors  `kindred vectors build` over an index that is there already: the file is the old one or the new one, byte for byte.
 repair   `kindred vectors verify --repair` of an index with damaged links: the file is the damaged one or the repaired one.
@@ -9,6 +9,8 @@ index    `kindred index` of a dump, then of two newer ones in which articles hav
          before the kill is there after it, every state passes `kindred verify`, and when a dump is through, catalogue and
          segments are those of a run that was never killed, byte for byte.
 reindex  `kindred reindex` to another encoder: the same.
+train    `kindred train mntp`, gone on with --resume: the adapter is that of a run that was never killed, byte for byte, and
+         no temporary file stays.
 
 Named points are passed on by KINDRED_KILL_AT (Sources/KindredSystem/KillPoint.swift). Half of the kills are random ones.
 
@@ -223,6 +225,29 @@ class Loop:
             assert self.content(root / "x") == told, "reindex ended with another index"
             self.states["reindex", "through"] += 1
 
+    def train(self, kills):
+        fixtures = Path(__file__).resolve().parents[2] / "Tests/KindredEncoderTests/Fixtures"
+        model, text = self.work / "model", self.work / "text.txt"
+        shutil.copytree(fixtures / "llama", model)
+        shutil.copy(fixtures / "tokenizer.json", model)
+        text.write_text("\n\n".join(f"Stone number {n} is made of basalt and lies in valley {7 * n}." for n in range(200)))
+
+        def arguments(run):
+            return ["train", "mntp", text, "--model", model, "--out", self.work / run, "--steps", "60", "--batch", "8",
+                    "--length", "16", "--rank", "4", "--mask-token", "x", "--checkpoint-every", "5", "-q", "--resume"]
+
+        adapter = "adapter/adapter_model.safetensors"
+        seconds = self.seconds(*arguments("trained"))
+        told = (self.work / "trained" / adapter).read_bytes()
+        run = self.work / "resumed"
+        while sum(n for (kind, _), n in self.kills.items() if kind == "train") < kills:
+            shutil.rmtree(run, ignore_errors=True)
+            while self.killed("train", arguments("resumed"), seconds, FILE_POINTS, 12): pass
+            self.command(*arguments("resumed"))
+            assert (run / adapter).read_bytes() == told, "train ended with another adapter"
+            assert not list(run.rglob("*.tmp")), "a temporary file stays"
+            self.states["train", "through"] += 1
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -235,7 +260,8 @@ def main():
     args.work.mkdir(parents=True)
     loop = Loop(args)
     started = time.perf_counter()
-    for work, share in ((loop.vectors, 0.35), (loop.repair, 0.2), (loop.index, 0.25), (loop.reindex, 0.2)):
+    for work, share in ((loop.vectors, 0.25), (loop.repair, 0.15), (loop.index, 0.25), (loop.reindex, 0.15),
+                        (loop.train, 0.2)):
         work(round(share * args.kills))
         print(f"{work.__name__}: {sum(loop.kills.values())} kills after {time.perf_counter() - started:.0f} s", flush=True)
     for (kind, point), count in sorted(loop.kills.items()): print(f"  killed  {kind:8} {point:20} {count}")
