@@ -97,10 +97,25 @@ package final class Catalog: Sendable {
             try Row.fetchOne(
                 database,
                 sql: """
-                    SELECT article.id, digest FROM article JOIN site ON site.id = site_id
+                    SELECT article.id, digest, title FROM article JOIN site ON site.id = site_id
                     WHERE wiki = ? AND source_id = ?
                     """, arguments: [wiki, sourceID]
-            ).map { KnownArticle(id: $0[0], digest: [UInt8]($0[1] as Data)) }
+            ).map { KnownArticle(id: $0[0], digest: [UInt8]($0[1] as Data), title: $0[2]) }
+        }
+    }
+
+    /// The articles of a wiki whose ids there are within a range.
+    package func articles(
+        wiki: String, sourceIDs: ClosedRange<Int64>
+    ) throws -> [(id: Int64, sourceID: Int64)] {
+        try read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT article.id, source_id FROM article JOIN site ON site.id = site_id
+                    WHERE wiki = ? AND source_id BETWEEN ? AND ? ORDER BY source_id
+                    """, arguments: [wiki, sourceIDs.lowerBound, sourceIDs.upperBound]
+            ).map { ($0[0], $0[1]) }
         }
     }
 
@@ -210,9 +225,12 @@ package final class Catalog: Sendable {
     /// Records new and changed articles, their passages and the segment that holds their vectors, in one
     /// transaction. An article that is there already is replaced; its old passages become deletions.
     ///
-    /// - Parameter segment: the file that holds the vectors of exactly the new passages; nil where there are none.
+    /// - Parameters:
+    ///   - removed: ids of articles that go.
+    ///   - segment: the file that holds the vectors of exactly the new passages; nil where there are none.
     package func commit(
-        site: SiteRecord, articles: [NewArticle], segment: (file: String, fingerprint: String, count: Int)?
+        site: SiteRecord, articles: [NewArticle], removed: [Int64] = [],
+        segment: (file: String, fingerprint: String, count: Int)?
     ) throws {
         try write { database in
             try database.execute(
@@ -222,6 +240,7 @@ package final class Catalog: Sendable {
                     """, arguments: [site.name, site.wiki, site.base, site.language])
             let siteID = try Int64.fetchOne(
                 database, sql: "SELECT id FROM site WHERE wiki = ?", arguments: [site.wiki])!
+            for id in removed { try Self.remove(article: id, database, path) }
             for article in articles {
                 try Self.insert(article, siteID: siteID, database, path)
             }
@@ -358,14 +377,19 @@ package final class Catalog: Sendable {
             let body = String(decoding: text[passage.range], as: UTF8.self)
             try database.execute(
                 sql: "INSERT INTO passage_text (rowid, title, section, body) VALUES (?, ?, ?, ?)",
-                arguments: [passage.id, article.title, section, body])
+                arguments: [
+                    passage.id, KeywordText.indexed(article.title), KeywordText.indexed(section),
+                    KeywordText.indexed(body),
+                ])
         }
     }
 
     /// A contentless FTS5 table forgets a row only when told the text that it was given (SQLite's fts5.html §4.4.3).
     private static func remove(article id: Int64, _ database: Database, _ path: FilePath) throws {
-        let title = try String.fetchOne(
-            database, sql: "SELECT title FROM article WHERE id = ?", arguments: [id])!
+        guard
+            let title = try String.fetchOne(
+                database, sql: "SELECT title FROM article WHERE id = ?", arguments: [id])
+        else { return }
         let text = try text(ofArticle: id, database, path)
         for row in try Row.fetchAll(
             database, sql: "SELECT id, section, start, end FROM passage WHERE article_id = ?", arguments: [id]
@@ -377,8 +401,8 @@ package final class Catalog: Sendable {
                     VALUES ('delete', ?, ?, ?, ?)
                     """,
                 arguments: [
-                    passage, title, row[1] as String,
-                    try slice(text, from: row[2], to: row[3], passage: passage, path),
+                    passage, KeywordText.indexed(title), KeywordText.indexed(row[1]),
+                    KeywordText.indexed(try slice(text, from: row[2], to: row[3], passage: passage, path)),
                 ])
             try database.execute(sql: "INSERT INTO deletion (passage_id) VALUES (?)", arguments: [passage])
         }

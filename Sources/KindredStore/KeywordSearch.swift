@@ -18,9 +18,9 @@ extension Catalog {
     /// with a fifth of its weight (after Metzler and Croft 2005, §3: unordered windows beside single words).
     /// - Returns: passage ids with scores, larger is better; empty where the query has no word.
     package func keywordSearch(_ query: String, limit: Int) throws -> [(id: Int64, score: Double)] {
-        let words = KeywordQuery.words(query)
+        let words = KeywordQuery.terms(query)
         guard !words.isEmpty else { return [] }
-        let match = words.map { "\"\($0)\"" }.joined(separator: " OR ")
+        let match = words.map { "\"\($0.word)\"" + ($0.isPrefix ? "*" : "") }.joined(separator: " OR ")
         return try read { database in
             var found: [(id: Int64, score: Double)] = try Row.fetchAll(
                 database,
@@ -30,7 +30,7 @@ extension Catalog {
                     """,
                 arguments: [match, max(limit, Self.candidates)]
             ).map { ($0[0], $0[1]) }
-            let bonuses = try Self.nearness(of: KeywordQuery.pairs(words), database)
+            let bonuses = try Self.nearness(of: KeywordQuery.pairs(words.map(\.word)), database)
             for index in found.indices { found[index].score += bonuses[found[index].id] ?? 0 }
             found.sort { ($1.score, $0.id) < ($0.score, $1.id) }
             return Array(found.prefix(limit))
@@ -72,15 +72,20 @@ package enum KeywordQuery {
         Array(zip(words, words.dropFirst()).prefix(maximumPairs))
     }
 
-    /// The distinct words of `query` in order, lower-cased, without English function words (unless it has no others).
+    /// The distinct words of `query` in order, lower-cased, without English function words (unless it has no others), as
+    /// a text has them.
     package static func words(_ query: String) -> [String] {
+        distinct(query.lowercased().split { !$0.isLetter && !$0.isNumber }.map { (String($0), false) }).map(\.word)
+    }
+
+    /// The same as the full-text index has them; whether a word is only the start of one.
+    static func terms(_ query: String) -> [(word: String, isPrefix: Bool)] { distinct(KeywordText.words(query)) }
+
+    private static func distinct(_ all: [(word: String, isPrefix: Bool)]) -> [(word: String, isPrefix: Bool)] {
         var seen: Set<String> = []
-        var words: [String] = []
-        for piece in query.lowercased().split(whereSeparator: { !$0.isLetter && !$0.isNumber }) {
-            let word = String(piece)
-            if words.count < maximumWords, seen.insert(word).inserted { words.append(word) }
-        }
-        let content = words.filter { !functionWords.contains($0) }
+        var words: [(word: String, isPrefix: Bool)] = []
+        for word in all where words.count < maximumWords && seen.insert(word.word).inserted { words.append(word) }
+        let content = words.filter { !functionWords.contains($0.word) }
         return content.isEmpty ? words : content
     }
 

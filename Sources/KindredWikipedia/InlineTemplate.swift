@@ -1,0 +1,68 @@
+/// Templates that are known by nothing but where they stand.
+///
+/// No dump says what a template shows without running it. But one that stands in a sentence as a word does, with
+/// spaces or brackets around it and short positional parameters, shows these in almost every language: a date, a
+/// measure, a quotation, a person's title. Notes follow a word or a full stop without a space, boxes and hatnotes stand
+/// on lines of their own: they are left out.
+enum InlineTemplate {
+    /// Bytes of a parameter that is shown, at most, but for a single one, which may be a quotation.
+    private static let longest = 80
+    private static let longestAlone = 1000
+
+    /// - Parameters:
+    ///   - start: where the template opens.
+    ///   - end: past its closing braces.
+    /// - Returns: nil where it is left out.
+    static func pieces(
+        _ call: TemplateCall, from start: Int, until end: Int, in parser: WikitextParser
+    ) -> [TemplatePiece]? {
+        guard standsAsWord(start, end, parser.text) else { return nil }
+        let values = call.positional.filter { !$0.isEmpty }
+        // "{{1er}}" shows its name.
+        if values.isEmpty, call.named.isEmpty, let first = call.written.first, !first.isLetter {
+            return call.written.contains { $0.isLetter } && first != "#" ? [.text(call.written)] : nil
+        }
+        guard (1...4).contains(values.count), call.named.count <= 2, !call.name.contains(":") else { return nil }
+        let strings = values.map { parser.string($0) }
+        let limit = values.count == 1 ? longestAlone : longest
+        guard strings.allSatisfy({ $0.utf8.count <= limit && isText($0) }) else { return nil }
+        if strings[0].first?.isNumber == true { return KnownTemplate.joined(values, " ") }
+        // After a language's code comes what is in that language.
+        let skipsCode = values.count > 1 && LinkPrefix.isLanguage(strings[0])
+        return [.value(values[skipsCode ? 1 : 0])]
+    }
+
+    /// No address, no name of a file, no lines of a box.
+    private static func isText(_ string: String) -> Bool {
+        !string.contains("\n") && !string.contains("://") && !LinkPrefix.namesFile(string[...])
+    }
+
+    private static func standsAsWord(_ start: Int, _ end: Int, _ text: [UInt8]) -> Bool {
+        let after = end < text.count ? text[end] : 0x0A
+        var lineStart = start
+        while lineStart > 0, start - lineStart < 64, text[lineStart - 1] != 0x0A { lineStart -= 1 }
+        let before = text[lineStart..<start].drop { $0 == 0x20 || listMarks.contains($0) }
+        if before.isEmpty { return after == 0x20 && end + 1 < text.count && goesOn(text, end + 1) }
+        if after == UInt8(ascii: "{") || after == UInt8(ascii: "<") { return false }
+        guard let last = before.last else { return false }
+        if last == 0x20 { return before.contains(where: Bytes.isWord) }
+        if wideEnds(text, start) { return goesOn(text, end) && after >= 0x80 }
+        return last == UInt8(ascii: "(") || last == UInt8(ascii: "'") || last == UInt8(ascii: "\"")
+    }
+
+    private static let listMarks: Set<UInt8> = Set("*#:;".utf8)
+
+    /// Whether a sentence goes on at `position`.
+    private static func goesOn(_ text: [UInt8], _ position: Int) -> Bool {
+        guard position < text.count else { return false }
+        let byte = text[position]
+        return Bytes.isWord(byte) || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "(")
+    }
+
+    /// Whether a letter of a script that writes no spaces stands before `position`: Chinese, Japanese or Thai.
+    private static func wideEnds(_ text: [UInt8], _ position: Int) -> Bool {
+        guard position >= 3, let scalar = Bytes.scalar(text, at: position - 3) else { return false }
+        return (0x0E00...0x0EFF).contains(scalar.value) || (0x3041...0x30FF).contains(scalar.value)
+            || (0x3400...0x9FFF).contains(scalar.value)
+    }
+}
