@@ -165,7 +165,8 @@ private struct IndexingRun {
         let wiki = site.identity
         var titleBefore: String?
         if let id = page.id, identities.contains(id) {
-            titleBefore = try articles.last { $0.sourceID == id }?.title
+            titleBefore =
+                try articles.last { $0.sourceID == id }?.title
                 ?? catalog.article(wiki: wiki, sourceID: id)?.title
         }
         let (id, isFirst) = identities.identity(of: page, titleBefore: titleBefore)
@@ -252,7 +253,8 @@ private struct IndexingRun {
             }
         }
         let ids = articles.flatMap { $0.passages.map(\.id) }
-        let file = ids.isEmpty ? nil : try segments.write(Matrix(stacking: encoded, rows: ids.count), ids: ids)
+        let file =
+            ids.isEmpty ? nil : try segments.write(Matrix(stacking: encoded, rows: ids.count), ids: ids)
         try catalog.commit(
             site: SiteRecord(site), articles: articles, removed: removed,
             segment: file.map { ($0, encoder.fingerprint, ids.count) })

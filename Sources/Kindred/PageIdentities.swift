@@ -37,7 +37,8 @@ struct PageIdentities {
     /// Whether the id was not there before.
     private mutating func insert(_ id: Int64) -> Bool {
         guard !contains(id) else { return false }
-        blocks[id >> 16, default: Array(repeating: 0, count: 1024)][Int(id & 0xFFFF) >> 6] |= 1 << UInt64(id & 63)
+        blocks[id >> 16, default: Array(repeating: 0, count: 1024)][Int(id & 0xFFFF) >> 6] |=
+            1 << UInt64(id & 63)
         lowest = min(lowest, id)
         highest = max(highest, id)
         return true

@@ -32,7 +32,8 @@ struct IndexCommand: ParsableCommand {
     @Option(
         name: .customLong("max-page"),
         help: ArgumentHelp(
-            "Leave out and count pages with more wikitext than this, in megabytes (default: 64).", valueName: "MB"))
+            "Leave out and count pages with more wikitext than this, in megabytes (default: 64).",
+            valueName: "MB"))
     var maxPage: Double?
 
     @Flag(name: .long, help: "Index the small sample that ships with Kindred.")
@@ -65,7 +66,8 @@ struct IndexCommand: ParsableCommand {
         let progress = Progress(label: "Indexing \(directory.name)", unit: "passages", quiet: quiet)
         defer { progress.finish() }
         let report = try indexer.index(
-            dump: path, longestPage: maxPage.map { Int($0 * 1_048_576) }, shouldStop: { Interrupts.requested },
+            dump: path, longestPage: maxPage.map { Int($0 * 1_048_576) },
+            shouldStop: { Interrupts.requested },
             progress: { now in
                 let fraction = now.totalBytes.map { $0 == 0 ? 1 : Double(now.bytesRead) / Double($0) }
                 progress.update(

@@ -75,16 +75,22 @@ package enum KeywordQuery {
     /// The distinct words of `query` in order, lower-cased, without English function words (unless it has no others), as
     /// a text has them.
     package static func words(_ query: String) -> [String] {
-        distinct(query.lowercased().split { !$0.isLetter && !$0.isNumber }.map { (String($0), false) }).map(\.word)
+        distinct(query.lowercased().split { !$0.isLetter && !$0.isNumber }.map { (String($0), false) }).map(
+            \.word)
     }
 
     /// The same as the full-text index has them; whether a word is only the start of one.
-    static func terms(_ query: String) -> [(word: String, isPrefix: Bool)] { distinct(KeywordText.words(query)) }
+    static func terms(_ query: String) -> [(word: String, isPrefix: Bool)] {
+        distinct(KeywordText.words(query))
+    }
 
-    private static func distinct(_ all: [(word: String, isPrefix: Bool)]) -> [(word: String, isPrefix: Bool)] {
+    private static func distinct(_ all: [(word: String, isPrefix: Bool)]) -> [(word: String, isPrefix: Bool)]
+    {
         var seen: Set<String> = []
         var words: [(word: String, isPrefix: Bool)] = []
-        for word in all where words.count < maximumWords && seen.insert(word.word).inserted { words.append(word) }
+        for word in all where words.count < maximumWords && seen.insert(word.word).inserted {
+            words.append(word)
+        }
         let content = words.filter { !functionWords.contains($0.word) }
         return content.isEmpty ? words : content
     }

@@ -26,7 +26,9 @@ package enum KeywordText {
         for piece in pieces(folded(query.lowercased())) {
             switch piece {
             case .other(let part):
-                words += String(String.UnicodeScalarView(part)).split { !isWord($0) }.map { (String($0), false) }
+                words += String(String.UnicodeScalarView(part)).split { !isWord($0) }.map {
+                    (String($0), false)
+                }
             case .run(let characters):
                 if characters.count == 1 {
                     words.append((characters[0], true))
@@ -52,7 +54,8 @@ package enum KeywordText {
 
     /// Latin letters up to U+024F, but for ß and the like, stay as they are: most text, and quickly told.
     private static func needsWork(_ text: String) -> Bool {
-        text.utf8.contains { $0 > 0xC9 || $0 == 0xC2 } || text.unicodeScalars.contains { substitute($0) != nil }
+        text.utf8.contains { $0 > 0xC9 || $0 == 0xC2 }
+            || text.unicodeScalars.contains { substitute($0) != nil }
     }
 
     private static func folded(_ text: String) -> String {
@@ -87,7 +90,9 @@ package enum KeywordText {
     private static func isOptionalMark(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x0591...0x05BD, 0x05BF, 0x05C1, 0x05C2, 0x05C4, 0x05C5, 0x05C7: true
-        case 0x0610...0x061A, 0x0640, 0x064B...0x065F, 0x0670, 0x06D6...0x06DC, 0x06DF...0x06E8, 0x06EA...0x06ED: true
+        case 0x0610...0x061A, 0x0640, 0x064B...0x065F, 0x0670, 0x06D6...0x06DC, 0x06DF...0x06E8,
+            0x06EA...0x06ED:
+            true
         case 0x00AD, 0x200B...0x200F, 0x2060, 0xFE00...0xFE0F, 0xFEFF: true
         default: false
         }
@@ -95,7 +100,9 @@ package enum KeywordText {
 
     /// Divides text into runs of scripts that are written as pairs, and the rest.
     private static func pieces(_ text: String) -> [Piece] {
-        guard text.unicodeScalars.contains(where: isPaired) else { return [.other(Array(text.unicodeScalars))] }
+        guard text.unicodeScalars.contains(where: isPaired) else {
+            return [.other(Array(text.unicodeScalars))]
+        }
         var pieces: [Piece] = []
         var other: [Unicode.Scalar] = []
         var run: [String] = []
@@ -118,7 +125,9 @@ package enum KeywordText {
     /// Whether a letter is of a script that is written as pairs.
     private static func isPaired(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case 0x0E01...0x0E3A, 0x0E40...0x0E4E, 0x0E81...0x0ECE, 0x1000...0x103F, 0x1050...0x108F, 0x1780...0x17D3: true
+        case 0x0E01...0x0E3A, 0x0E40...0x0E4E, 0x0E81...0x0ECE, 0x1000...0x103F, 0x1050...0x108F,
+            0x1780...0x17D3:
+            true
         case 0x1100...0x11FF, 0xAC00...0xD7A3: true
         case 0x3005...0x3007, 0x3041...0x3096, 0x309D...0x30FA, 0x30FC...0x30FF, 0x3105...0x312F: true
         case 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0x20000...0x323AF: true

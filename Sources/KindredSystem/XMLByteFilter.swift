@@ -87,7 +87,9 @@ struct XMLByteFilter {
         let start = held.prefix(200)
         guard start.starts(with: "<?xml".utf8), let end = start.firstRange(of: "?>".utf8) else { return }
         let declaration = String(decoding: start[..<end.lowerBound], as: UTF8.self).lowercased()
-        isUTF8 = !declaration.contains("encoding") || declaration.contains("utf-8") || declaration.contains("ascii")
+        isUTF8 =
+            !declaration.contains("encoding") || declaration.contains("utf-8")
+            || declaration.contains("ascii")
     }
 
     /// Takes what stands at `position`.
@@ -227,11 +229,17 @@ struct XMLByteFilter {
         var valid = position + 1
         while valid < end, held[valid] & 0xC0 == 0x80 { valid += 1 }
         var value = UInt32(byte) & (0xFF >> UInt32(length + 1))
-        for index in (position + 1)..<max(valid, position + 1) { value = value << 6 | UInt32(held[index] & 0x3F) }
+        for index in (position + 1)..<max(valid, position + 1) {
+            value = value << 6 | UInt32(held[index] & 0x3F)
+        }
         let least: [UInt32] = [0, 0x80, 0x80, 0x800, 0x10000]
-        if length > 1, valid - position == length, value >= least[length], Self.isAllowed(value) { return length }
+        if length > 1, valid - position == length, value >= least[length], Self.isAllowed(value) {
+            return length
+        }
         let isWhole = length > 1 && valid - position == length && value >= least[length] && value <= 0xFFFF
-        forbid(position, isWhole ? "U+" + Self.hex(value) : "the byte 0x" + String(byte, radix: 16, uppercase: true))
+        forbid(
+            position,
+            isWhole ? "U+" + Self.hex(value) : "the byte 0x" + String(byte, radix: 16, uppercase: true))
         for index in position..<valid { held[index] = 0x20 }
         return valid - position
     }

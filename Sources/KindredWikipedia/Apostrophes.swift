@@ -52,7 +52,8 @@ enum Apostrophes {
         for index in runs.indices where marks[index] == 3 {
             let previousEnd = index == 0 ? 0 : runs[index - 1].upperBound
             // A fourth apostrophe belongs to the text before.
-            let before = line[previousEnd..<runs[index].lowerBound] + repeatElement(apostrophe, count: literal[index])
+            let before =
+                line[previousEnd..<runs[index].lowerBound] + repeatElement(apostrophe, count: literal[index])
             let last = before.last
             let beforeLast = before.dropLast().last
             if last == 0x20 {

@@ -52,6 +52,8 @@ private struct ArticleBuilder {
     /// Whether lines may be rows of a table that does not close, or whose start was left out with a template.
     private var mayBeRows = false
     private var isInTable = false
+    /// How many marks the item has that was just counted as text; 0 where it was none.
+    private var captionMarks = 0
 
     mutating func take(_ raw: ArraySlice<UInt8>) {
         if raw.first == Mark.verbatim { return takeVerbatim(raw.dropFirst()) }
@@ -80,7 +82,10 @@ private struct ArticleBuilder {
         if isItem != isList { endParagraph() }
         isList = isItem
         let shown = LineText.shown(line)
-        count(line, shown)
+        count(
+            line, shown,
+            marks: isItem
+                ? raw.drop { !Self.itemMarks.contains($0) }.prefix { Self.itemMarks.contains($0) } : [])
         if !paragraph.isEmpty, !shown.isEmpty { paragraph.append(isItem ? 0x0A : 0x20) }
         paragraph += shown
     }
@@ -104,12 +109,20 @@ private struct ArticleBuilder {
         return isInTable || mayBeRows || line.starts(with: "|-".utf8) || line.starts(with: "|+".utf8)
     }
 
-    private mutating func count(_ line: ArraySlice<UInt8>, _ shown: [UInt8]) {
+    /// - Parameter marks: `*#:;` before an item.
+    private mutating func count(_ line: ArraySlice<UInt8>, _ shown: [UInt8], marks: ArraySlice<UInt8>) {
         guard Self.says(shown[...]) else { return }
+        // An item with items below it is their caption.
+        if captionMarks > 0, marks.count > captionMarks { section.items -= 1 }
+        captionMarks = 0
         switch LineText.kind(line, isItem: isList) {
         case .work: section.works += 1
         case .links: section.links += 1
-        case .prose: if isList { section.items += 1 } else { section.prose += 1 }
+        case .prose where !isList: if LineText.isSentence(shown) { section.prose += 1 }
+        case .prose where marks.last == UInt8(ascii: ";"): break
+        case .prose:
+            section.items += 1
+            captionMarks = marks.count
         }
     }
 

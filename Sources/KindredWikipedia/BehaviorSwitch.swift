@@ -2,9 +2,12 @@
 enum BehaviorSwitch {
     /// The English words, which every wiki knows in any case, and those of the extensions of Wikipedias.
     private static let english: Set<String> = [
-        "notoc", "forcetoc", "toc", "noeditsection", "newsectionlink", "nonewsectionlink", "nogallery", "hiddencat",
-        "expectunusedcategory", "expectunusedtemplate", "nocontentconvert", "nocc", "notitleconvert", "notc", "index",
-        "noindex", "staticredirect", "disambig", "archivedtalk", "notalk", "noglobal", "expected_unconnected_page",
+        "notoc", "forcetoc", "toc", "noeditsection", "newsectionlink", "nonewsectionlink", "nogallery",
+        "hiddencat",
+        "expectunusedcategory", "expectunusedtemplate", "nocontentconvert", "nocc", "notitleconvert", "notc",
+        "index",
+        "noindex", "staticredirect", "disambig", "archivedtalk", "notalk", "noglobal",
+        "expected_unconnected_page",
         "expectunconnectedpage", "end", "start", "norealtimepreview", "noautolinks",
     ]
 
@@ -18,10 +21,14 @@ enum BehaviorSwitch {
         guard start + 4 < limit, text[start + 1] == underscore else { return nil }
         var end = start + 2
         while end < limit, end - start < 120, Bytes.isWord(text[end]) || text[end] == underscore {
-            if end > start + 2, text[end] == underscore, end + 1 < limit, text[end + 1] == underscore { break }
+            if end > start + 2, text[end] == underscore, end + 1 < limit, text[end + 1] == underscore {
+                break
+            }
             end += 1
         }
-        guard end > start + 2, end + 1 < limit, text[end] == underscore, text[end + 1] == underscore else { return nil }
+        guard end > start + 2, end + 1 < limit, text[end] == underscore, text[end + 1] == underscore else {
+            return nil
+        }
         let word = String(decoding: text[(start + 2)..<end], as: UTF8.self)
         let after = end + 2
         if english.contains(word.lowercased()) { return after }

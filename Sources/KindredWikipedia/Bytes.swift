@@ -36,7 +36,8 @@ enum Bytes {
         guard start < text.count, isLetter(text[start]) else { return nil }
         var end = start
         while end < text.count, end - start < 24, isLetter(text[end]) || isDigit(text[end]) { end += 1 }
-        guard end < text.count, isSpace(text[end]) || text[end] == UInt8(ascii: "/") || text[end] == UInt8(ascii: ">")
+        guard end < text.count,
+            isSpace(text[end]) || text[end] == UInt8(ascii: "/") || text[end] == UInt8(ascii: ">")
         else { return nil }
         return String(decoding: text[start..<end].map(lower), as: UTF8.self)
     }

@@ -8,7 +8,9 @@ enum Entity {
     static func decode(_ name: ArraySlice<UInt8>) -> [UInt8]? {
         let text = String(decoding: name, as: UTF8.self)
         guard text.first == "#" else {
-            return NamedCharacters.text(of: text[...]).map { Array($0.unicodeScalars.map(shown).joined().utf8) }
+            return NamedCharacters.text(of: text[...]).map {
+                Array($0.unicodeScalars.map(shown).joined().utf8)
+            }
         }
         let digits = text.dropFirst()
         let isHex = digits.first == "x" || digits.first == "X"
@@ -46,7 +48,9 @@ enum Entity {
     static func reference(_ text: ArraySlice<UInt8>, at start: Int) -> (text: [UInt8], end: Int)? {
         let limit = min(text.endIndex, start + longest)
         var end = start + 1
-        while end < limit, Bytes.isLetter(text[end]) || Bytes.isDigit(text[end]) || text[end] == UInt8(ascii: "#") {
+        while end < limit,
+            Bytes.isLetter(text[end]) || Bytes.isDigit(text[end]) || text[end] == UInt8(ascii: "#")
+        {
             end += 1
         }
         guard end > start + 1, end < limit, text[end] == UInt8(ascii: ";"),

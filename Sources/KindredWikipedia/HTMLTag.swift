@@ -11,18 +11,24 @@ struct HTMLTag {
     private static let kinds: [String: Kind] = {
         var kinds: [String: Kind] = [:]
         for name in [
-            "p", "div", "blockquote", "center", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "tr", "caption",
-            "ul", "ol", "dl", "poem", "thead", "tbody", "tfoot", "colgroup", "gallery", "pre", "section", "figure",
+            "p", "div", "blockquote", "center", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "tr",
+            "caption",
+            "ul", "ol", "dl", "poem", "thead", "tbody", "tfoot", "colgroup", "gallery", "pre", "section",
+            "figure",
             "references",
         ] { kinds[name] = .paragraph }
         for name in ["li", "dt", "dd"] { kinds[name] = .item }
         for name in ["td", "th"] { kinds[name] = .cell }
         for name in [
-            "b", "bdi", "bdo", "del", "i", "ins", "u", "font", "big", "small", "sub", "sup", "cite", "code", "em", "s",
-            "strike", "strong", "tt", "var", "ruby", "rb", "rp", "rt", "rtc", "span", "abbr", "dfn", "kbd", "samp",
+            "b", "bdi", "bdo", "del", "i", "ins", "u", "font", "big", "small", "sub", "sup", "cite", "code",
+            "em", "s",
+            "strike", "strong", "tt", "var", "ruby", "rb", "rp", "rt", "rtc", "span", "abbr", "dfn", "kbd",
+            "samp",
             "data", "time", "mark", "q",
         ] { kinds[name] = .inline }
-        for name in ["wbr", "meta", "link", "col", "ref", "nowiki", "math", "noinclude", "includeonly", "onlyinclude"] {
+        for name in [
+            "wbr", "meta", "link", "col", "ref", "nowiki", "math", "noinclude", "includeonly", "onlyinclude",
+        ] {
             kinds[name] = .nothing
         }
         kinds["br"] = .lineBreak
@@ -32,7 +38,8 @@ struct HTMLTag {
     /// Attributes that may stand without a value; any other word alone is a sign that no tag is meant, as in
     /// "a<b and c>d".
     private static let booleans: Set<String> = [
-        "nowrap", "reversed", "compact", "noshade", "clear", "itemscope", "hidden", "all", "left", "right", "/",
+        "nowrap", "reversed", "compact", "noshade", "clear", "itemscope", "hidden", "all", "left", "right",
+        "/",
     ]
 
     init?(_ text: [UInt8], at start: Int, until limit: Int) {
@@ -53,7 +60,8 @@ struct HTMLTag {
     private static func areAttributes(_ text: ArraySlice<UInt8>) -> Bool {
         let text = Bytes.trimmed(text)
         guard !text.isEmpty, !text.contains(UInt8(ascii: "=")) else { return true }
-        return String(decoding: text, as: UTF8.self).lowercased().split { $0 == " " || $0 == "/" }.allSatisfy {
+        return String(decoding: text, as: UTF8.self).lowercased().split { $0 == " " || $0 == "/" }.allSatisfy
+        {
             booleans.contains(String($0))
         }
     }

@@ -18,11 +18,10 @@ enum InlineTemplate {
     ) -> [TemplatePiece]? {
         guard standsAsWord(start, end, parser.text) else { return nil }
         let values = call.positional.filter { !$0.isEmpty }
-        // "{{1er}}" shows its name.
-        if values.isEmpty, call.named.isEmpty, let first = call.written.first, !first.isLetter {
-            return call.written.contains { $0.isLetter } && first != "#" ? [.text(call.written)] : nil
+        if values.isEmpty, call.named.isEmpty { return isItsText(call.written) ? [.text(call.written)] : nil }
+        guard (1...4).contains(values.count), call.named.count <= 2, !call.name.contains(":") else {
+            return nil
         }
-        guard (1...4).contains(values.count), call.named.count <= 2, !call.name.contains(":") else { return nil }
         let strings = values.map { parser.string($0) }
         let limit = values.count == 1 ? longestAlone : longest
         guard strings.allSatisfy({ $0.utf8.count <= limit && isText($0) }) else { return nil }
@@ -30,6 +29,16 @@ enum InlineTemplate {
         // After a language's code comes what is in that language.
         let skipsCode = values.count > 1 && LinkPrefix.isLanguage(strings[0])
         return [.value(values[skipsCode ? 1 : 0])]
+    }
+
+    /// Whether a template without parameters shows its name, as "{{1er}}" and "{{XXe siècle}}" do: it begins with a
+    /// number, in Roman digits perhaps, or a sign.
+    private static func isItsText(_ name: String) -> Bool {
+        guard let first = name.first, name.contains(where: { $0.isLetter }) else { return false }
+        guard first.isLetter else { return first != "#" }
+        let roman = name.prefix { "IVXLCDM".contains($0) }
+        return !roman.isEmpty && name.dropFirst(roman.count).first?.isLowercase == true && name.contains(" ")
+            && name.dropFirst(roman.count).prefix { $0 != " " }.count <= 3
     }
 
     /// No address, no name of a file, no lines of a box.
@@ -43,7 +52,7 @@ enum InlineTemplate {
         while lineStart > 0, start - lineStart < 64, text[lineStart - 1] != 0x0A { lineStart -= 1 }
         let before = text[lineStart..<start].drop { $0 == 0x20 || listMarks.contains($0) }
         if before.isEmpty { return after == 0x20 && end + 1 < text.count && goesOn(text, end + 1) }
-        if after == UInt8(ascii: "{") || after == UInt8(ascii: "<") { return false }
+        if "{<[".utf8.contains(after) || Bytes.isLetter(after) { return false }
         guard let last = before.last else { return false }
         if last == 0x20 { return before.contains(where: Bytes.isWord) }
         if wideEnds(text, start) { return goesOn(text, end) && after >= 0x80 }
@@ -56,13 +65,16 @@ enum InlineTemplate {
     private static func goesOn(_ text: [UInt8], _ position: Int) -> Bool {
         guard position < text.count else { return false }
         let byte = text[position]
-        return Bytes.isWord(byte) || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "(")
+        return Bytes.isWord(byte) || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "[")
+            || byte == UInt8(ascii: "(")
     }
 
-    /// Whether a letter of a script that writes no spaces stands before `position`: Chinese, Japanese or Thai.
+    /// Whether a letter of a script that writes no spaces stands before `position`, or a comma or an opening bracket of
+    /// Chinese and Japanese.
     private static func wideEnds(_ text: [UInt8], _ position: Int) -> Bool {
         guard position >= 3, let scalar = Bytes.scalar(text, at: position - 3) else { return false }
-        return (0x0E00...0x0EFF).contains(scalar.value) || (0x3041...0x30FF).contains(scalar.value)
+        return "、，「『（・《".unicodeScalars.contains(scalar) || (0x0E00...0x0EFF).contains(scalar.value)
+            || (0x3041...0x30FF).contains(scalar.value)
             || (0x3400...0x9FFF).contains(scalar.value)
     }
 }

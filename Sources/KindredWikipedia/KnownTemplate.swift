@@ -9,26 +9,37 @@ enum TemplatePiece {
 enum KnownTemplate {
     /// Show one value.
     private static let shown: Set<String> = [
-        "nowrap", "nobr", "no wrap", "nobold", "noitalic", "small", "smaller", "big", "larger", "abbr", "smallcaps",
-        "sc", "em", "strong", "ill", "interlanguage link", "math", "mvar", "var", "sup", "sub", "flag", "flagcountry",
-        "flagu", "mono", "code", "tt", "kbd", "samp", "angbr", "angle bracket", "center", "centre", "visible anchor",
-        "vanchor", "anchorlink", "anchored", "plainlist", "flatlist", "quote", "blockquote", "cquote", "quotation",
-        "bquote", "quote box", "rquote", "poemquote", "ipa link", "keypress", "font color", "as written", "linktext",
-        "nihongo2", "zh", "script/hebrew", "hebrew", "citation needed span", "clarify span", "text", "nowraplinks",
-        "resize", "color", "underline", "bibleverse", "verse", "chem2", "nihongo", "tooltip", "overline", "sic",
+        "nowrap", "nobr", "no wrap", "nobold", "noitalic", "small", "smaller", "big", "larger", "abbr",
+        "smallcaps",
+        "sc", "em", "strong", "ill", "interlanguage link", "math", "mvar", "var", "sup", "sub", "flag",
+        "flagcountry",
+        "flagu", "mono", "code", "tt", "kbd", "samp", "angbr", "angle bracket", "center", "centre",
+        "visible anchor",
+        "vanchor", "anchorlink", "anchored", "plainlist", "flatlist", "quote", "blockquote", "cquote",
+        "quotation",
+        "bquote", "quote box", "rquote", "poemquote", "ipa link", "keypress", "font color", "as written",
+        "linktext",
+        "nihongo2", "zh", "script/hebrew", "hebrew", "citation needed span", "clarify span", "text",
+        "nowraplinks",
+        "resize", "color", "underline", "bibleverse", "verse", "chem2", "nihongo", "tooltip", "overline",
+        "sic",
     ]
 
     private static let fixed: [String: String] = [
         "ndash": "–", "en dash": "–", "mdash": "—", "em dash": "—", "spnd": " – ", "snd": " – ", "-": "",
-        "spaced ndash": " – ", "spaced en dash": " – ", "'": "'", "\"": "\"", "nbsp": " ", "sp": " ", "ensp": " ",
-        "thinsp": " ", "space": " ", "okina": "ʻ", "hamza": "ʼ", "pi": "π", "minus": "−", "times": "×", "dot": "·",
-        "middot": "·", "bull": "•", "ad": "AD", "bc": "BC", "(": "{", ")": "}", "((": "{{", "))": "}}", "!!": "||",
+        "spaced ndash": " – ", "spaced en dash": " – ", "'": "'", "\"": "\"", "nbsp": " ", "sp": " ",
+        "ensp": " ",
+        "thinsp": " ", "space": " ", "okina": "ʻ", "hamza": "ʼ", "pi": "π", "minus": "−", "times": "×",
+        "dot": "·",
+        "middot": "·", "bull": "•", "ad": "AD", "bc": "BC", "(": "{", ")": "}", "((": "{{", "))": "}}",
+        "!!": "||",
         "'s": "'s",
     ]
 
     /// Ships' prefixes, which a ship's name follows.
     private static let shipPrefixes: Set<String> = [
-        "hms", "uss", "ss", "rms", "mv", "ms", "ssbn", "hmas", "hmcs", "hmnzs", "usns", "uscgc", "ins", "sms", "usat",
+        "hms", "uss", "ss", "rms", "mv", "ms", "ssbn", "hmas", "hmcs", "hmnzs", "usns", "uscgc", "ins", "sms",
+        "usat",
     ]
 
     /// - Returns: nil for a template that is not known here.
@@ -79,8 +90,10 @@ enum KnownTemplate {
 /// (en.wikipedia.org, Template:Convert).
 private enum Measure {
     private static let joins: [String: String] = [
-        "to": " to ", "to about": " to about ", "-": "–", "–": "–", "and": " and ", "and(-)": " and ", "or": " or ",
-        "by": " by ", "x": " × ", "×": " × ", "xx": " × ", "*": " × ", "+/-": " ± ", "±": " ± ", "+": " + ", ",": ", ",
+        "to": " to ", "to about": " to about ", "-": "–", "–": "–", "and": " and ", "and(-)": " and ",
+        "or": " or ",
+        "by": " by ", "x": " × ", "×": " × ", "xx": " × ", "*": " × ", "+/-": " ± ", "±": " ± ", "+": " + ",
+        ",": ", ",
     ]
 
     static func pieces(_ values: [Range<Int>], in parser: WikitextParser) -> [TemplatePiece]? {
@@ -104,13 +117,16 @@ private enum Measure {
         return pieces
     }
 
-    private static func isNumber(_ text: String) -> Bool { text.first { $0.isLetter || $0.isNumber }?.isNumber ?? false }
+    private static func isNumber(_ text: String) -> Bool {
+        text.first { $0.isLetter || $0.isNumber }?.isNumber ?? false
+    }
 }
 
 /// `{{as of|2019|11|13}}`: "As of 13 November 2019" (en.wikipedia.org, Template:As of).
 private enum AsOf {
     private static let months = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+        "November",
         "December",
     ]
 

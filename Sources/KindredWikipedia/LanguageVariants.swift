@@ -3,7 +3,8 @@
 enum LanguageVariants {
     /// Languages whose wikis convert between variants (MediaWiki's LanguageConverterFactory).
     private static let languages: Set<String> = [
-        "ban", "crh", "gan", "iu", "ku", "mni", "sh", "shi", "sr", "tg", "tly", "uz", "wuu", "zgh", "zh", "kk", "tt",
+        "ban", "crh", "gan", "iu", "ku", "mni", "sh", "shi", "sr", "tg", "tly", "uz", "wuu", "zgh", "zh",
+        "kk", "tt",
     ]
 
     static func areUsed(in language: String?) -> Bool {

@@ -20,7 +20,8 @@ enum LineText {
                 if isGap {
                     if result.last == 0x20 { result.removeLast() }
                     // "(; born 1900)" and "(, Greek)": nothing before the mark.
-                    if result.last == UInt8(ascii: "("), byte != UInt8(ascii: "."), byte != UInt8(ascii: ":") {
+                    if result.last == UInt8(ascii: "("), byte != UInt8(ascii: "."), byte != UInt8(ascii: ":")
+                    {
                         continue
                     }
                 }
@@ -40,7 +41,9 @@ enum LineText {
                 if isGap, byte == 0x89, removeEmptyWideBracket(&result) { continue }
                 result.append(byte)
                 // The bytes of （ and ） are told apart by their last.
-                if byte < 0x80 || (byte != 0xEF && byte != 0xBC && byte != 0x88 && byte != 0x89) { isGap = false }
+                if byte < 0x80 || (byte != 0xEF && byte != 0xBC && byte != 0x88 && byte != 0x89) {
+                    isGap = false
+                }
             }
         }
         while result.last == 0x20 { result.removeLast() }
@@ -53,6 +56,13 @@ enum LineText {
         guard text.suffix(bracket.count).elementsEqual(bracket) else { return false }
         text.removeLast(bracket.count)
         return true
+    }
+
+    /// Whether a line is more than the caption of a list below it: long, or with a mark at its end that ends a sentence.
+    static func isSentence(_ line: [UInt8]) -> Bool {
+        if line.count(where: Bytes.isWord) >= 60 { return true }
+        let last = String(decoding: line.suffix(4), as: UTF8.self).last
+        return last.map { ".!?…。！？।॥۔؟።။។".contains($0) } ?? false
     }
 
     /// What a line is, for telling the text of an article from its lists of works and links.
@@ -81,6 +91,9 @@ enum LineText {
             case UInt8(ascii: "\""):
                 isTitle.toggle()
                 titles += 1
+            case _ where [0xC2, 0xE2, 0xE3].contains(byte) && isQuotationMark(line, position - 1):
+                isTitle.toggle()
+                titles += 1
             default:
                 if !inLink, Bytes.isWord(byte) { letters += 1 }
                 if Bytes.isLetter(byte) || byte >= 0xC0, !isTitle {
@@ -98,6 +111,15 @@ enum LineText {
         let startsWithDigit = line.first.map(Bytes.isDigit) ?? false
         let isWork = titles >= 2 && before >= 3 && after >= 3 && hasYear && !startsWithDigit
         return isWork ? .work : .prose
+    }
+
+    /// « and », “, ” and „, 『 and 』.
+    private static func isQuotationMark(_ line: ArraySlice<UInt8>, _ index: Int) -> Bool {
+        guard let scalar = String(decoding: line[index...].prefix(3), as: UTF8.self).unicodeScalars.first
+        else {
+            return false
+        }
+        return "«»“”„『』".unicodeScalars.contains(scalar)
     }
 
     /// Whether the line has the number of a book or a periodical.

@@ -72,7 +72,8 @@ struct MarkupBrackets {
                 position += 1
                 // In "|}}" the braces are a template's.
                 if run(UInt8(ascii: "}")) == 1, let top = stack.top(.table) {
-                    pairs[stack.entries[top].start] = Pair(kind: .table, end: position - 1, after: position + 1)
+                    pairs[stack.entries[top].start] = Pair(
+                        kind: .table, end: position - 1, after: position + 1)
                     stack.pop()
                     position += 1
                 }
@@ -107,7 +108,8 @@ struct MarkupBrackets {
             left -= width
         }
         let end = start + count
-        if isBrace, left > 0, end < text.count, text[end] == UInt8(ascii: "-"), let top = stack.top(.variant) {
+        if isBrace, left > 0, end < text.count, text[end] == UInt8(ascii: "-"), let top = stack.top(.variant)
+        {
             pairs[stack.entries[top].start] = Pair(kind: .variant, end: end - 1, after: end + 1)
             stack.pop()
             return end + 1

@@ -33,7 +33,9 @@ struct PreparedWikitext {
     ]
 
     /// Tags without meaning on a page that is shown itself.
-    private static let transparent: Set<String> = ["noinclude", "onlyinclude", "section", "translate", "tvar"]
+    private static let transparent: Set<String> = [
+        "noinclude", "onlyinclude", "section", "translate", "tvar",
+    ]
 
     init(_ wikitext: String) {
         source = Array(wikitext.utf8)
@@ -96,10 +98,14 @@ struct PreparedWikitext {
         repeat {
             end = find("-->", from: blankEnd + 4).map { $0 + 3 } ?? source.count
             blankEnd = end
-            while blankEnd < source.count, source[blankEnd] == 0x20 || source[blankEnd] == 0x09 { blankEnd += 1 }
+            while blankEnd < source.count, source[blankEnd] == 0x20 || source[blankEnd] == 0x09 {
+                blankEnd += 1
+            }
         } while source[blankEnd...].starts(with: "<!--".utf8)
         var blankStart = bytes.count
-        while blankStart > 0, bytes[blankStart - 1] == 0x20 || bytes[blankStart - 1] == 0x09 { blankStart -= 1 }
+        while blankStart > 0, bytes[blankStart - 1] == 0x20 || bytes[blankStart - 1] == 0x09 {
+            blankStart -= 1
+        }
         let startsLine = blankStart == 0 || bytes[blankStart - 1] == 0x0A
         if startsLine, blankEnd < source.count, source[blankEnd] == 0x0A {
             bytes.removeLast(bytes.count - blankStart)

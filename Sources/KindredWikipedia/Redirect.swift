@@ -10,7 +10,9 @@ enum Redirect {
     static func target(of text: String) -> String? {
         let head = text.prefix(1000).drop { $0.isWhitespace || $0 == "\u{FEFF}" }
         guard head.first == "#" else { return nil }
-        let word = head.dropFirst().prefix { $0.isLetter || $0 == "_" || $0.unicodeScalars.allSatisfy(isMark) }
+        let word = head.dropFirst().prefix {
+            $0.isLetter || $0 == "_" || $0.unicodeScalars.allSatisfy(isMark)
+        }
         guard !word.isEmpty else { return nil }
         var rest = head.dropFirst(1 + word.count).drop { $0.isWhitespace }
         if rest.first == ":" { rest = rest.dropFirst().drop { $0.isWhitespace } }

@@ -56,13 +56,16 @@ package enum SentenceCutter {
         guard next < paragraph.upperBound else { return (end, false) }
         // A small letter goes on with the sentence.
         if (0x61...0x7A).contains(text[next]) { return (end, false) }
-        if byte == UInt8(ascii: "."), isAbbreviation(text, before: position, from: start) { return (end, false) }
+        if byte == UInt8(ascii: "."), isAbbreviation(text, before: position, from: start) {
+            return (end, false)
+        }
         return (end, true)
     }
 
     /// Whether the character at `index` is part of the one before, as combining marks and joiners are.
     private static func extends(_ text: [UInt8], _ index: Int, _ paragraph: Range<Int>) -> Bool {
-        guard index < paragraph.upperBound, text[index] >= 0xCC, let scalar = Bytes.scalar(text, at: index) else {
+        guard index < paragraph.upperBound, text[index] >= 0xCC, let scalar = Bytes.scalar(text, at: index)
+        else {
             return false
         }
         return scalar.properties.isGraphemeExtend || scalar.properties.generalCategory == .spacingMark

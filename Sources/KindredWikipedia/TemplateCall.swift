@@ -16,7 +16,8 @@ struct TemplateCall {
         for prefix in ["subst:", "safesubst:"] where written.lowercased().hasPrefix(prefix) {
             written.removeFirst(prefix.count)
         }
-        if let colon = written.firstIndex(of: ":"), parser.site.namespaces.number(of: written[..<colon]) == 10 {
+        if let colon = written.firstIndex(of: ":"), parser.site.namespaces.number(of: written[..<colon]) == 10
+        {
             written = String(written[written.index(after: colon)...])
         }
         self.written = written
@@ -44,7 +45,9 @@ struct TemplateCall {
         let key = parser.trimmed(pieces[0])
         guard key.count <= 48 else { return nil }
         let name = String(decoding: parser.text[key], as: UTF8.self)
-        guard name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == " " || $0 == "_" || $0 == "-" }) else { return nil }
+        guard name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == " " || $0 == "_" || $0 == "-" }) else {
+            return nil
+        }
         return (name.lowercased(), parser.trimmed(pieces[1]))
     }
 

@@ -5,7 +5,8 @@ package struct WikiNamespaces: Hashable, Sendable {
     static let category = 14
 
     private var numbers: [String: Int] = [
-        "media": -2, "special": -1, "talk": 1, "user": 2, "user talk": 3, "project": 4, "project talk": 5, "file": 6,
+        "media": -2, "special": -1, "talk": 1, "user": 2, "user talk": 3, "project": 4, "project talk": 5,
+        "file": 6,
         "image": 6, "file talk": 7, "image talk": 7, "mediawiki": 8, "mediawiki talk": 9, "template": 10,
         "template talk": 11, "help": 12, "help talk": 13, "category": 14, "category talk": 15,
     ]
@@ -44,7 +45,8 @@ enum LinkPrefix {
     }
 
     private static let fileExtensions: Set<String> = [
-        "png", "gif", "jpg", "jpeg", "jpe", "jp2", "webp", "xcf", "pdf", "mid", "midi", "ogg", "ogv", "oga", "svg",
+        "png", "gif", "jpg", "jpeg", "jpe", "jp2", "webp", "xcf", "pdf", "mid", "midi", "ogg", "ogv", "oga",
+        "svg",
         "djvu", "tiff", "tif", "opus", "flac", "wav", "webm", "mp3", "mp4", "mpg", "mpeg", "stl",
     ]
 

@@ -4,8 +4,10 @@ extension WikitextParser {
 
     /// What begins the address of an external link (MediaWiki's $wgUrlProtocols).
     private static let protocols = [
-        "http://", "https://", "ftp://", "ftps://", "sftp://", "//", "mailto:", "news:", "irc://", "ircs://", "irc:",
-        "gopher://", "telnet://", "nntp://", "svn://", "git://", "ssh://", "mms://", "tel:", "sms:", "sip:", "sips:",
+        "http://", "https://", "ftp://", "ftps://", "sftp://", "//", "mailto:", "news:", "irc://", "ircs://",
+        "irc:",
+        "gopher://", "telnet://", "nntp://", "svn://", "git://", "ssh://", "mms://", "tel:", "sms:", "sip:",
+        "sips:",
         "xmpp:", "geo:", "urn:", "magnet:", "bitcoin:", "matrix:", "worldwind://", "redis://",
     ]
 
@@ -16,19 +18,19 @@ extension WikitextParser {
             // Of "[[[http://…" the last bracket is an external link's.
             return brackets.pair(.link, at: start + 1) == nil ? start + 2 : nil
         }
-        internalLink(start + 2..<pair.end, depth: depth)
+        internalLink(start + 2..<pair.end, isAlone: isAlone(start, pair.after), depth: depth)
         return pair.after
     }
 
     /// A link as MediaWiki shows it (Parser::handleInternalLinks2): its label, or its target where it has none. Files,
     /// categories and the same article in other languages are not shown unless a colon stands before them.
-    private mutating func internalLink(_ range: Range<Int>, depth: Int) {
+    private mutating func internalLink(_ range: Range<Int>, isAlone: Bool, depth: Int) {
         let parts = split(range, at: UInt8(ascii: "|"), most: 2)
         var target = trimmed(parts[0])
         let isPlain = text[target].first == UInt8(ascii: ":")
         if isPlain { target = trimmed(target.lowerBound + 1..<target.upperBound) }
         let name = String(decoding: Entity.decoded(text[target]), as: UTF8.self)
-        if !isPlain, isHidden(name) { return drop() }
+        if !isPlain, isHidden(name, isAlone: isAlone) { return drop() }
         markText()
         output.append(Mark.link)
         if parts.count > 1, !trimmed(parts[1]).isEmpty {
@@ -43,7 +45,17 @@ extension WikitextParser {
         output.append(Mark.linkEnd)
     }
 
-    private func isHidden(_ target: String) -> Bool {
+    /// Whether a line holds nothing but links.
+    private func isAlone(_ start: Int, _ end: Int) -> Bool {
+        var before = start
+        while before > 0, text[before - 1] == 0x20 { before -= 1 }
+        var after = end
+        while after < text.count, text[after] == 0x20 { after += 1 }
+        return (before == 0 || text[before - 1] == 0x0A || text[before - 1] == UInt8(ascii: "]"))
+            && (after == text.count || text[after] == 0x0A || text[after] == UInt8(ascii: "["))
+    }
+
+    private func isHidden(_ target: String, isAlone: Bool) -> Bool {
         guard let colon = target.firstIndex(of: ":"), colon > target.startIndex else { return false }
         let prefix = target[..<colon]
         let rest = target[target.index(after: colon)...]
@@ -52,7 +64,8 @@ extension WikitextParser {
         }
         let code = prefix.filter { !$0.isWhitespace }
         if LinkPrefix.isLanguage(code) { return !rest.isEmpty }
-        return LinkPrefix.namesFile(rest)
+        // Categories by an old name of their namespace stand on lines of their own, as no link of the text does.
+        return LinkPrefix.namesFile(rest) || (isAlone && rest.first.map { $0 != " " } ?? false)
     }
 
     /// "Mercury (planet)" is shown as "Mercury", "Wikipedia:Help" as "Help".

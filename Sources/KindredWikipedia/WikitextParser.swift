@@ -153,7 +153,8 @@ struct WikitextParser {
     private mutating func variant(_ start: Int, _ range: Range<Int>, depth: Int) -> Int? {
         guard let pair = brackets.pair(.variant, at: start), pair.end <= range.upperBound else { return nil }
         let inner = start + 2..<pair.end
-        let shown = LanguageVariants.shown(split(inner, at: UInt8(ascii: "|")), text, language: site.language) { rules in
+        let shown = LanguageVariants.shown(split(inner, at: UInt8(ascii: "|")), text, language: site.language)
+        { rules in
             split(rules, at: UInt8(ascii: ";"))
         }
         if let shown {

@@ -44,7 +44,9 @@ extension WikitextParser {
             KnownTemplate.pieces(call, in: self)
             ?? InlineTemplate.pieces(call, from: start, until: after, in: self)
         guard let pieces else { return drop() }
-        if case .value(let range)? = pieces.first, let first = text[range].first, Self.listMarks.contains(first) {
+        if case .value(let range)? = pieces.first, let first = text[range].first,
+            Self.listMarks.contains(first)
+        {
             // As in MediaWiki, a list that a template begins with begins a line.
             if let last = output.last, last != 0x0A { output.append(0x0A) }
         } else {
@@ -75,8 +77,10 @@ extension WikitextParser {
         case "formatnum": parse(trimmed(argument), depth: depth + 1)
         case "lc": output += changed(argument, depth: depth) { $0.lowercased() }
         case "uc": output += changed(argument, depth: depth) { $0.uppercased() }
-        case "lcfirst": output += changed(argument, depth: depth) { $0.prefix(1).lowercased() + $0.dropFirst() }
-        case "ucfirst": output += changed(argument, depth: depth) { $0.prefix(1).uppercased() + $0.dropFirst() }
+        case "lcfirst":
+            output += changed(argument, depth: depth) { $0.prefix(1).lowercased() + $0.dropFirst() }
+        case "ucfirst":
+            output += changed(argument, depth: depth) { $0.prefix(1).uppercased() + $0.dropFirst() }
         case "#if":
             let condition = captured { $0.parse(argument, depth: depth + 1) }.filter { !Mark.contains($0) }
             let index = Bytes.trimmed(condition[...]).isEmpty ? 2 : 1
