@@ -56,6 +56,9 @@ package final class Catalog: Sendable {
                         + "\(CatalogSchema.version)); use that version, or index again into another name",
                     at: .init(path: path.string))
             }
+            if version < CatalogSchema.version, access != .read {
+                try opened.write { try CatalogSchema.upgrade($0, path) }
+            }
         }
     }
 
@@ -101,21 +104,6 @@ package final class Catalog: Sendable {
                     WHERE wiki = ? AND source_id = ?
                     """, arguments: [wiki, sourceID]
             ).map { KnownArticle(id: $0[0], digest: [UInt8]($0[1] as Data), title: $0[2]) }
-        }
-    }
-
-    /// The articles of a wiki whose ids there are within a range.
-    package func articles(
-        wiki: String, sourceIDs: ClosedRange<Int64>
-    ) throws -> [(id: Int64, sourceID: Int64)] {
-        try read { database in
-            try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT article.id, source_id FROM article JOIN site ON site.id = site_id
-                    WHERE wiki = ? AND source_id BETWEEN ? AND ? ORDER BY source_id
-                    """, arguments: [wiki, sourceIDs.lowerBound, sourceIDs.upperBound]
-            ).map { ($0[0], $0[1]) }
         }
     }
 
@@ -375,16 +363,11 @@ package final class Catalog: Sendable {
                     passage.range.upperBound,
                 ])
             let body = String(decoding: text[passage.range], as: UTF8.self)
-            try database.execute(
-                sql: "INSERT INTO passage_text (rowid, title, section, body) VALUES (?, ?, ?, ?)",
-                arguments: [
-                    passage.id, KeywordText.indexed(article.title), KeywordText.indexed(section),
-                    KeywordText.indexed(body),
-                ])
+            try KeywordIndex.add(
+                passage.id, title: article.title, section: section, body: body, database)
         }
     }
 
-    /// A contentless FTS5 table forgets a row only when told the text that it was given (SQLite's fts5.html §4.4.3).
     private static func remove(article id: Int64, _ database: Database, _ path: FilePath) throws {
         guard
             let title = try String.fetchOne(
@@ -395,15 +378,9 @@ package final class Catalog: Sendable {
             database, sql: "SELECT id, section, start, end FROM passage WHERE article_id = ?", arguments: [id]
         ) {
             let passage: Int64 = row[0]
-            try database.execute(
-                sql: """
-                    INSERT INTO passage_text (passage_text, rowid, title, section, body)
-                    VALUES ('delete', ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    passage, KeywordText.indexed(title), KeywordText.indexed(row[1]),
-                    KeywordText.indexed(try slice(text, from: row[2], to: row[3], passage: passage, path)),
-                ])
+            try KeywordIndex.remove(
+                passage, title: title, section: row[1],
+                body: try slice(text, from: row[2], to: row[3], passage: passage, path), database)
             try database.execute(sql: "INSERT INTO deletion (passage_id) VALUES (?)", arguments: [passage])
         }
         try database.execute(sql: "DELETE FROM passage WHERE article_id = ?", arguments: [id])

@@ -18,23 +18,31 @@ extension Catalog {
     /// with a fifth of its weight (after Metzler and Croft 2005, §3: unordered windows beside single words).
     /// - Returns: passage ids with scores, larger is better; empty where the query has no word.
     package func keywordSearch(_ query: String, limit: Int) throws -> [(id: Int64, score: Double)] {
-        let words = KeywordQuery.terms(query)
+        try read { database in
+            // A catalogue of version 1 that is only read has texts as they are.
+            let isOld = try Int.fetchOne(database, sql: "PRAGMA user_version") == 1
+            let words = isOld ? KeywordQuery.words(query).map { ($0, false) } : KeywordQuery.terms(query)
+            return try Self.search(words, limit: limit, database)
+        }
+    }
+
+    private static func search(
+        _ words: [(word: String, isPrefix: Bool)], limit: Int, _ database: Database
+    ) throws -> [(id: Int64, score: Double)] {
         guard !words.isEmpty else { return [] }
         let match = words.map { "\"\($0.word)\"" + ($0.isPrefix ? "*" : "") }.joined(separator: " OR ")
-        return try read { database in
-            var found: [(id: Int64, score: Double)] = try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT rowid, -bm25(passage_text, 2.0, 1.5, 1.0) AS score
-                    FROM passage_text WHERE passage_text MATCH ? ORDER BY score DESC, rowid LIMIT ?
-                    """,
-                arguments: [match, max(limit, Self.candidates)]
-            ).map { ($0[0], $0[1]) }
-            let bonuses = try Self.nearness(of: KeywordQuery.pairs(words.map(\.word)), database)
-            for index in found.indices { found[index].score += bonuses[found[index].id] ?? 0 }
-            found.sort { ($1.score, $0.id) < ($0.score, $1.id) }
-            return Array(found.prefix(limit))
-        }
+        var found: [(id: Int64, score: Double)] = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT rowid, -bm25(passage_text, 2.0, 1.5, 1.0) AS score
+                FROM passage_text WHERE passage_text MATCH ? ORDER BY score DESC, rowid LIMIT ?
+                """,
+            arguments: [match, max(limit, candidates)]
+        ).map { ($0[0], $0[1]) }
+        let bonuses = try nearness(of: KeywordQuery.pairs(words.map(\.word)), database)
+        for index in found.indices { found[index].score += bonuses[found[index].id] ?? 0 }
+        found.sort { ($1.score, $0.id) < ($0.score, $1.id) }
+        return Array(found.prefix(limit))
     }
 
     /// For every passage that holds pairs of words near each other, what they are worth.
