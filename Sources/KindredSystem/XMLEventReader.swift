@@ -35,8 +35,8 @@ package final class XMLEventReader {
         private(set) var firstLine = 1
         private(set) var isAtEnd = false
         private(set) var filter: XMLByteFilter
-        /// The first two bytes, which tell the width of a space.
-        private var start: [UInt8] = []
+        /// The first bytes, which tell the width of a space.
+        private(set) var start: [UInt8] = []
 
         init(_ source: ByteSource, textLimit: Int) {
             self.source = source
@@ -47,7 +47,7 @@ package final class XMLEventReader {
         /// Spaces at the end, which are allowed there, keep the end out of the way of the last whole element.
         private func padding() -> [UInt8] {
             let space: [UInt8] =
-                switch start {
+                switch Array(start.prefix(2)) {
                 case [0xFF, 0xFE], [0x3C, 0x00]: [0x20, 0x00]
                 case [0xFE, 0xFF], [0x00, 0x3C]: [0x00, 0x20]
                 default: [0x20]
@@ -60,7 +60,7 @@ package final class XMLEventReader {
                 var bytes: [UInt8] = []
                 do {
                     bytes = try source.read()
-                    if count == 0 { start = Array(bytes.prefix(2)) }
+                    if count == 0 { start = Array(bytes.prefix(512)) }
                     count += bytes.count
                 } catch {
                     failure = error
@@ -172,6 +172,9 @@ package final class XMLEventReader {
     }
 
     deinit { xmlFreeTextReader(reader) }
+
+    /// The first bytes of the source, 512 at most.
+    package var start: [UInt8] { feed.start }
 
     /// What is wrong with the bytes themselves, if anything is, where their XML made no sense.
     package func sourceFailure() -> (any Error)? {

@@ -102,8 +102,10 @@ package final class DumpReader {
     }
 
     private func noDump() -> KindredError {
-        KindredError(
-            .invalidData, "is not a MediaWiki dump; name a pages-articles file (.xml, .xml.bz2 or .xml.gz)",
+        let (kind, hint) =
+            OtherFormat.known(xml.start) ?? ("", "name a pages-articles file (.xml, .xml.bz2 or .xml.gz)")
+        return KindredError(
+            .invalidData, "is not a MediaWiki dump\(kind.isEmpty ? "" : " but \(kind)"); \(hint)",
             at: .init(path: source.name))
     }
 
