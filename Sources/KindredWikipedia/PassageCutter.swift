@@ -14,7 +14,7 @@ package struct Passage: Hashable, Sendable {
 
 /// Cuts articles into passages that fit a budget of tokens: whole paragraphs where they fit, sentences where a
 /// paragraph is too long, words where a sentence is, characters as a reader sees them (grapheme clusters, UAX #29)
-/// where a word is. No passage crosses a section, and no text is lost.
+/// where a word is. No passage crosses a section, and no word is lost.
 package struct PassageCutter {
     private let budget: Int
     private let tokenCount: (String) -> Int
@@ -42,8 +42,15 @@ package struct PassageCutter {
             // A title longer than half a passage would leave no room for what it is about.
             let room = max(budget - head, budget / 2)
             let pieces = paragraphs(text, section.range).flatMap { self.pieces(text, $0, room: room) }
-            return pack(pieces, room: room).map { Passage(sectionPath: section.path, range: $0) }
+            return pack(pieces, room: room).filter { Self.says(text, $0) }.map {
+                Passage(sectionPath: section.path, range: $0)
+            }
         }
+    }
+
+    /// Whether there is a letter or a digit.
+    private static func says(_ text: [UInt8], _ range: Range<Int>) -> Bool {
+        range.contains { Bytes.isWord(text[$0]) }
     }
 
     /// Ranges between blank lines.
@@ -64,8 +71,10 @@ package struct PassageCutter {
     }
 
     private func tokens(_ text: [UInt8], _ range: Range<Int>) -> Int {
+        // Of marks alone, no passage is made; they have at most as many tokens as bytes.
+        guard Self.says(text, range) else { return range.count }
         // The space before a piece is part of its first token.
-        tokenCount(" " + String(decoding: text[range], as: UTF8.self))
+        return tokenCount(" " + String(decoding: text[range], as: UTF8.self))
     }
 
     /// A paragraph as one piece where it fits, as sentences or smaller where it does not.

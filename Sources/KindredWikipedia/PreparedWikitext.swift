@@ -116,7 +116,11 @@ struct PreparedWikitext {
     }
 
     private mutating func takeElement(_ name: String) -> Bool {
-        guard let open = find(">", from: position) else { return false }
+        guard let open = find(">", from: position) else {
+            // Nothing ends the tag: its name is no text.
+            position += 1 + name.utf8.count
+            return true
+        }
         let start = bytes.count
         var contentEnd = open + 1
         var end = open + 1

@@ -16,16 +16,20 @@ package enum SentenceCutter {
         var result: [Range<Int>] = []
         var start = paragraph.lowerBound
         var position = paragraph.lowerBound
+        // Marks alone are no sentence.
+        var hasWord = false
         while position < paragraph.upperBound {
+            hasWord = hasWord || Bytes.isWord(text[position])
             let (next, isEnd) = look(text, position, from: start, paragraph)
             var after = next
             if isEnd {
                 while after < paragraph.upperBound, Bytes.isSpace(text[after]) { after += 1 }
             }
             // What belongs to the character before begins no sentence.
-            if isEnd, !extends(text, after, paragraph) {
+            if isEnd, hasWord, !extends(text, after, paragraph) {
                 result.append(start..<next)
                 start = after
+                hasWord = false
             }
             position = after
         }
