@@ -33,14 +33,18 @@ private struct ArticleBuilder {
     private struct Pending {
         var path: [String] = []
         var paragraphs: [[UInt8]] = []
-        /// Lines of prose outside lists, items of lists that say something, and such that name works or links.
+        /// Sentences outside lists, shorter lines there, items of lists that say something, and what names works or
+        /// links.
         var prose = 0
+        var short = 0
         var items = 0
         var works = 0
         var links = 0
 
-        /// Whether it lists works or links, three of four items at least, and has no prose.
-        var isApparatus: Bool { prose == 0 && (works + links) >= 3 * items && works + links > 0 }
+        /// Whether it lists works or links, three of four items at least, or nothing below its captions, and has no prose.
+        var isApparatus: Bool {
+            prose == 0 && works + links >= 3 * items && (works + links > 0 || short == 0)
+        }
     }
 
     private var sections: [Pending] = []
@@ -118,7 +122,8 @@ private struct ArticleBuilder {
         switch LineText.kind(line, isItem: isList) {
         case .work: section.works += 1
         case .links: section.links += 1
-        case .prose where !isList: if LineText.isSentence(shown) { section.prose += 1 }
+        case .prose where !isList:
+            if LineText.isSentence(shown) { section.prose += 1 } else { section.short += 1 }
         case .prose where marks.last == UInt8(ascii: ";"): break
         case .prose:
             section.items += 1
@@ -159,7 +164,7 @@ private struct ArticleBuilder {
     /// Sections of works go; sections of nothing but links, which may be an article's own lists, only from its end.
     mutating func finish() -> (text: String, sections: [Article.Section]) {
         endSection()
-        sections.removeAll { !$0.path.isEmpty && $0.isApparatus && $0.works > 0 }
+        sections.removeAll { !$0.path.isEmpty && $0.isApparatus && ($0.works > 0 || $0.links == 0) }
         while let last = sections.last, last.isApparatus, !last.path.isEmpty { sections.removeLast() }
         var text: [UInt8] = []
         var result: [Article.Section] = []

@@ -2,7 +2,9 @@
 enum OtherFormat {
     /// What a file is by its first bytes, and what to type or to get instead.
     static func known(_ start: [UInt8]) -> (kind: String, hint: String)? {
-        let text = String(decoding: start, as: UTF8.self).lowercased().drop { $0.isWhitespace || $0 == "\u{FEFF}" }
+        let text = String(decoding: start, as: UTF8.self).lowercased().drop {
+            $0.isWhitespace || $0 == "\u{FEFF}"
+        }
         let articles = "get the file \"…-pages-articles.xml.bz2\" of the wiki from dumps.wikimedia.org"
         if start.starts(with: [0x37, 0x7A, 0xBC, 0xAF]) {
             return ("a 7z archive", "unpack it: 7z x -so FILE | kindred index -")

@@ -136,7 +136,7 @@ private func text(_ wikitext: String) -> String { Article(title: "T", wikitext: 
         let cutter = PassageCutter { $0.utf8.count }
         for pattern in [". ", "....", "? !", "。"] {
             let article = Article(title: "T", wikitext: "a" + String(repeating: pattern, count: 100_000))
-            #expect(cutter.passages(of: article).last?.range.upperBound == article.text.utf8.count)
+            #expect(cutter.passages(of: article).first?.range.lowerBound == 0)
         }
     }
 

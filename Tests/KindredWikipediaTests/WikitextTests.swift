@@ -23,11 +23,17 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
         ("{{abbr|2=long|1=sh.}}", "sh."),
         ("{{small|x|class=y}}", "x"),
         ("{{Template:nowrap|a}} {{subst:nowrap|b}}", "a b"),
-        ("{{convert|6|ft|2|in|m}} or {{convert|2|×|4|m}} or {{convert|9|km|0}}", "6 ft 2 in or 2 × 4 m or 9 km"),
+        (
+            "{{convert|6|ft|2|in|m}} or {{convert|2|×|4|m}} or {{convert|9|km|0}}",
+            "6 ft 2 in or 2 × 4 m or 9 km"
+        ),
         ("{{As of|2021|2|3}}; {{as of|2020|df=US|5|6|lc=y}}", "As of 3 February 2021; as of May 6, 2020"),
         ("{{As of|2020|since=y}}, {{as of|2020|alt=by then}}", "Since 2020, by then"),
         ("{{chem|C|O|2}} at 4{{e|3}} on {{HMS|Lark}}", "CO2 at 4×10^3 on HMS Lark"),
-        ("{{PAGENAME}} {{uc:ab}} {{formatnum:12345}} {{#if:|x|y}} {{#if:{{PAGENAME}}|z}}", "Otter AB 12345 y z"),
+        (
+            "{{PAGENAME}} {{uc:ab}} {{formatnum:12345}} {{#if:|x|y}} {{#if:{{PAGENAME}}|z}}",
+            "Otter AB 12345 y z"
+        ),
         ("a {{{1|b}}} {{{{{1|nowrap}}|c}} d", "a b d"),
         ("{{plainlist|\n* a\n* b\n}}", "a\nb"),
         ("A call of f() and g( ) here", "A call of f() and g( ) here"),
@@ -75,7 +81,8 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
     @Test(arguments: [
         ("'''!!''' is a band.", "!! is a band."), ("!Xun is a language.", "!Xun is a language."),
         ("| is a bar.", "| is a bar."), ("<nowiki>#</nowiki> is a hash.", "# is a hash."),
-        ("&#42; is a star.", "* is a star."), ("[[A|=]] b =", "= b ="), ("'''----''' is a row.", "---- is a row."),
+        ("&#42; is a star.", "* is a star."), ("[[A|=]] b =", "= b ="),
+        ("'''----''' is a row.", "---- is a row."),
         ("a\n---- b", "a\n\nb"), ("{{start}}\n! Head\n|-\n| Cell\n|}\nText.", "Text."),
         ("{|\n| open\n! row\nstill", "still"),
     ])
