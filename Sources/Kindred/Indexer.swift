@@ -116,11 +116,14 @@ private struct IndexingRun {
     var articles: [NewArticle] = []
     var isNew: [Bool] = []
     var texts: [String] = []
-    /// The wiki that these are of.
+    /// The wiki that these are of, and the identities of all so far.
     var site = DumpSite()
+    var wikis: [String] = []
     /// Ids of articles, in the catalogue, that the dump says are articles no more.
     var removed: [Int64] = []
     var identities = PageIdentities()
+    /// Ids of the wiki's articles that the catalogue had before: only these need to be looked up.
+    var idsBefore = PageIDs()
 
     init(
         encoder: TextEncoder, catalog: Catalog, segments: SegmentStore, reader: DumpReader,
@@ -158,11 +161,16 @@ private struct IndexingRun {
     /// Counts a page, and cuts it into passages where it is a new or changed article.
     private mutating func take(_ page: DumpPage) throws {
         // Parts of several wikis may follow each other in one file; a commit is of one.
-        if reader.site != site { try commit(shouldStop: { false }) }
+        let wiki = reader.site.identity
+        if wikis.last != wiki {
+            try commit(shouldStop: { false })
+            wikis.append(wiki)
+            idsBefore = PageIDs(try catalog.sourceIDs(wiki: wiki))
+            identities = PageIdentities()
+        }
         site = reader.site
         counts.pages += 1
         defer { report.counts = counts }
-        let wiki = site.identity
         var titleBefore: String?
         if let id = page.id, identities.contains(id) {
             titleBefore =
@@ -171,7 +179,9 @@ private struct IndexingRun {
         }
         let (id, isFirst) = identities.identity(of: page, titleBefore: titleBefore)
         guard isArticle(page) else {
-            if isFirst, let known = try catalog.article(wiki: wiki, sourceID: id) { removed.append(known.id) }
+            if isFirst, idsBefore.contains(id), let known = try catalog.article(wiki: wiki, sourceID: id) {
+                removed.append(known.id)
+            }
             return
         }
         if page.isTooLong {
@@ -179,7 +189,8 @@ private struct IndexingRun {
             return
         }
         let digest = Array(SHA256.hash(data: Data("\(page.title)\u{0}\(page.text)".utf8)).prefix(16))
-        let known = try catalog.article(wiki: wiki, sourceID: id)
+        let mayBeKnown = !isFirst || id < 0 || idsBefore.contains(id)
+        let known = mayBeKnown ? try catalog.article(wiki: wiki, sourceID: id) : nil
         if known?.digest == digest {
             report.unchanged += 1
             counts.articles += 1
@@ -222,7 +233,7 @@ private struct IndexingRun {
 
     /// Takes out articles that the dump should have and does not.
     mutating func removeVanished(isWhole: Bool) throws {
-        guard let range = identities.range(isWhole: isWhole) else { return }
+        guard wikis.count == 1, let range = identities.range(isWhole: isWhole) else { return }
         let known = try catalog.articles(wiki: site.identity, sourceIDs: range)
         let gone = known.filter { !identities.contains($0.sourceID) }
         guard !gone.isEmpty else { return }

@@ -2,10 +2,29 @@ import Crypto
 import Foundation
 import KindredWikipedia
 
+/// A set of ids of pages: a bit for each, in blocks of 65,536, since the pages of a wiki are numbered without large gaps.
+struct PageIDs {
+    private var blocks: [Int64: [UInt64]] = [:]
+
+    init(_ ids: some Sequence<Int64> = []) { for id in ids { insert(id) } }
+
+    func contains(_ id: Int64) -> Bool {
+        guard let block = blocks[id >> 16] else { return false }
+        return block[Int(id & 0xFFFF) >> 6] & (1 << UInt64(id & 63)) != 0
+    }
+
+    /// Whether the id was not there before.
+    @discardableResult mutating func insert(_ id: Int64) -> Bool {
+        guard !contains(id) else { return false }
+        blocks[id >> 16, default: Array(repeating: 0, count: 1024)][Int(id & 0xFFFF) >> 6] |=
+            1 << UInt64(id & 63)
+        return true
+    }
+}
+
 /// By which number each page of a dump is known in the catalogue, and which pages the dump has.
 struct PageIdentities {
-    /// A bit for each id below 2⁶³, in blocks of 65,536: pages of a wiki are numbered without large gaps.
-    private var blocks: [Int64: [UInt64]] = [:]
+    private var ids = PageIDs()
     private var lowest = Int64.max
     private var highest = Int64.min
 
@@ -15,15 +34,14 @@ struct PageIdentities {
     /// - Returns: also whether the number comes for the first time.
     mutating func identity(of page: DumpPage, titleBefore: String?) -> (id: Int64, isFirst: Bool) {
         guard let id = page.id, id > 0 else { return (Self.number(ofTitle: page.title), true) }
-        if insert(id) { return (id, true) }
+        lowest = min(lowest, id)
+        highest = max(highest, id)
+        if ids.insert(id) { return (id, true) }
         if let titleBefore, titleBefore != page.title { return (Self.number(ofTitle: page.title), true) }
         return (id, false)
     }
 
-    func contains(_ id: Int64) -> Bool {
-        guard id > 0, let block = blocks[id >> 16] else { return false }
-        return block[Int(id & 0xFFFF) >> 6] & (1 << UInt64(id & 63)) != 0
-    }
+    func contains(_ id: Int64) -> Bool { ids.contains(id) }
 
     /// The ids that the dump would have were they still in the wiki; nil where it says nothing of any.
     ///
@@ -32,16 +50,6 @@ struct PageIdentities {
     func range(isWhole: Bool) -> ClosedRange<Int64>? {
         guard lowest <= highest else { return nil }
         return isWhole ? 1...Int64.max : lowest...highest
-    }
-
-    /// Whether the id was not there before.
-    private mutating func insert(_ id: Int64) -> Bool {
-        guard !contains(id) else { return false }
-        blocks[id >> 16, default: Array(repeating: 0, count: 1024)][Int(id & 0xFFFF) >> 6] |=
-            1 << UInt64(id & 63)
-        lowest = min(lowest, id)
-        highest = max(highest, id)
-        return true
     }
 
     /// Below zero, where no page's id is.

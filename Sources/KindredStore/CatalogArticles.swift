@@ -15,4 +15,14 @@ extension Catalog {
             ).map { ($0[0], $0[1]) }
         }
     }
+
+    /// The ids of all articles of a wiki, there.
+    package func sourceIDs(wiki: String) throws -> [Int64] {
+        try read { database in
+            try Int64.fetchAll(
+                database,
+                sql: "SELECT source_id FROM article WHERE site_id = (SELECT id FROM site WHERE wiki = ?)",
+                arguments: [wiki])
+        }
+    }
 }

@@ -52,10 +52,17 @@ package enum KeywordText {
         zip(characters, characters.dropFirst()).map { $0 + $1 } + characters.suffix(1)
     }
 
-    /// Latin letters up to U+024F, but for ß and the like, stay as they are: most text, and quickly told.
-    private static func needsWork(_ text: String) -> Bool {
-        text.utf8.contains { $0 > 0xC9 || $0 == 0xC2 }
-            || text.unicodeScalars.contains { substitute($0) != nil }
+    private static func needsWork(_ text: String) -> Bool { text.unicodeScalars.contains(where: needsWork) }
+
+    /// Whether a character may be written in another way than it stands. Letters of Europe are not, but for a few, nor are
+    /// dashes and quotation marks: most text stays as it is, and is quickly told.
+    private static func needsWork(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<0xAA: false
+        case 0xAA, 0xAD, 0xB2, 0xB3, 0xB9, 0xBA, 0xBC...0xBE, 0xC6, 0xDF, 0xE6, 0x152, 0x153: true
+        case 0..<0x250, 0x370..<0x530, 0x2010...0x205F: false
+        default: true
+        }
     }
 
     private static func folded(_ text: String) -> String {
