@@ -87,16 +87,20 @@ package enum KeywordText {
         case "Æ": "AE"
         case "œ": "oe"
         case "Œ": "OE"
-        // The alef that carries a sign, and its bare form.
+        // Letters of Arabic that are written one for another: alef with a sign, final yeh, teh marbuta, and those of
+        // Persian and Urdu (Lucene's ArabicNormalizer and PersianNormalizer).
         case "أ", "إ", "آ", "ٱ": "ا"
+        case "ى", "ی": "ي"
+        case "ة": "ه"
+        case "ک": "ك"
         default: nil
         }
     }
 
-    /// Vowel signs of Arabic and Hebrew, the Arabic stroke that lengthens a word, and characters that show nothing.
+    /// Combining marks of Latin letters, vowel signs of Arabic and Hebrew, the Arabic stroke that lengthens a word, and characters that show nothing.
     private static func isOptionalMark(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case 0x0591...0x05BD, 0x05BF, 0x05C1, 0x05C2, 0x05C4, 0x05C5, 0x05C7: true
+        case 0x0300...0x036F, 0x0591...0x05BD, 0x05BF, 0x05C1, 0x05C2, 0x05C4, 0x05C5, 0x05C7: true
         case 0x0610...0x061A, 0x0640, 0x064B...0x065F, 0x0670, 0x06D6...0x06DC, 0x06DF...0x06E8,
             0x06EA...0x06ED:
             true

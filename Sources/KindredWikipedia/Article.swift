@@ -69,27 +69,29 @@ private struct ArticleBuilder {
             mayBeRows = raw.contains(Mark.dropped)
             return endParagraph()
         }
+        if first == UInt8(ascii: "|") || first == UInt8(ascii: "!"), isRow(line) { return }
+        mayBeRows = false
+        // A line that begins with a space is shown as it is.
+        if raw.first == 0x20 { return takeText(line, marks: []) }
         if let heading = Self.heading(line) { return begin(heading.level, heading.title) }
         if line.starts(with: "----".utf8) {
             endParagraph()
             line = Bytes.trimmed(line.drop { $0 == UInt8(ascii: "-") })
             guard !line.isEmpty else { return }
         }
-        if first == UInt8(ascii: "|") || first == UInt8(ascii: "!"), isRow(line) { return }
-        mayBeRows = false
-        let isItem = Self.itemMarks.contains(first)
-        if isItem {
-            line = Bytes.trimmed(line.drop { Self.itemMarks.contains($0) })
-            guard !line.isEmpty else { return }
-        }
+        let marks = line.prefix { Self.itemMarks.contains($0) }
+        line = Bytes.trimmed(line.dropFirst(marks.count))
+        if !line.isEmpty { takeText(line, marks: marks) }
+    }
+
+    /// - Parameter marks: `*#:;` before an item of a list.
+    private mutating func takeText(_ line: ArraySlice<UInt8>, marks: ArraySlice<UInt8>) {
+        let isItem = !marks.isEmpty
         // A list item is a line of its own; lines of prose are one paragraph.
         if isItem != isList { endParagraph() }
         isList = isItem
         let shown = LineText.shown(line)
-        count(
-            line, shown,
-            marks: isItem
-                ? raw.drop { !Self.itemMarks.contains($0) }.prefix { Self.itemMarks.contains($0) } : [])
+        count(line, shown, marks: marks)
         if !paragraph.isEmpty, !shown.isEmpty { paragraph.append(isItem ? 0x0A : 0x20) }
         paragraph += shown
     }

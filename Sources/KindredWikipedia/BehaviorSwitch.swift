@@ -11,6 +11,23 @@ enum BehaviorSwitch {
         "expectunconnectedpage", "end", "start", "norealtimepreview", "noautolinks",
     ]
 
+    /// Those of large wikis that have no letter beyond ASCII, where none of the rules below knows them.
+    private static let others: Set<String> = [
+        "kein_inhaltsverzeichnis", "keininhaltsverzeichnis", "inhaltsverzeichnis_erzwingen",
+        "inhaltsverzeichnis",
+        "abschnitte_nicht_bearbeiten", "keine_galerie", "keinegalerie", "neuer_abschnittslink",
+        "versteckte_kategorie",
+        "indexieren", "nicht_indexieren", "permanente_weiterleitung", "aucunsommaire", "aucuntdm", "sanstdm",
+        "forcersommaire", "forcertdm", "sommaire", "tdm", "sectionnoneditable", "aucunegalerie", "notdc",
+        "no_tdc",
+        "forzartdc", "forzar_tdc", "tdc", "noeditarseccion", "nogaleria", "noindexar", "indexar",
+        "geeninhoud",
+        "forceerinhoud", "inhoud_dwingen", "inhoud", "nietbewerkbaresectie", "geen_galerij", "noindice",
+        "forzaindice", "indice", "bezspisu", "zespisem", "spis", "bezedycjisekcji", "semtdc", "semsumario",
+        "forcartdc", "forcarsumario", "sumario", "naoeditarsecao", "semeditarsecao", "paksadaftarisi",
+        "tanpadaftarisi",
+    ]
+
     /// Past the switch that starts at `start`; nil where none does.
     ///
     /// No dump says what the words of its language are. They are written in capitals, or in a script that has none: so
@@ -31,7 +48,7 @@ enum BehaviorSwitch {
         }
         let word = String(decoding: text[(start + 2)..<end], as: UTF8.self)
         let after = end + 2
-        if english.contains(word.lowercased()) { return after }
+        if english.contains(word.lowercased()) || others.contains(word.lowercased()) { return after }
         guard word.allSatisfy({ !$0.isLowercase }) else { return nil }
         let isForeign = word.contains { !$0.isASCII }
         return isForeign || isAlone(text, start, after, limit) ? after : nil

@@ -25,7 +25,11 @@ enum InlineTemplate {
         let strings = values.map { parser.string($0) }
         let limit = values.count == 1 ? longestAlone : longest
         guard strings.allSatisfy({ $0.utf8.count <= limit && isText($0) }) else { return nil }
-        if strings[0].first?.isNumber == true { return KnownTemplate.joined(values, " ") }
+        if strings[0].first?.isNumber == true {
+            // "{{US$|5}}" and "{{€|5}}" begin with their sign.
+            let isMoney = call.written.contains { $0.isCurrencySymbol }
+            return KnownTemplate.joined(values, " ", before: isMoney ? call.written : "")
+        }
         // After a language's code comes what is in that language.
         let skipsCode = values.count > 1 && LinkPrefix.isLanguage(strings[0])
         return [.value(values[skipsCode ? 1 : 0])]
@@ -50,16 +54,25 @@ enum InlineTemplate {
         let after = end < text.count ? text[end] : 0x0A
         var lineStart = start
         while lineStart > 0, start - lineStart < 64, text[lineStart - 1] != 0x0A { lineStart -= 1 }
-        let before = text[lineStart..<start].drop { $0 == 0x20 || listMarks.contains($0) }
-        if before.isEmpty { return after == 0x20 && end + 1 < text.count && goesOn(text, end + 1) }
+        let line = text[lineStart..<start].drop { $0 == 0x20 || listMarks.contains($0) }
+        if line.isEmpty { return after == 0x20 && end + 1 < text.count && goesOn(text, end + 1) }
         if "{<[".utf8.contains(after) || Bytes.isLetter(after) { return false }
-        guard let last = before.last else { return false }
-        if last == 0x20 { return before.contains(where: Bytes.isWord) }
-        if wideEnds(text, start) { return goesOn(text, end) && after >= 0x80 }
-        return last == UInt8(ascii: "(") || last == UInt8(ascii: "'") || last == UInt8(ascii: "\"")
+        guard let before = scalar(before: start, text) else { return false }
+        if before.properties.isWhitespace { return line.contains(where: Bytes.isWord) }
+        if isUnspaced(before) { return goesOn(text, end) && after >= 0x80 }
+        return openings.contains(before)
     }
 
     private static let listMarks: Set<UInt8> = Set("*#:;".utf8)
+
+    /// What a word may follow without a space.
+    private static let openings: Set<Unicode.Scalar> = Set("('\"’‘“„«‹—–-/".unicodeScalars)
+
+    private static func scalar(before position: Int, _ text: [UInt8]) -> Unicode.Scalar? {
+        var start = position - 1
+        while start > 0, position - start < 4, text[start] & 0xC0 == 0x80 { start -= 1 }
+        return start >= 0 ? Bytes.scalar(text, at: start) : nil
+    }
 
     /// Whether a sentence goes on at `position`.
     private static func goesOn(_ text: [UInt8], _ position: Int) -> Bool {
@@ -69,12 +82,11 @@ enum InlineTemplate {
             || byte == UInt8(ascii: "(")
     }
 
-    /// Whether a letter of a script that writes no spaces stands before `position`, or a comma or an opening bracket of
-    /// Chinese and Japanese.
-    private static func wideEnds(_ text: [UInt8], _ position: Int) -> Bool {
-        guard position >= 3, let scalar = Bytes.scalar(text, at: position - 3) else { return false }
-        return "、，「『（・《".unicodeScalars.contains(scalar) || (0x0E00...0x0EFF).contains(scalar.value)
-            || (0x3041...0x30FF).contains(scalar.value)
-            || (0x3400...0x9FFF).contains(scalar.value)
+    /// A letter of a script that writes no spaces, Chinese, Japanese or Thai, or a comma or an opening bracket there.
+    private static func isUnspaced(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x0E00...0x0EFF, 0x3041...0x30FF, 0x3400...0x9FFF: true
+        default: "、，「『（・《".unicodeScalars.contains(scalar)
+        }
     }
 }

@@ -46,7 +46,7 @@ enum KnownTemplate {
     static func pieces(_ call: TemplateCall, in parser: WikitextParser) -> [TemplatePiece]? {
         let values = call.positional
         let name = call.name
-        if let text = fixed[name] { return [.text(text)] }
+        if values.isEmpty, let text = fixed[name] { return [.text(text)] }
         if shown.contains(name) {
             guard let value = call.value("text", "quote", "1", "content") ?? values.first else { return nil }
             return [.value(value)]
@@ -60,11 +60,15 @@ enum KnownTemplate {
         case "convert", "cvt": return Measure.pieces(values, in: parser)
         case "as of", "asof": return AsOf.pieces(call, in: parser)
         case "circa", "c.", "ca.": return joined(Array(values.prefix(1)), " ", before: "c. ") ?? [.text("c.")]
-        case "frac", "fraction", "sfrac": return joined(Array(values.suffix(2)), "/")
+        case "frac", "fraction", "sfrac":
+            if values.count == 1 { return [.text("1/"), .value(values[0])] }
+            let fraction = joined(Array(values.suffix(2)), "/")
+            return values.count == 3 ? fraction.map { [.value(values[0]), .text(" ")] + $0 } : fraction
         case "val": return joined(values.prefix(1) + [call.value("u", "ul")].compactMap(\.self), " ")
         case "e": return joined(Array(values.prefix(1)), "", before: "×10^")
         case "chem": return joined(values, "")
         case "hlist", "ubl", "unbulleted list", "cslist": return joined(values, ", ")
+        case "sclass", "sclass2", "sclass-": return joined(Array(values.prefix(2)), "-class ")
         case "ship":
             // The fourth says what of type and name is shown.
             guard values.count >= 2 else { return nil }

@@ -118,9 +118,18 @@ struct WikitextParser {
             } else {
                 appendLines(content)
             }
-        case "pre": appendLines(Entity.decoded(content)[...])
+        case "pre": appendLines(Entity.decoded(Self.withoutNowiki(content))[...])
         default: drop()
         }
+    }
+
+    /// Within pre, the tags of nowiki are not shown.
+    private static func withoutNowiki(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var text = text
+        for tag in ["<nowiki>", "</nowiki>", "<nowiki/>", "<nowiki />"] {
+            text = ArraySlice(text.replacing(tag.utf8, with: []))
+        }
+        return text
     }
 
     /// Appends lines that are shown as they are.

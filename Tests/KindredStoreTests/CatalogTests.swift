@@ -188,14 +188,14 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
         ("ทะเลสาบ", 5),
         ("سفينة", 6), ("سَفِينَة", 6), ("الى", 6), ("Fluss", 7), ("FLUẞ", 7), ("fish", 8), ("coeur", 8),
         ("ＡＢＣ", 8),
-        ("नदी", 9), ("שלום", 10), ("café", 11), ("m²", 11),
+        ("नदी", 9), ("שלום", 10), ("café", 11), ("m²", 11), ("İstanbul", 12), ("istanbul", 12), ("کتابی", 13),
     ])
     func `words are found in every script`(query: String, passage: Int64) throws {
         let catalog = try catalog([
             "古い京都には城跡がある。", "山の天文台はRadarで空を見る。", "这条河流很长，流入大海。", "부산에는 큰 항구가 있다.",
             "เรือลอยอยู่ในทะเลสาบใหญ่", "وَصَلَت السَّفِينَة سفينة إلى الميناء", "Der Fluß ist breit.",
             "The ﬁsh and the cœur of ABC",
-            "यह नदी लंबी है", "שָׁלוֹם לכולם", "A cafe\u{301} of 20 m²",
+            "यह नदी लंबी है", "שָׁלוֹם לכולם", "A cafe\u{301} of 20 m²", "İstanbul şehri", "كتابى جديد",
         ])
         #expect(try catalog.keywordSearch(query, limit: 1).map(\.id) == [passage])
         #expect(try catalog.problems().isEmpty)

@@ -35,6 +35,7 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
             "Otter AB 12345 y z"
         ),
         ("a {{{1|b}}} {{{{{1|nowrap}}|c}} d", "a b d"),
+        ("{{frac|3|1|2}} {{frac|4}} of a {{sclass|Lark|sloop}}", "3 1/2 1/4 of a Lark-class sloop"),
         ("{{plainlist|\n* a\n* b\n}}", "a\nb"),
         ("A call of f() and g( ) here", "A call of f() and g( ) here"),
         ("Gone ({{box}}; {{cn}}) and ({{cn}}, x)", "Gone and (x)"),
@@ -54,7 +55,9 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
         ("{{Hauptartikel|Haus}}\nText.", "Text."),
         ("See {{image|x.jpg}} {{site|http://x}} it.", "See it."),
         ("建物は、{{仮リンク|塔|en|Tower}}と呼ばれる。", "建物は、塔と呼ばれる。"),
-        ("A {{tag|fr|mot}} here.", "A mot here."),
+        ("A {{tag|fr|mot}} here.", "A mot here."), ("« {{mot|oui}} » vaut {{€|5}}.", "« oui » vaut €5."),
+        ("l’{{tag|or}} et d'{{tag|argent}}", "l’or et d'argent"),
+        ("Das heißt {{\"|Ja}} und {{'}}n.", "Das heißt Ja und 'n."),
         ("A {{Box\n|colour=red\n}} here.", "A here."),
     ])
     func `a template that stands as a word does shows its parameters`(wikitext: String, expected: String) {
@@ -84,7 +87,7 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
         ("&#42; is a star.", "* is a star."), ("[[A|=]] b =", "= b ="),
         ("'''----''' is a row.", "---- is a row."),
         ("a\n---- b", "a\n\nb"), ("{{start}}\n! Head\n|-\n| Cell\n|}\nText.", "Text."),
-        ("{|\n| open\n! row\nstill", "still"),
+        ("{|\n| open\n! row\nstill", "still"), ("A.\n * b\n == c ==\n | d", "A. * b == c == | d"),
     ])
     func `what a line is shows by the first characters of its source`(wikitext: String, expected: String) {
         #expect(text(wikitext) == expected)
@@ -129,7 +132,7 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
     @Test(arguments: [
         ("__NoToc__\nText.__NOEDITSECTION__", "Text."),
         ("C has __func__ and __DATE__ here.", "C has __func__ and __DATE__ here."),
-        ("__SANSTDM__\nTexte.", "Texte."), ("Текст. __БЕЗ_ОГЛ__", "Текст."),
+        ("__TEXTO_SOLO__\nTexto.__NOTDC__", "Texto."), ("Текст. __БЕЗ_ОГЛ__", "Текст."),
         ("__目次非表示__文章。", "文章。"), ("a __ b ____ c", "a __ b ____ c"),
     ])
     func `behaviour switches vanish, and other words between underscores stay`(
@@ -142,6 +145,7 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
         #expect(
             text("Type:\n<pre>\n# one\n  * two\n== three ==\n'''[[four]]''' &lt;\n</pre>\nDone.")
                 == "Type:\n\n# one\n  * two\n== three ==\n'''[[four]]''' <\n\nDone.")
+        #expect(text("<pre><nowiki>[[a]]</nowiki> ''b''</pre>") == "[[a]] ''b''")
         #expect(
             text("<syntaxhighlight lang=\"c\">\nint x = {{0}};\n</syntaxhighlight>") == "int x = {{0}};")
         #expect(
