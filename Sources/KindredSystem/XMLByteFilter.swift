@@ -72,6 +72,12 @@ struct XMLByteFilter {
         output.reserveCapacity(held.count)
         var position = 0
         while position < held.count, !isDocumentWhole, failure == nil {
+            let plainEnd = plainRun(position)
+            if plainEnd > position {
+                takePlain(position..<plainEnd, &output)
+                position = plainEnd
+                continue
+            }
             guard let next = step(position, isLast: isLast, &output) else { break }
             position = next
         }
@@ -92,6 +98,28 @@ struct XMLByteFilter {
             || declaration.contains("ascii")
     }
 
+    /// The end of the run of bytes from `position` on that need no look of their own.
+    private func plainRun(_ position: Int) -> Int {
+        let isPlain = Self.isPlain
+        return held.withUnsafeBufferPointer { bytes in
+            var end = position
+            while end < bytes.count, isPlain[Int(bytes[end])] { end += 1 }
+            return end
+        }
+    }
+
+    /// Characters of ASCII that are allowed and no markup.
+    private static let isPlain: [Bool] = (0..<256).map { (byte: Int) -> Bool in
+        if byte == 0x3C || byte == 0x3E || byte == 0x26 { return false }
+        return (0x20..<0x80).contains(byte) || byte == 0x09 || byte == 0x0A || byte == 0x0D
+    }
+
+    private mutating func takePlain(_ range: Range<Int>, _ output: inout [UInt8]) {
+        line += held[range].count { $0 == 0x0A }
+        emit(range, count: range.count, &output)
+        if tagLength > 0 { lengthenTag(by: range.count, range.upperBound) }
+    }
+
     /// Takes what stands at `position`.
     /// - Returns: past it; nil where more bytes are needed to tell.
     private mutating func step(_ position: Int, isLast: Bool, _ output: inout [UInt8]) -> Int? {
@@ -110,11 +138,7 @@ struct XMLByteFilter {
             guard let length = reference(position, isLast: isLast) else { return nil }
             emit(position..<position + length, count: 1, &output)
             return position + length
-        case 0x0A:
-            line += 1
-            emit(position..<position + 1, count: 1, &output)
-        case 0x09, 0x0D, 0x20...0x7F:
-            emit(position..<position + 1, count: 1, &output)
+        case UInt8(ascii: ">"): emit(position..<position + 1, count: 1, &output)
         case 0x80... where isUTF8:
             guard let length = scalar(position, isLast: isLast) else { return nil }
             emit(position..<position + length, count: length, &output)
@@ -125,7 +149,7 @@ struct XMLByteFilter {
             held[position] = 0x20
             emit(position..<position + 1, count: 1, &output)
         }
-        if tagLength > 0 { lengthenTag(position) }
+        if tagLength > 0 { lengthenTag(by: 1, position) }
         return position + 1
     }
 
@@ -150,8 +174,8 @@ struct XMLByteFilter {
         if isEndTag || isDeclaration || isName { tagLength = 1 }
     }
 
-    private mutating func lengthenTag(_ position: Int) {
-        tagLength += 1
+    private mutating func lengthenTag(by count: Int, _ position: Int) {
+        tagLength += count
         if tagLength > (isDeclaration ? max(textLimit, Self.longestTag) : Self.longestTag) {
             fail("a tag of more than \(Self.longestTag) bytes, which no dump has", position)
         }

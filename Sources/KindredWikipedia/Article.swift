@@ -124,10 +124,10 @@ private struct ArticleBuilder {
         switch LineText.kind(line, isItem: isList) {
         case .work: section.works += 1
         case .links: section.links += 1
-        case .prose where !isList:
-            if LineText.isSentence(shown) { section.prose += 1 } else { section.short += 1 }
-        case .prose where marks.last == UInt8(ascii: ";"): break
-        case .prose:
+        case .sentence: section.prose += 1
+        case .short where !isList: section.short += 1
+        case .short where marks.last == UInt8(ascii: ";"): break
+        case .short:
             section.items += 1
             captionMarks = marks.count
         }

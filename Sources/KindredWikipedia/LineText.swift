@@ -7,7 +7,20 @@ enum LineText {
         result.reserveCapacity(line.count)
         // Whether something was left out since the last letter, but for punctuation.
         var isGap = false
-        for byte in Apostrophes.resolved(Array(line)) {
+        let line = line.contains(UInt8(ascii: "'")) ? Apostrophes.resolved(Array(line))[...] : line
+        var position = line.startIndex
+        let isPlain = isPlain
+        while position < line.endIndex {
+            var wordEnd = position
+            while wordEnd < line.endIndex, isPlain[Int(line[wordEnd])] { wordEnd += 1 }
+            if wordEnd > position {
+                result += line[position..<wordEnd]
+                isGap = false
+                position = wordEnd
+                continue
+            }
+            let byte = line[position]
+            position += 1
             switch byte {
             case Mark.dropped: isGap = true
             case Mark.apostrophe: result.append(UInt8(ascii: "'"))
@@ -50,6 +63,12 @@ enum LineText {
         return result
     }
 
+    /// For each byte, whether it is shown whatever stands beside it, and more than punctuation.
+    private static let isPlain: [Bool] = (0..<256).map { (byte: Int) -> Bool in
+        if [0x88, 0x89, 0xBC, 0xEF].contains(byte) || byte <= 0x20 { return false }
+        return !"(),.;:".utf8.contains(UInt8(byte))
+    }
+
     /// Whether the text ends in `（` and the first two bytes of `）`, which then go.
     private static func removeEmptyWideBracket(_ text: inout [UInt8]) -> Bool {
         let bracket: [UInt8] = [0xEF, 0xBC, 0x88, 0xEF, 0xBC]
@@ -58,15 +77,15 @@ enum LineText {
         return true
     }
 
-    /// Whether a line is more than the caption of a list below it: long, or with a mark at its end that ends a sentence.
-    static func isSentence(_ line: [UInt8]) -> Bool {
-        if line.count(where: Bytes.isWord) >= 60 { return true }
-        let last = String(decoding: line.suffix(4), as: UTF8.self).last
-        return last.map { ".!?…。！？।॥۔؟።။។".contains($0) } ?? false
+    /// What a line is, for telling the text of an article from its lists of works and links.
+    enum Kind {
+        /// More than the caption of a list below it: long, or with a mark at its end that ends a sentence.
+        case sentence
+        case short, work, links
     }
 
-    /// What a line is, for telling the text of an article from its lists of works and links.
-    enum Kind { case prose, work, links }
+    /// Letters outside of links, of which a line is prose in any case.
+    private static let lettersOfProse = 60
 
     /// - Parameter isItem: whether it is an item of a list; elsewhere only a lone link is none of the text.
     static func kind(_ line: ArraySlice<UInt8>, isItem: Bool) -> Kind {
@@ -91,11 +110,16 @@ enum LineText {
             case UInt8(ascii: "\""):
                 isTitle.toggle()
                 titles += 1
-            case _ where [0xC2, 0xE2, 0xE3].contains(byte) && isQuotationMark(line, position - 1):
+            case 0xC2 where isItem && isQuotationMark(line, position - 1),
+                0xE2 where isItem && isQuotationMark(line, position - 1),
+                0xE3 where isItem && isQuotationMark(line, position - 1):
                 isTitle.toggle()
                 titles += 1
             default:
-                if !inLink, Bytes.isWord(byte) { letters += 1 }
+                if !inLink, Bytes.isWord(byte) {
+                    letters += 1
+                    if !isItem, letters == lettersOfProse { return .sentence }
+                }
                 if Bytes.isLetter(byte) || byte >= 0xC0, !isTitle {
                     if titles == 0 { before += 1 } else { after += 1 }
                 }
@@ -105,12 +129,18 @@ enum LineText {
         }
         if isExternal, isItem || letters < 40 { return .work }
         if hasLink, letters == 0 { return .links }
-        guard isItem else { return .prose }
+        if !isItem { return endsSentence(line) ? .sentence : .short }
         if namesNumber(line) { return .work }
         // An author, a title, and a publisher or a place, with the year.
         let startsWithDigit = line.first.map(Bytes.isDigit) ?? false
         let isWork = titles >= 2 && before >= 3 && after >= 3 && hasYear && !startsWithDigit
-        return isWork ? .work : .prose
+        return isWork ? .work : .short
+    }
+
+    private static func endsSentence(_ line: ArraySlice<UInt8>) -> Bool {
+        let end = line.reversed().drop { Mark.contains($0) || Bytes.isSpace($0) || $0 == UInt8(ascii: "'") }
+        let last = String(decoding: end.prefix(4).reversed(), as: UTF8.self).unicodeScalars.last
+        return last.map { ".!?…。！？।॥۔؟။።".unicodeScalars.contains($0) } ?? false
     }
 
     /// « and », “, ” and „, 『 and 』.
@@ -124,6 +154,14 @@ enum LineText {
 
     /// Whether the line has the number of a book or a periodical.
     private static func namesNumber(_ line: ArraySlice<UInt8>) -> Bool {
-        ["ISBN", "ISSN", "OCLC"].contains { line.firstRange(of: $0.utf8) != nil }
+        var index = line.startIndex
+        while index + 4 <= line.endIndex {
+            if line[index] == UInt8(ascii: "I") || line[index] == UInt8(ascii: "O") {
+                let word = line[index..<index + 4]
+                if ["ISBN", "ISSN", "OCLC"].contains(where: { word.elementsEqual($0.utf8) }) { return true }
+            }
+            index += 1
+        }
+        return false
     }
 }

@@ -17,6 +17,9 @@ struct MarkupBrackets {
     /// By where the bracket opens.
     private var pairs: [Int: Pair] = [:]
 
+    /// For each byte, whether a bracket or a line may begin with it.
+    private static let mayBeBracket: [Bool] = (0..<256).map { "<{[}]|-\n".utf8.contains(UInt8($0)) }
+
     private enum Opening: Int { case brace, link, table, variant }
 
     /// Brackets that are open.
@@ -45,6 +48,7 @@ struct MarkupBrackets {
     init(_ text: [UInt8], elements: [Int: PreparedWikitext.Element], hasVariants: Bool) {
         var stack = Stack()
         var startsLine = true
+        let mayBeBracket = Self.mayBeBracket
         var position = 0
         func run(_ byte: UInt8) -> Int {
             var end = position
@@ -54,6 +58,10 @@ struct MarkupBrackets {
         func follows(_ byte: UInt8) -> Bool { position + 1 < text.count && text[position + 1] == byte }
         while position < text.count {
             let byte = text[position]
+            if !startsLine, !mayBeBracket[Int(byte)] {
+                position += 1
+                continue
+            }
             switch byte {
             case UInt8(ascii: "<"):
                 position = elements[position]?.end ?? position + 1

@@ -41,11 +41,21 @@ struct PreparedWikitext {
         source = Array(wikitext.utf8)
         bytes.reserveCapacity(source.count)
         while position < source.count {
-            let byte = source[position]
-            if byte == UInt8(ascii: "<"), takeTag() { continue }
-            append(byte)
+            var plainEnd = position
+            while plainEnd < source.count, Self.isPlain(source[plainEnd]) { plainEnd += 1 }
+            bytes += source[position..<plainEnd]
+            position = plainEnd
+            guard position < source.count else { return }
+            if source[position] == UInt8(ascii: "<") {
+                if takeTag() { continue }
+                bytes.append(source[position])
+            }
             position += 1
         }
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 ? byte != UInt8(ascii: "<") : byte == 0x0A || byte == 0x09
     }
 
     private mutating func append(_ byte: UInt8) {

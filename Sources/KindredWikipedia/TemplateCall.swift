@@ -44,10 +44,11 @@ struct TemplateCall {
         guard pieces.count == 2 else { return nil }
         let key = parser.trimmed(pieces[0])
         guard key.count <= 48 else { return nil }
-        let name = String(decoding: parser.text[key], as: UTF8.self)
-        guard name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == " " || $0 == "_" || $0 == "-" }) else {
-            return nil
+        let isName = parser.text[key].allSatisfy {
+            Bytes.isWord($0) || $0 == 0x20 || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
         }
+        guard isName else { return nil }
+        let name = String(decoding: parser.text[key], as: UTF8.self)
         return (name.lowercased(), parser.trimmed(pieces[1]))
     }
 

@@ -13,6 +13,9 @@ struct WikitextParser {
     /// Up to here no `]` was found from a place before: looking again from the next one would take quadratic time.
     var linkSearched = 0
 
+    /// For each byte, whether markup may begin with it.
+    private static let mayBeMarkup: [Bool] = (0..<256).map { "<{[-&_]}".utf8.contains(UInt8($0)) }
+
     /// Deeper nesting is dropped; real articles stay below ten.
     private static let maximumDepth = 24
 
@@ -30,7 +33,13 @@ struct WikitextParser {
     mutating func parse(_ range: Range<Int>, depth: Int) {
         guard depth <= Self.maximumDepth else { return }
         var position = range.lowerBound
+        let mayBeMarkup = Self.mayBeMarkup
         while position < range.upperBound {
+            var plainEnd = position
+            while plainEnd < range.upperBound, !mayBeMarkup[Int(text[plainEnd])] { plainEnd += 1 }
+            output += text[position..<plainEnd]
+            position = plainEnd
+            guard position < range.upperBound else { return }
             let next: Int?
             switch text[position] {
             case UInt8(ascii: "<"): next = element(position, range)
