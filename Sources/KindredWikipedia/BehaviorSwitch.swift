@@ -35,7 +35,9 @@ enum BehaviorSwitch {
     /// any such word where it stands alone on its line.
     static func end(_ text: [UInt8], _ start: Int, until limit: Int) -> Int? {
         let underscore = UInt8(ascii: "_")
-        guard start + 4 < limit, text[start + 1] == underscore else { return nil }
+        guard start + 4 < limit, text[start + 1] == underscore, Bytes.isWord(text[start + 2]) else {
+            return nil
+        }
         var end = start + 2
         while end < limit, end - start < 120, Bytes.isWord(text[end]) || text[end] == underscore {
             if end > start + 2, text[end] == underscore, end + 1 < limit, text[end + 1] == underscore {

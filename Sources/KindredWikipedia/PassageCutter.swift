@@ -27,6 +27,9 @@ package struct PassageCutter {
         self.tokenCount = tokenCount
     }
 
+    /// Bytes of a token, at most, on the average of a passage.
+    private static let longestToken = 64
+
     /// A stretch that is not cut further, and its tokens.
     private struct Piece {
         let range: Range<Int>
@@ -80,7 +83,11 @@ package struct PassageCutter {
     /// A paragraph as one piece where it fits, as sentences or smaller where it does not.
     private func pieces(_ text: [UInt8], _ paragraph: Range<Int>, room: Int) -> [Piece] {
         let sentences = SentenceCutter.sentences(text, paragraph)
-        let counted = sentences.map { Piece(range: $0, tokens: tokens(text, $0), startsParagraph: false) }
+        // What is longer than any tokens that would fit needs no count.
+        let longest = room * Self.longestToken
+        let counted = sentences.map {
+            Piece(range: $0, tokens: $0.count > longest ? room + 1 : tokens(text, $0), startsParagraph: false)
+        }
         let total = counted.reduce(0) { $0 + $1.tokens }
         if total <= room { return [Piece(range: paragraph, tokens: total, startsParagraph: true)] }
         let fitting = counted.flatMap { $0.tokens <= room ? [$0] : words(text, $0.range, room: room) }
