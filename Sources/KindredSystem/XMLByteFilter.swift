@@ -63,7 +63,7 @@ struct XMLByteFilter {
     /// What of `bytes`, and of those that waited, passes.
     mutating func pass(_ bytes: [UInt8], isLast: Bool) -> [UInt8] {
         held += bytes
-        if isWide == nil { sniff() }
+        guard isWide != nil || sniff(isLast: isLast) else { return [] }
         if isWide == true || isDocumentWhole || failure != nil {
             defer { if isWide == true { held = [] } }
             return isWide == true ? held : []
@@ -86,24 +86,47 @@ struct XMLByteFilter {
         return output
     }
 
-    /// Whether a character takes two bytes, and whether the XML declaration names UTF-8 or nothing.
-    private mutating func sniff() {
-        guard held.count >= 2 else { return }
+    /// Finds whether a character takes two bytes, and whether the XML declaration names UTF-8 or nothing.
+    /// - Returns: false where more bytes are needed to tell.
+    private mutating func sniff(isLast: Bool) -> Bool {
+        guard held.count >= 200 || isLast || held.firstIndex(of: UInt8(ascii: ">")) != nil else {
+            return false
+        }
+        isUTF8 = true
         isWide = [[0xFF, 0xFE], [0xFE, 0xFF], [0x3C, 0x00], [0x00, 0x3C]].contains(Array(held.prefix(2)))
         let start = held.prefix(200)
-        guard start.starts(with: "<?xml".utf8), let end = start.firstRange(of: "?>".utf8) else { return }
-        let declaration = String(decoding: start[..<end.lowerBound], as: UTF8.self).lowercased()
-        isUTF8 =
-            !declaration.contains("encoding") || declaration.contains("utf-8")
-            || declaration.contains("ascii")
+        if start.starts(with: "<?xml".utf8), let end = start.firstRange(of: "?>".utf8) {
+            let declaration = String(decoding: start[..<end.lowerBound], as: UTF8.self).lowercased()
+            isUTF8 =
+                !declaration.contains("encoding") || declaration.contains("utf-8")
+                || declaration.contains("ascii")
+        }
+        return true
     }
 
-    /// The end of the run of bytes from `position` on that need no look of their own.
+    /// The end of the run of bytes from `position` on that need no look of their own: most of ASCII, and whole characters
+    /// of two or three bytes, but for those beside surrogates, noncharacters and overlong forms.
     private func plainRun(_ position: Int) -> Int {
         let isPlain = Self.isPlain
         return held.withUnsafeBufferPointer { bytes in
             var end = position
-            while end < bytes.count, isPlain[Int(bytes[end])] { end += 1 }
+            while end < bytes.count {
+                let byte = bytes[end]
+                if isPlain[Int(byte)] {
+                    end += 1
+                } else if isUTF8, end + 1 < bytes.count, bytes[end + 1] & 0xC0 == 0x80,
+                    (0xC2...0xDF).contains(byte)
+                {
+                    end += 2
+                } else if isUTF8, end + 2 < bytes.count, bytes[end + 1] & 0xC0 == 0x80,
+                    bytes[end + 2] & 0xC0 == 0x80,
+                    (0xE1...0xEC).contains(byte) || byte == 0xEE
+                {
+                    end += 3
+                } else {
+                    return end
+                }
+            }
             return end
         }
     }
@@ -238,6 +261,9 @@ struct XMLByteFilter {
         }
     }
 
+    /// The smallest character of each length.
+    private static let least: [UInt32] = [0, 0x80, 0x80, 0x800, 0x10000]
+
     /// The length of the character at `position`. A byte that is no UTF-8, or a forbidden character, becomes spaces.
     private mutating func scalar(_ position: Int, isLast: Bool) -> Int? {
         let byte = held[position]
@@ -256,14 +282,12 @@ struct XMLByteFilter {
         for index in (position + 1)..<max(valid, position + 1) {
             value = value << 6 | UInt32(held[index] & 0x3F)
         }
-        let least: [UInt32] = [0, 0x80, 0x80, 0x800, 0x10000]
-        if length > 1, valid - position == length, value >= least[length], Self.isAllowed(value) {
-            return length
-        }
-        let isWhole = length > 1 && valid - position == length && value >= least[length] && value <= 0xFFFF
+        let isWhole = length > 1 && valid - position == length && value >= Self.least[length]
+        if isWhole, Self.isAllowed(value) { return length }
         forbid(
             position,
-            isWhole ? "U+" + Self.hex(value) : "the byte 0x" + String(byte, radix: 16, uppercase: true))
+            isWhole && value <= 0xFFFF
+                ? "U+" + Self.hex(value) : "the byte 0x" + String(byte, radix: 16, uppercase: true))
         for index in position..<valid { held[index] = 0x20 }
         return valid - position
     }
