@@ -7,13 +7,19 @@ import SystemPackage
 
 /// A dump as a file: whether it is the one that was read before.
 struct DumpSource {
-    /// Absolute path; nil for standard input, which is always read.
+    /// Absolute path; nil for standard input and pipes, which are always read.
     private let path: String?
     private let identity: String
 
-    /// - Throws: `notFound`, `inputOutput`, `invalidData` for what is no regular file.
+    /// Whether the file's name says that it is a wiki's whole dump, "enwiki-20260101-pages-articles.xml.bz2": parts have a
+    /// number after "articles".
+    let isNamedWhole: Bool
+
+    /// - Throws: `notFound`, `inputOutput`, `invalidData` for a directory.
     init(path: String) throws {
-        guard path != "-" else {
+        let name = URL(fileURLWithPath: path).lastPathComponent
+        isNamedWhole = name.firstMatch(of: /-pages-articles(-multistream)?\.xml/) != nil
+        guard path != "-", FileKind(path) != .pipe else {
             self.path = nil
             identity = ""
             return

@@ -78,20 +78,21 @@ public struct Indexer {
     /// Indexes a dump, "-" for standard input.
     ///
     /// - Parameters:
+    ///   - longestPage: bytes of a page's wikitext, at most, 64 MB unless given; longer ones are left out and counted.
     ///   - shouldStop: asked often; once it says true, the run ends with the next commit.
     ///   - progress: told after each step.
     /// - Returns: what was done. A dump that ends in the middle or is malformed at some place is indexed up to there:
     ///   the error is in the report.
     /// - Throws: `notFound` and `invalidData` before anything is written; `busy`; `inputOutput`.
     public func index(
-        dump path: String, shouldStop: () -> Bool = { false },
+        dump path: String, longestPage: Int? = nil, shouldStop: () -> Bool = { false },
         progress: @escaping (IndexingProgress) -> Void = { _ in }
     ) throws -> IndexingReport {
         let source = try DumpSource(path: path)
         // Only a look, which takes no lock.
         if let known = try completeRecord(of: source) { return IndexingReport(nothingToDo: known) }
         // The first page is read before anything is made, so that a file that is no dump leaves no trace.
-        let reader = try DumpReader(path: path)
+        let reader = try DumpReader(path: path, longestPage: longestPage ?? DumpReader.longestPage)
         let first = try reader.next()
 
         try directory.create()
@@ -112,6 +113,7 @@ public struct Indexer {
             encoder: encoder, catalog: catalog, segments: segments, reader: reader, progress: progress)
         do {
             try run.index(startingAt: first, shouldStop: shouldStop)
+            if run.report.isComplete { try run.removeVanished(isWhole: source.isNamedWhole) }
         } catch let error as KindredError where error.code == .interrupted {
             run.report.stopped = true
         }
@@ -151,6 +153,14 @@ private struct IndexingRun {
     var articles: [NewArticle] = []
     var isNew: [Bool] = []
     var texts: [String] = []
+    /// The wiki that these are of, and the identities of all so far.
+    var site = DumpSite()
+    var wikis: [String] = []
+    /// Ids of articles, in the catalogue, that the dump says are articles no more.
+    var removed: [Int64] = []
+    var identities = PageIdentities()
+    /// Ids of the wiki's articles that the catalogue had before: only these need to be looked up.
+    var idsBefore = PageIDs()
 
     init(
         encoder: TextEncoder, catalog: Catalog, segments: SegmentStore, reader: DumpReader,
@@ -182,44 +192,60 @@ private struct IndexingRun {
             }
         }
         if !report.stopped { try commit(shouldStop: shouldStop) }
+        (report.forbiddenCharacters, report.firstForbiddenCharacter) = reader.forbiddenCharacters
         report.seconds = (ContinuousClock.now - started) / .seconds(1)
     }
 
     /// Counts a page, and cuts it into passages where it is a new or changed article.
     private mutating func take(_ page: DumpPage) throws {
+        // Parts of several wikis may follow each other in one file; a commit is of one.
+        let wiki = reader.site.identity
+        if wikis.last != wiki {
+            try commit(shouldStop: { false })
+            wikis.append(wiki)
+            idsBefore = PageIDs(try catalog.sourceIDs(wiki: wiki))
+            identities = PageIdentities()
+        }
+        site = reader.site
         counts.pages += 1
         defer { report.counts = counts }
-        if page.redirectTarget != nil {
-            counts.redirects += 1
+        var titleBefore: String?
+        if let id = page.id, identities.contains(id) {
+            titleBefore =
+                try articles.last { $0.sourceID == id }?.title
+                ?? catalog.article(wiki: wiki, sourceID: id)?.title
+        }
+        let (id, isFirst) = identities.identity(of: page, titleBefore: titleBefore)
+        guard isArticle(page) else {
+            if isFirst, idsBefore.contains(id), let known = try catalog.article(wiki: wiki, sourceID: id) {
+                removed.append(known.id)
+            }
             return
         }
-        guard page.namespace == 0 else {
-            counts.otherNamespaces += 1
-            return
-        }
-        guard page.model == nil || page.model == "wikitext" else {
-            counts.otherModels += 1
+        if page.isTooLong {
+            report.tooLong += 1
             return
         }
         let digest = Array(SHA256.hash(data: Data("\(page.title)\u{0}\(page.text)".utf8)).prefix(16))
-        let known = try catalog.article(wiki: reader.site.identity, sourceID: page.id)
+        let mayBeKnown = !isFirst || id < 0 || idsBefore.contains(id)
+        let known = mayBeKnown ? try catalog.article(wiki: wiki, sourceID: id) : nil
         if known?.digest == digest {
             report.unchanged += 1
             counts.articles += 1
             return
         }
-        let article = Article(title: page.title, wikitext: page.text)
+        let article = Article(title: page.title, wikitext: page.text, site: site)
         let passages = cutter.passages(of: article)
         if passages.isEmpty && known == nil {
             counts.empty += 1
             return
         }
         let text = Array(article.text.utf8)
-        // A dump that was put together by hand may give one id to several pages; the last of them stays.
-        isNew.append(known == nil && !articles.contains { $0.sourceID == page.id })
+        // A page may come twice; the last stays.
+        isNew.append(known == nil && !articles.contains { $0.sourceID == id })
         articles.append(
             NewArticle(
-                sourceID: page.id, title: page.title, url: reader.url(of: page), revision: page.revision,
+                sourceID: id, title: page.title, url: reader.url(of: page), revision: page.revision,
                 digest: digest, text: article.text,
                 passages: passages.map { NewPassage(id: 0, sectionPath: $0.sectionPath, range: $0.range) }))
         texts += passages.map {
@@ -229,9 +255,38 @@ private struct IndexingRun {
         }
     }
 
+    /// Whether a page is an article; counts it where it is none.
+    private mutating func isArticle(_ page: DumpPage) -> Bool {
+        if page.redirectTarget != nil {
+            counts.redirects += 1
+        } else if page.namespace != 0 {
+            counts.otherNamespaces += 1
+        } else if page.model != nil, page.model != "wikitext" {
+            counts.otherModels += 1
+        } else {
+            return true
+        }
+        return false
+    }
+
+    /// Takes out articles that the dump should have and does not.
+    mutating func removeVanished(isWhole: Bool) throws {
+        guard wikis.count == 1, let range = identities.range(isWhole: isWhole) else { return }
+        let known = try catalog.articles(wiki: site.identity, sourceIDs: range)
+        let gone = known.filter { !identities.contains($0.sourceID) }
+        guard !gone.isEmpty else { return }
+        // A dump that lacks most of what is known is an excerpt, and says nothing of the others.
+        guard gone.count * 2 <= known.count else {
+            report.missing = gone.count
+            return
+        }
+        removed = gone.map(\.id)
+        try commit(shouldStop: { false })
+    }
+
     /// Encodes what was gathered, writes its segment and commits both.
     private mutating func commit(shouldStop: () -> Bool) throws {
-        guard !articles.isEmpty else { return }
+        guard !articles.isEmpty || !removed.isEmpty else { return }
         var encoded: [Matrix] = []
         for start in stride(from: 0, to: texts.count, by: Indexer.passagesPerStep) {
             let end = min(start + Indexer.passagesPerStep, texts.count)
@@ -254,15 +309,18 @@ private struct IndexingRun {
             }
         }
         let ids = articles.flatMap { $0.passages.map(\.id) }
-        let file = try segments.write(Matrix(stacking: encoded, rows: ids.count), ids: ids)
+        let file =
+            ids.isEmpty ? nil : try segments.write(Matrix(stacking: encoded, rows: ids.count), ids: ids)
         try catalog.commit(
-            site: SiteRecord(reader.site), articles: articles,
+            site: SiteRecord(site), articles: articles, removed: removed,
             segment: file.map { ($0, encoder.fingerprint, ids.count) })
         counts.articles += articles.count
         counts.passages += ids.count
         report.counts = counts
         report.added += zip(articles, isNew).count { $0.1 }
         report.changed += zip(articles, isNew).count { !$0.1 }
+        report.removed += removed.count
+        removed.removeAll(keepingCapacity: true)
         articles.removeAll(keepingCapacity: true)
         isNew.removeAll(keepingCapacity: true)
         texts.removeAll(keepingCapacity: true)

@@ -23,6 +23,15 @@ public struct IndexingReport: Sendable {
     public package(set) var added = 0
     public package(set) var changed = 0
     public package(set) var unchanged = 0
+    /// Articles that were taken out: redirects by now, in another namespace, of another model, or gone from the wiki.
+    public package(set) var removed = 0
+    /// Articles of the index that the dump lacks and that stay, since it has fewer than half of those it could have.
+    public package(set) var missing = 0
+    /// Articles that are longer than the limit.
+    public package(set) var tooLong = 0
+    /// Characters that XML does not allow, which became spaces, and which and where the first was.
+    public package(set) var forbiddenCharacters = 0
+    public package(set) var firstForbiddenCharacter: String?
     /// Passages encoded and committed in this run.
     public package(set) var passages = 0
     public package(set) var seconds = 0.0

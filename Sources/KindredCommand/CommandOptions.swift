@@ -25,7 +25,7 @@ struct ForceArgument: ParsableArguments {
     @Flag(help: "Replace an output that is there already and is a file of another kind.") var force = false
 
     /// - Throws: `invalidRequest` for an output that is an input; `cannotCreate` where a file of another kind is there.
-    func check(_ output: String?, is kind: FileKind, inputs: [String]) throws {
+    func check(_ output: String?, is kind: OutputKind, inputs: [String]) throws {
         if let output { try kind.check(output: output, inputs: inputs, force: force) }
     }
 }

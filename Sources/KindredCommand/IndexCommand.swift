@@ -29,6 +29,13 @@ struct IndexCommand: ParsableCommand {
             valueName: "directory"))
     var encoder: String?
 
+    @Option(
+        name: .customLong("max-page"),
+        help: ArgumentHelp(
+            "Leave out and count pages with more wikitext than this, in megabytes (default: 64).",
+            valueName: "MB"))
+    var maxPage: Double?
+
     @Flag(name: .long, help: "Index the small sample that ships with Kindred.")
     var sample = false
 
@@ -43,6 +50,9 @@ struct IndexCommand: ParsableCommand {
     func validate() throws {
         guard sample || dump != nil else { throw ValidationError("Name a dump, or --sample.") }
         guard !(sample && dump != nil) else { throw ValidationError("Name a dump or --sample, not both.") }
+        if let maxPage, !(maxPage > 0 && maxPage <= 1024) {
+            throw ValidationError("--max-page takes megabytes, above 0 and up to 1024.")
+        }
     }
 
     func run() throws {
@@ -57,7 +67,8 @@ struct IndexCommand: ParsableCommand {
         let progress = Progress(label: "Indexing \(directory.name)", unit: "passages", quiet: quiet)
         defer { progress.finish() }
         let report = try indexer.index(
-            dump: path, shouldStop: { Interrupts.requested },
+            dump: path, longestPage: maxPage.map { Int($0 * 1_048_576) },
+            shouldStop: { Interrupts.requested },
             progress: { now in
                 let fraction = now.totalBytes.map { $0 == 0 ? 1 : Double(now.bytesRead) / Double($0) }
                 progress.update(
@@ -76,19 +87,30 @@ struct IndexCommand: ParsableCommand {
         if report.stopped { throw ExitCode(130) }
     }
 
-    /// "enwiki-20240101-pages-articles.xml.bz2" → "enwiki-20240101".
+    /// "enwiki-20240101-pages-articles.xml.bz2" → "enwiki-20240101". A name that loses characters of other scripts, or
+    /// its end, gets a part that tells it from others.
     static func name(for path: String) -> String {
-        guard path != "-" else { return "stdin" }
-        var name = (path as NSString).lastPathComponent
+        // What the shell makes of "<(…)" has a number for a name.
+        guard path != "-", !path.hasPrefix("/dev/"), !path.hasPrefix("/proc/") else { return "stdin" }
+        var name = (path as NSString).lastPathComponent.precomposedStringWithCanonicalMapping
         for suffix in [".bz2", ".gz", ".xml"] where name.hasSuffix(suffix) { name.removeLast(suffix.count) }
         if let range = name.range(of: "-pages-articles") { name = String(name[..<range.lowerBound]) }
         if name.hasSuffix("-latest") { name.removeLast("-latest".count) }
-        let kept = name.unicodeScalars.map { scalar in
-            let keeps =
-                scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
-            return keeps || "-_.".unicodeScalars.contains(scalar) ? Character(scalar) : "-"
+        var kept = ""
+        var isLossy = false
+        for scalar in name.unicodeScalars {
+            if !scalar.isASCII {
+                isLossy = true
+            } else {
+                let keeps = scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+                kept.append(keeps || "-_.".unicodeScalars.contains(scalar) ? Character(scalar) : "-")
+            }
         }
-        let trimmed = String(String(kept).drop { $0 == "." }.prefix(64))
+        var trimmed = String(kept.drop { $0 == "." || (isLossy && $0 == "-") }.prefix(64))
+        if isLossy || kept.count > 64 {
+            let mark = String(CRC32C(Array(name.utf8)).value, radix: 16)
+            trimmed = [String(trimmed.prefix(50)), mark].filter { !$0.isEmpty }.joined(separator: "-")
+        }
         return trimmed.isEmpty ? "dump" : trimmed
     }
 
@@ -98,7 +120,7 @@ struct IndexCommand: ParsableCommand {
             CommandOutput.line(
                 "\(style.bold(directory.name)): nothing to do; the dump was indexed before and has not changed"
             )
-        } else if report.added + report.changed == 0, report.failure == nil, !report.stopped {
+        } else if report.isIdle {
             CommandOutput.line(
                 "\(style.bold(directory.name)): nothing to do; every article is indexed already")
         }
@@ -108,12 +130,24 @@ struct IndexCommand: ParsableCommand {
         }
         if report.otherModels > 0 { skipped.append("\(Format.count(report.otherModels)) not wikitext") }
         if report.empty > 0 { skipped.append("\(Format.count(report.empty)) without prose") }
+        if report.tooLong > 0 { skipped.append("\(Format.count(report.tooLong)) longer than --max-page") }
         CommandOutput.line(
             "  pages      \(Format.count(report.pages)), not indexed: \(skipped.joined(separator: ", "))")
         if !report.alreadyComplete {
             CommandOutput.line(
                 "  articles   \(Format.count(report.added)) new, \(Format.count(report.changed)) changed, "
-                    + "\(Format.count(report.unchanged)) unchanged")
+                    + "\(Format.count(report.unchanged)) unchanged"
+                    + (report.removed > 0 ? ", \(Format.count(report.removed)) removed" : ""))
+            if report.missing > 0 {
+                CommandOutput.line(
+                    "             \(Format.count(report.missing)) others stay: the dump has too few to be all of the wiki"
+                )
+            }
+            if let first = report.firstForbiddenCharacter {
+                CommandOutput.line(
+                    "  characters \(Format.count(report.forbiddenCharacters)) that XML does not allow, now spaces; "
+                        + "the first: \(first)")
+            }
             let rate = report.seconds > 0 ? Double(report.passages) / report.seconds : 0
             CommandOutput.line(
                 "  passages   \(Format.count(report.passages)) encoded in \(Format.duration(report.seconds)) "
@@ -130,11 +164,18 @@ struct IndexCommand: ParsableCommand {
     }
 }
 
+extension IndexingReport {
+    /// Whether the run found nothing to do.
+    fileprivate var isIdle: Bool { added + changed + removed == 0 && failure == nil && !stopped }
+}
+
 /// The report of `kindred index --json`.
 private struct IndexingOutput: Encodable {
     let index: String
-    let pages, redirects, otherNamespaces, otherModels, withoutProse: Int
-    let articlesNew, articlesChanged, articlesUnchanged: Int
+    let pages, redirects, otherNamespaces, otherModels, withoutProse, tooLong: Int
+    let articlesNew, articlesChanged, articlesUnchanged, articlesRemoved, articlesMissing: Int
+    let forbiddenCharacters: Int
+    let firstForbiddenCharacter: String?
     let articles, passages: Int?
     let passagesEncoded: Int
     let seconds, passagesPerSecond: Double
@@ -149,6 +190,11 @@ private struct IndexingOutput: Encodable {
         otherNamespaces = report.otherNamespaces
         otherModels = report.otherModels
         withoutProse = report.empty
+        tooLong = report.tooLong
+        articlesRemoved = report.removed
+        articlesMissing = report.missing
+        forbiddenCharacters = report.forbiddenCharacters
+        firstForbiddenCharacter = report.firstForbiddenCharacter
         articlesNew = report.added
         articlesChanged = report.changed
         articlesUnchanged = report.unchanged
@@ -158,7 +204,7 @@ private struct IndexingOutput: Encodable {
         seconds = report.seconds
         passagesPerSecond = report.seconds > 0 ? Double(report.passages) / report.seconds : 0
         bytes = status?.totalBytes
-        nothingToDo = report.added + report.changed == 0 && report.failure == nil && !report.stopped
+        nothingToDo = report.isIdle
         stopped = report.stopped
         error = report.failure?.description
     }

@@ -76,10 +76,13 @@ package final class Catalog: Sendable {
             try Row.fetchOne(
                 database,
                 sql: """
-                    SELECT article.id, digest FROM article JOIN site ON site.id = site_id
+                    SELECT article.id, digest, title FROM article JOIN site ON site.id = site_id
                     WHERE wiki = ? AND source_id = ?
                     """, arguments: [wiki, sourceID]
-            ).map { KnownArticle(id: try $0.value(0), digest: [UInt8](try $0.value(1) as Data)) }
+            ).map {
+                KnownArticle(
+                    id: try $0.value(0), digest: [UInt8](try $0.value(1) as Data), title: try $0.value(2))
+            }
         }
     }
 
@@ -193,9 +196,12 @@ package final class Catalog: Sendable {
     /// Records new and changed articles, their passages and the segment that holds their vectors, in one
     /// transaction. An article that is there already is replaced; its old passages become deletions.
     ///
-    /// - Parameter segment: the file that holds the vectors of exactly the new passages; nil where there are none.
+    /// - Parameters:
+    ///   - removed: ids of articles that go.
+    ///   - segment: the file that holds the vectors of exactly the new passages; nil where there are none.
     package func commit(
-        site: SiteRecord, articles: [NewArticle], segment: (file: String, fingerprint: String, count: Int)?
+        site: SiteRecord, articles: [NewArticle], removed: [Int64] = [],
+        segment: (file: String, fingerprint: String, count: Int)?
     ) throws {
         try write { database in
             try database.execute(
@@ -205,6 +211,7 @@ package final class Catalog: Sendable {
                     """, arguments: [site.name, site.wiki, site.base, site.language])
             let siteID = try Int64.fetchOne(
                 database, sql: "SELECT id FROM site WHERE wiki = ?", arguments: [site.wiki])!
+            for id in removed { try Self.remove(article: id, database, path) }
             for article in articles {
                 try Self.insert(article, siteID: siteID, database, path)
             }
@@ -352,20 +359,15 @@ package final class Catalog: Sendable {
                     passage.range.upperBound,
                 ])
             let body = String(decoding: text[passage.range], as: UTF8.self)
-            try database.execute(
-                sql: "INSERT INTO passage_text (rowid, title, section, body) VALUES (?, ?, ?, ?)",
-                arguments: [passage.id, article.title, section, body])
+            try KeywordIndex.add(
+                passage.id, title: article.title, section: section, body: body, database)
         }
     }
 
-    /// A contentless FTS5 table forgets a row only when told the text that it was given (SQLite's fts5.html §4.4.3).
     private static func remove(article id: Int64, _ database: Database, _ path: FilePath) throws {
         for passage in try passages(ofArticle: id, database, path) {
-            try database.execute(
-                sql: """
-                    INSERT INTO passage_text (passage_text, rowid, title, section, body)
-                    VALUES ('delete', ?, ?, ?, ?)
-                    """, arguments: [passage.id, passage.title, passage.section, passage.body])
+            try KeywordIndex.remove(
+                passage.id, title: passage.title, section: passage.section, body: passage.body, database)
             try database.execute(sql: "INSERT INTO deletion (passage_id) VALUES (?)", arguments: [passage.id])
         }
         try database.execute(sql: "DELETE FROM passage WHERE article_id = ?", arguments: [id])

@@ -9,7 +9,7 @@ import SystemPackage
 /// | `site` | a wiki: its name, database, base URL, language |
 /// | `article` | an article: id in its wiki, title, URL, revision, digest of its source, LZ4 text with size and CRC-32C |
 /// | `passage` | a range of an article's text (UTF-8 bytes) and the headings above it |
-/// | `passage_text` | FTS5 over title, headings and body of each passage; contentless, the text is in `article` |
+/// | `passage_text` | FTS5 over title, headings and body of each passage, as `KeywordText` writes them; contentless, the text is in `article` |
 /// | `segment` | a file of vectors under `segments/`: encoder fingerprint, number of vectors, whether it is staged by a reindex or live |
 /// | `deletion` | a passage that is gone while a segment still holds its vector |
 /// | `source` | a dump that was read: identity, counts, whether to its end |
@@ -106,10 +106,7 @@ enum CatalogSchema {
                     complete INTEGER NOT NULL,
                     counts TEXT NOT NULL
                 ) STRICT;
-                CREATE VIRTUAL TABLE passage_text USING fts5(
-                    title, section, body,
-                    content='', tokenize='porter unicode61 remove_diacritics 2'
-                );
+                \(KeywordIndex.table);
                 PRAGMA user_version = \(version);
                 PRAGMA application_id = \(applicationID);
                 """)

@@ -6,7 +6,8 @@ import SystemPackage
 
 /// Brings a catalogue of an earlier format up to this one, by a copy that takes its place whole or not at all.
 enum CatalogUpgrade {
-    /// Format 1 had the same tables, and pages without checksums in a database with a write-ahead log.
+    /// Format 1 had the same tables but for the full-text index, which had texts as they are, so that words of scripts
+    /// without spaces were not found; and pages without checksums in a database with a write-ahead log.
     ///
     /// - Throws: `busy` where another process reads the catalogue; `invalidData` where it is damaged; `inputOutput`.
     static func fromFormat1(_ path: FilePath) throws {
@@ -27,7 +28,10 @@ enum CatalogUpgrade {
         }
         try old.close()
         // This commit also syncs what was copied.
-        try new.write { try $0.execute(sql: "PRAGMA user_version = \(CatalogSchema.version)") }
+        try new.write { database in
+            try KeywordIndex.rebuild(database, path)
+            try database.execute(sql: "PRAGMA user_version = \(CatalogSchema.version)")
+        }
         try? FileManager.default.removeItem(atPath: copy.string + "-journal")
         guard rename(copy.string, path.string) == 0 else {
             throw KindredError.systemCall("rename", path: path, errno: errno, creating: true)

@@ -148,9 +148,8 @@ private struct FullTextComparison {
                     sql: "DROP TABLE IF EXISTS passage_text; DROP TABLE IF EXISTS word;"
                         + "CREATE VIRTUAL TABLE passage_text \(declaration[using.lowerBound...])")
                 for passage in passages {
-                    try copy.execute(
-                        sql: "INSERT INTO passage_text (rowid, title, section, body) VALUES (?, ?, ?, ?)",
-                        arguments: [passage.id, passage.title, passage.section, passage.body])
+                    try KeywordIndex.add(
+                        passage.id, title: passage.title, section: passage.section, body: passage.body, copy)
                 }
                 return try Self.words(of: "passage_text", in: "main", copy)
             }

@@ -2,7 +2,7 @@ import Foundation
 import GRDB
 
 extension Catalog {
-    /// Passages by BM25 whose words' nearness is looked at, at least.
+    /// Passages by BM25 whose words' proximity is scored, at least.
     private static let candidates = 200
     /// What a pair of near words counts, as a share of a word that is as rare.
     private static let pairWeight = 0.2
@@ -18,27 +18,31 @@ extension Catalog {
     /// with a fifth of its weight (after Metzler and Croft 2005, §3: unordered windows beside single words).
     /// - Returns: passage ids with scores, larger is better; empty where the query has no word.
     package func keywordSearch(_ query: String, limit: Int) throws -> [(id: Int64, score: Double)] {
-        let words = KeywordQuery.words(query)
+        let words = KeywordQuery.terms(query)
+        return try read { try Self.search(words, limit: limit, $0) }
+    }
+
+    private static func search(
+        _ words: [(word: String, isPrefix: Bool)], limit: Int, _ database: Database
+    ) throws -> [(id: Int64, score: Double)] {
         guard !words.isEmpty else { return [] }
-        let match = words.map { "\"\($0)\"" }.joined(separator: " OR ")
-        return try read { database in
-            var found: [(id: Int64, score: Double)] = try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT rowid, -bm25(passage_text, 2.0, 1.5, 1.0) AS score
-                    FROM passage_text WHERE passage_text MATCH ? ORDER BY score DESC, rowid LIMIT ?
-                    """,
-                arguments: [match, max(limit, Self.candidates)]
-            ).map { (try $0.value(0), try $0.value(1)) }
-            let bonuses = try Self.nearness(of: KeywordQuery.pairs(words), database)
-            for index in found.indices { found[index].score += bonuses[found[index].id] ?? 0 }
-            found.sort { ($1.score, $0.id) < ($0.score, $1.id) }
-            return Array(found.prefix(limit))
-        }
+        let match = words.map { "\"\($0.word)\"" + ($0.isPrefix ? "*" : "") }.joined(separator: " OR ")
+        var found: [(id: Int64, score: Double)] = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT rowid, -bm25(passage_text, 2.0, 1.5, 1.0) AS score
+                FROM passage_text WHERE passage_text MATCH ? ORDER BY score DESC, rowid LIMIT ?
+                """,
+            arguments: [match, max(limit, candidates)]
+        ).map { (try $0.value(0), try $0.value(1)) }
+        let bonuses = try proximity(of: KeywordQuery.pairs(words.map(\.word)), database)
+        for index in found.indices { found[index].score += bonuses[found[index].id] ?? 0 }
+        found.sort { ($1.score, $0.id) < ($0.score, $1.id) }
+        return Array(found.prefix(limit))
     }
 
     /// For every passage that holds pairs of words near each other, what they are worth.
-    private static func nearness(
+    private static func proximity(
         of pairs: [(String, String)], _ database: Database
     ) throws -> [Int64: Double] {
         guard !pairs.isEmpty else { return [:] }
@@ -72,15 +76,26 @@ package enum KeywordQuery {
         Array(zip(words, words.dropFirst()).prefix(maximumPairs))
     }
 
-    /// The distinct words of `query` in order, lower-cased, without English function words (unless it has no others).
+    /// The distinct words of `query` in order, lower-cased, without English function words (unless it has no others), as
+    /// a text has them.
     package static func words(_ query: String) -> [String] {
+        distinct(query.lowercased().split { !$0.isLetter && !$0.isNumber }.map { (String($0), false) }).map(
+            \.word)
+    }
+
+    /// The same as the full-text index has them; whether a word is only the start of one.
+    static func terms(_ query: String) -> [(word: String, isPrefix: Bool)] {
+        distinct(KeywordText.words(query))
+    }
+
+    private static func distinct(_ all: [(word: String, isPrefix: Bool)]) -> [(word: String, isPrefix: Bool)]
+    {
         var seen: Set<String> = []
-        var words: [String] = []
-        for piece in query.lowercased().split(whereSeparator: { !$0.isLetter && !$0.isNumber }) {
-            let word = String(piece)
-            if words.count < maximumWords, seen.insert(word).inserted { words.append(word) }
+        var words: [(word: String, isPrefix: Bool)] = []
+        for word in all where words.count < maximumWords && seen.insert(word.word).inserted {
+            words.append(word)
         }
-        let content = words.filter { !functionWords.contains($0) }
+        let content = words.filter { !functionWords.contains($0.word) }
         return content.isEmpty ? words : content
     }
 

@@ -58,6 +58,7 @@ package struct NewPassage: Sendable {
 package struct KnownArticle: Sendable {
     package let id: Int64
     package let digest: [UInt8]
+    package let title: String
 }
 
 /// A passage with what is shown of it.

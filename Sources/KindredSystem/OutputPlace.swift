@@ -105,24 +105,24 @@ package struct FileIdentity: Hashable, Sendable {
 }
 
 /// What a file holds, told by its first bytes: what it may be replaced by unasked.
-package struct FileKind: Sendable {
+package struct OutputKind: Sendable {
     let name: String
     private let holds: @Sendable ([UInt8]) -> Bool
 
-    package static let array = FileKind(name: "an array of NumPy") {
+    package static let array = OutputKind(name: "an array of NumPy") {
         $0.starts(with: [0x93] + Array("NUMPY".utf8))
     }
-    package static let segment = FileKind(name: "an index of vectors") {
+    package static let segment = OutputKind(name: "an index of vectors") {
         $0.starts(with: Array("KINDREDV".utf8))
     }
     /// Lines `query Q0 document rank score tag`.
-    package static let rankings = FileKind(name: "a file of rankings") {
+    package static let rankings = OutputKind(name: "a file of rankings") {
         let words = $0.prefix { $0 != 0x0A }.split(separator: 0x20)
         return words.count == 6 && words[1].elementsEqual("Q0".utf8)
     }
 
     /// Short lines of text, one word each as a rule.
-    package static let lines = FileKind(name: "a file of labels") {
+    package static let lines = OutputKind(name: "a file of labels") {
         !$0.contains(0) && $0.split(separator: 0x0A).allSatisfy { $0.count <= 200 }
     }
 

@@ -3,12 +3,15 @@ import CLibXML2
 /// XML as a stream of events, by libxml2's text reader; memory does not grow with the document.
 ///
 /// External entities are not loaded, and an expansion that grows without end is an error. Text is UTF-8 whatever the
-/// document's encoding is.
+/// document's encoding is. Characters that XML does not allow are spaces, and counted. Documents that follow each other
+/// are read one after the other.
 package final class XMLEventReader {
     package enum Event {
         /// `depth` is 0 for the root.
         case start(name: String, depth: Int)
         case text(String)
+        /// Text that is longer than the limit.
+        case longText
         case end(name: String, depth: Int)
     }
 
@@ -26,19 +29,25 @@ package final class XMLEventReader {
         var message: String?
         var line: Int?
 
-        /// Bytes given to libxml2, without the padding.
+        /// Bytes read from the source, and those that belong to documents before this one.
         private(set) var count = 0
+        private(set) var documentStart = 0
+        private(set) var firstLine = 1
         private(set) var isAtEnd = false
-        /// The first two bytes, which tell the width of a space.
-        private var start: [UInt8] = []
+        private(set) var filter: XMLByteFilter
+        /// The first bytes, which tell the width of a space.
+        private(set) var start: [UInt8] = []
 
-        init(_ source: ByteSource) { self.source = source }
+        init(_ source: ByteSource, textLimit: Int) {
+            self.source = source
+            filter = XMLByteFilter(textLimit: textLimit)
+        }
 
         /// libxml2 parses ahead of what it hands out, and gives up what it has parsed when the input ends too early.
         /// Spaces at the end, which are allowed there, keep the end out of the way of the last whole element.
         private func padding() -> [UInt8] {
             let space: [UInt8] =
-                switch start {
+                switch Array(start.prefix(2)) {
                 case [0xFF, 0xFE], [0x3C, 0x00]: [0x20, 0x00]
                 case [0xFE, 0xFF], [0x00, 0x3C]: [0x00, 0x20]
                 default: [0x20]
@@ -47,16 +56,56 @@ package final class XMLEventReader {
         }
 
         private func refill() {
+            while pending.isEmpty, !isAtEnd, !filter.isDocumentWhole {
+                var bytes: [UInt8] = []
+                do {
+                    bytes = try source.read()
+                    if count == 0 { start = Array(bytes.prefix(512)) }
+                    count += bytes.count
+                } catch {
+                    failure = error
+                }
+                pending = filter.pass(bytes, isLast: bytes.isEmpty)[...]
+                if let wrong = filter.failure {
+                    failure = KindredError(
+                        .invalidData, "\(wrong.message); what came before is kept, get the file again",
+                        at: .init(path: source.name, byte: wrong.byte, line: wrong.line))
+                }
+                if bytes.isEmpty || failure != nil {
+                    pending += padding()
+                    isAtEnd = true
+                }
+            }
+        }
+
+        /// Whether another document follows the one that ended, which is then what is read.
+        func beginNextDocument() -> Bool {
+            guard filter.isDocumentWhole, failure == nil else { return false }
+            while !filter.hasMore {
+                guard !isAtEnd, let bytes = try? read(), !bytes.isEmpty else { return false }
+                _ = filter.pass(bytes, isLast: false)
+            }
+            filter.beginDocument()
+            documentStart = filter.offset
+            firstLine = filter.line
+            message = nil
+            line = nil
+            pending = filter.pass([], isLast: isAtEnd)[...]
+            if isAtEnd { pending += padding() }
+            return true
+        }
+
+        /// The next bytes of the source; none at its end, or where it fails.
+        private func read() throws -> [UInt8] {
             do {
-                pending = try source.read()[...]
-                if count == 0 { start = Array(pending.prefix(2)) }
-                count += pending.count
+                let bytes = try source.read()
+                count += bytes.count
+                isAtEnd = bytes.isEmpty
+                return bytes
             } catch {
                 failure = error
-            }
-            if pending.isEmpty {
-                pending = padding()[...]
                 isAtEnd = true
+                throw error
             }
         }
 
@@ -74,11 +123,9 @@ package final class XMLEventReader {
         }
 
         func read(into target: UnsafeMutablePointer<CChar>, capacity: Int) -> Int {
-            if pending.isEmpty {
-                // The failure of a source is told as the end, and thrown when all that came before is handed out.
-                if isAtEnd { return 0 }
-                refill()
-            }
+            // The failure of a source is told as the end, and thrown when all that came before is handed out.
+            if pending.isEmpty { refill() }
+            if pending.isEmpty { return 0 }
             let count = min(capacity, pending.count)
             pending.prefix(count).withUnsafeBytes {
                 UnsafeMutableRawPointer(target).copyMemory(from: $0.baseAddress!, byteCount: count)
@@ -88,9 +135,16 @@ package final class XMLEventReader {
         }
     }
 
-    package init(_ source: ByteSource) throws {
+    /// - Parameter textLimit: bytes of a text without an element in it, at most.
+    package init(_ source: ByteSource, textLimit: Int = .max) throws {
         self.source = source
-        feed = Feed(source)
+        feed = Feed(source, textLimit: textLimit)
+        try open()
+    }
+
+    /// Begins to read a document.
+    private func open() throws {
+        if reader != nil { xmlFreeTextReader(reader) }
         let options = CInt(XML_PARSE_HUGE.rawValue | XML_PARSE_NONET.rawValue | XML_PARSE_COMPACT.rawValue)
         reader = xmlReaderForIO(
             { context, target, capacity in
@@ -111,7 +165,16 @@ package final class XMLEventReader {
             }, Unmanaged.passUnretained(feed).toOpaque())
     }
 
+    /// Characters that XML does not allow, left out so far, and which and where the first was.
+    package var forbiddenCharacters: (count: Int, first: String?) {
+        let first = feed.filter.firstForbidden.map { "\($0.scalar) in line \($0.line), byte \($0.byte)" }
+        return (feed.filter.forbiddenCount, first)
+    }
+
     deinit { xmlFreeTextReader(reader) }
+
+    /// The first bytes of the source, 512 at most.
+    package var start: [UInt8] { feed.start }
 
     /// What is wrong with the bytes themselves, if anything is, where their XML made no sense.
     package func sourceFailure() -> (any Error)? {
@@ -128,6 +191,10 @@ package final class XMLEventReader {
         }
         while true {
             let status = xmlTextReaderRead(reader)
+            if status == 0, feed.beginNextDocument() {
+                try open()
+                continue
+            }
             if status != 1 {
                 feed.lookAhead()
                 if let failure = feed.failure { throw failure }
@@ -141,7 +208,8 @@ package final class XMLEventReader {
                 if xmlTextReaderIsEmptyElement(reader) == 1 { pendingEnd = (name, depth) }
                 return .start(name: name, depth: depth)
             case 3, 4, 14:
-                return .text(xmlTextReaderConstValue(reader).map { String(cString: $0) } ?? "")
+                let text = xmlTextReaderConstValue(reader).map { String(cString: $0) } ?? ""
+                return text.utf8.suffix(4).elementsEqual(XMLByteFilter.cutMark) ? .longText : .text(text)
             case 15:
                 return .end(
                     name: xmlTextReaderConstLocalName(reader).map { String(cString: $0) } ?? "", depth: depth)
@@ -158,7 +226,7 @@ package final class XMLEventReader {
     }
 
     private func malformed() -> KindredError {
-        if feed.isAtEnd {
+        if feed.isAtEnd, feed.filter.isInside {
             return KindredError(
                 .invalidData,
                 "the file ends before its XML does; what came before is kept, get the file again",
@@ -166,8 +234,8 @@ package final class XMLEventReader {
         }
         let reason = (feed.message ?? "not well-formed").split(whereSeparator: \.isNewline).joined(
             separator: " ")
-        let byte = Int(xmlTextReaderByteConsumed(reader))
-        let line = feed.line ?? Int(xmlTextReaderGetParserLineNumber(reader))
+        let byte = feed.documentStart + Int(xmlTextReaderByteConsumed(reader))
+        let line = feed.firstLine - 1 + (feed.line ?? Int(xmlTextReaderGetParserLineNumber(reader)))
         return KindredError(
             .invalidData,
             "malformed XML: \(reason.trimmedSpaces); what came before is kept, get the file again",

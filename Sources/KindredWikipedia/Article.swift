@@ -9,164 +9,189 @@ package struct Article: Sendable {
     }
 
     package let title: String
-    /// Headings and list items are lines of their own; a blank line stands between paragraphs.
+    /// Headings, list items and lines of program code are lines of their own; a blank line stands between paragraphs.
     package let text: String
     /// The sections with prose, in order.
     package let sections: [Section]
 
     /// Turns wikitext into plain text. Never fails: markup that makes no sense is left out or taken as text.
-    /// Sections without prose of their own kind (references, links, literature) are left out.
-    package init(title: String, wikitext: String) {
+    /// Sections that list nothing but works and links are left out.
+    ///
+    /// - Parameter site: the wiki, whose namespaces and language decide what some markup means.
+    package init(title: String, wikitext: String, site: DumpSite = DumpSite()) {
         self.title = title
-        let lines = WikitextParser.plainText(wikitext).split(
+        let lines = WikitextParser.plainText(wikitext, title: title, site: site).split(
             separator: 0x0A, omittingEmptySubsequences: false)
         var builder = ArticleBuilder()
         for line in lines { builder.take(line) }
-        builder.finish()
-        text = String(decoding: builder.text, as: UTF8.self)
-        sections = builder.sections
+        (text, sections) = builder.finish()
     }
 }
 
 /// Gathers lines into paragraphs and sections.
 private struct ArticleBuilder {
-    private(set) var text: [UInt8] = []
-    private(set) var sections: [Article.Section] = []
+    private struct Pending {
+        var path: [String] = []
+        var paragraphs: [[UInt8]] = []
+        /// Sentences outside lists, shorter lines there, items of lists that say something, and what names works or
+        /// links.
+        var prose = 0
+        var short = 0
+        var items = 0
+        var works = 0
+        var links = 0
+
+        /// Whether it lists works or links, three of four items at least, or nothing below its captions, and has no prose.
+        var isApparatus: Bool {
+            prose == 0 && works + links >= 3 * items && (works + links > 0 || short == 0)
+        }
+    }
+
+    private var sections: [Pending] = []
+    private var section = Pending()
     /// Headings above the current line, with their levels.
     private var headings: [(level: Int, title: String)] = []
-    /// The level of the heading whose section is left out.
-    private var skippedLevel: Int?
-    private var paragraphs: [[UInt8]] = []
     private var paragraph: [UInt8] = []
     private var isList = false
+    /// Whether lines may be rows of a table that does not close, or whose start was left out with a template.
+    private var mayBeRows = false
+    private var isInTable = false
+    /// How many marks the item has that was just counted as text; 0 where it was none.
+    private var captionMarks = 0
 
     mutating func take(_ raw: ArraySlice<UInt8>) {
+        if raw.first == Mark.verbatim { return takeVerbatim(raw.dropFirst()) }
+        defer { if raw.contains(Mark.rows) { isInTable = true } }
         var line = Bytes.trimmed(raw)
+        // What a line is shows by its first character; what was left out before it is none.
+        line = line.drop { $0 == Mark.dropped || $0 == Mark.rows || Bytes.isSpace($0) }
+        guard let first = line.first else {
+            mayBeRows = raw.contains(Mark.dropped)
+            return endParagraph()
+        }
+        if first == UInt8(ascii: "|") || first == UInt8(ascii: "!"), isRow(line) { return }
+        mayBeRows = false
+        // A line that begins with a space is shown as it is.
+        if raw.first == 0x20 { return takeText(line, marks: []) }
         if let heading = Self.heading(line) { return begin(heading.level, heading.title) }
-        guard let first = line.first, !line.starts(with: "----".utf8) else { return endParagraph() }
-        if first == UInt8(ascii: "|") || first == UInt8(ascii: "!") { return }
-        let isItem = [UInt8(ascii: "*"), UInt8(ascii: "#"), UInt8(ascii: ":"), UInt8(ascii: ";")].contains(
-            first)
-        if isItem {
-            line = Bytes.trimmed(line.drop { [0x2A, 0x23, 0x3A, 0x3B].contains($0) })
+        if line.starts(with: "----".utf8) {
+            endParagraph()
+            line = Bytes.trimmed(line.drop { $0 == UInt8(ascii: "-") })
             guard !line.isEmpty else { return }
         }
+        let marks = line.prefix { Self.itemMarks.contains($0) }
+        line = Bytes.trimmed(line.dropFirst(marks.count))
+        if !line.isEmpty { takeText(line, marks: marks) }
+    }
+
+    /// - Parameter marks: `*#:;` before an item of a list.
+    private mutating func takeText(_ line: ArraySlice<UInt8>, marks: ArraySlice<UInt8>) {
+        let isItem = !marks.isEmpty
         // A list item is a line of its own; lines of prose are one paragraph.
         if isItem != isList { endParagraph() }
         isList = isItem
-        if !paragraph.isEmpty { paragraph.append(isItem ? 0x0A : 0x20) }
-        paragraph += Residue.cleaned(line)
+        let shown = LineText.shown(line)
+        count(line, shown, marks: marks)
+        if !paragraph.isEmpty, !shown.isEmpty { paragraph.append(isItem ? 0x0A : 0x20) }
+        paragraph += shown
     }
 
-    mutating func finish() {
-        endParagraph()
-        endSection()
+    private static let itemMarks: Set<UInt8> = Set("*#:;".utf8)
+
+    private mutating func takeVerbatim(_ line: ArraySlice<UInt8>) {
+        if !isList { endParagraph() }
+        isList = true
+        section.prose += 1
+        if !paragraph.isEmpty { paragraph.append(0x0A) }
+        paragraph += line.filter { !Mark.contains($0) }
     }
+
+    /// Whether a line that begins with `|` or `!` is a row of a table and no text.
+    private mutating func isRow(_ line: ArraySlice<UInt8>) -> Bool {
+        if line.starts(with: "|}".utf8) {
+            isInTable = false
+            return true
+        }
+        return isInTable || mayBeRows || line.starts(with: "|-".utf8) || line.starts(with: "|+".utf8)
+    }
+
+    /// - Parameter marks: `*#:;` before an item.
+    private mutating func count(_ line: ArraySlice<UInt8>, _ shown: [UInt8], marks: ArraySlice<UInt8>) {
+        guard Self.says(shown[...]) else { return }
+        // An item with items below it is their caption.
+        if captionMarks > 0, marks.count > captionMarks { section.items -= 1 }
+        captionMarks = 0
+        switch LineText.kind(line, isItem: isList) {
+        case .work: section.works += 1
+        case .links: section.links += 1
+        case .sentence: section.prose += 1
+        case .short where !isList: section.short += 1
+        case .short where marks.last == UInt8(ascii: ";"): break
+        case .short:
+            section.items += 1
+            captionMarks = marks.count
+        }
+    }
+
+    /// A line without any letter or digit is what is left of a template.
+    private static func says(_ line: ArraySlice<UInt8>) -> Bool { line.contains(where: Bytes.isWord) }
 
     private mutating func endParagraph() {
-        let kept = Bytes.trimmed(paragraph[...])
-        // A line without any letter or digit is what is left of a template.
-        if kept.contains(where: { Bytes.isLetter($0) || (0x30...0x39).contains($0) || $0 >= 0x80 }) {
-            paragraphs.append(Array(kept))
-        }
+        let kept = isList ? Self.withoutBlankEnds(paragraph[...]) : Bytes.trimmed(paragraph[...])
+        if Self.says(kept) { section.paragraphs.append(Array(kept)) }
         paragraph = []
         isList = false
     }
 
+    /// Lines of program code keep the spaces before the first.
+    private static func withoutBlankEnds(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        let start = text.drop { $0 == 0x0A }
+        return start.prefix(start.count - start.reversed().prefix { Bytes.isSpace($0) }.count)
+    }
+
     private mutating func begin(_ level: Int, _ title: String) {
-        finish()
+        endSection()
         headings.removeAll { $0.level >= level }
         headings.append((level, title))
-        if let skipped = skippedLevel, level <= skipped { skippedLevel = nil }
-        if skippedLevel == nil, SectionNames.withoutProse.contains(title.lowercased()) {
-            skippedLevel = level
-        }
+        section.path = headings.map(\.title)
+        (isInTable, mayBeRows) = (false, false)
     }
 
     private mutating func endSection() {
-        defer { paragraphs = [] }
-        guard skippedLevel == nil, !paragraphs.isEmpty else { return }
-        if !text.isEmpty { text += [0x0A, 0x0A] }
-        if let heading = headings.last { text += Array(heading.title.utf8) + [0x0A, 0x0A] }
-        let start = text.count
-        text += paragraphs.joined(separator: [0x0A, 0x0A])
-        sections.append(Article.Section(path: headings.map(\.title), range: start..<text.count))
+        endParagraph()
+        if !section.paragraphs.isEmpty { sections.append(section) }
+        section = Pending()
+    }
+
+    /// Sections of works go; sections of nothing but links, which may be an article's own lists, only from its end.
+    mutating func finish() -> (text: String, sections: [Article.Section]) {
+        endSection()
+        sections.removeAll { !$0.path.isEmpty && $0.isApparatus && ($0.works > 0 || $0.links == 0) }
+        while let last = sections.last, last.isApparatus, !last.path.isEmpty { sections.removeLast() }
+        var text: [UInt8] = []
+        var result: [Article.Section] = []
+        for section in sections {
+            if !text.isEmpty { text += [0x0A, 0x0A] }
+            if let heading = section.path.last { text += Array(heading.utf8) + [0x0A, 0x0A] }
+            let start = text.count
+            text += section.paragraphs.joined(separator: [0x0A, 0x0A])
+            result.append(Article.Section(path: section.path, range: start..<text.count))
+        }
+        return (String(decoding: text, as: UTF8.self), result)
     }
 
     /// `== Title ==`: level and title.
     private static func heading(_ line: ArraySlice<UInt8>) -> (level: Int, title: String)? {
         let equals = UInt8(ascii: "=")
+        var line = line
+        while let last = line.last, Mark.contains(last) || Bytes.isSpace(last) { line.removeLast() }
         guard line.first == equals, line.last == equals, line.count >= 3 else { return nil }
         let before = line.prefix { $0 == equals }.count
         let after = line.reversed().prefix { $0 == equals }.count
         let level = min(before, after, 6)
         guard before < line.count else { return nil }
-        let title = Bytes.trimmed(line.dropFirst(level).dropLast(level))
+        let title = LineText.shown(Bytes.trimmed(line.dropFirst(level).dropLast(level)))
         guard !title.isEmpty else { return nil }
-        return (level, String(decoding: Residue.cleaned(title), as: UTF8.self))
+        return (level, String(decoding: title, as: UTF8.self))
     }
-}
-
-/// What templates leave behind in a line when they go.
-enum Residue {
-    /// Removes empty brackets, doubled spaces, and spaces before punctuation.
-    static func cleaned(_ line: ArraySlice<UInt8>) -> [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(line.count)
-        for byte in line {
-            switch byte {
-            case 0x09, 0x20:
-                if let last = result.last, last != 0x20, last != UInt8(ascii: "(") { result.append(0x20) }
-            case UInt8(ascii: ","), UInt8(ascii: "."), UInt8(ascii: ";"), UInt8(ascii: ":"),
-                UInt8(ascii: ")"):
-                if byte == UInt8(ascii: ")") {
-                    while let last = result.last, [0x20, 0x2C, 0x3B].contains(last) { result.removeLast() }
-                    if result.last == UInt8(ascii: "(") {
-                        result.removeLast()
-                        continue
-                    }
-                } else if result.last == 0x20 {
-                    result.removeLast()
-                }
-                // "(; born 1900)" and "(, Greek)": nothing before the mark.
-                let opensEmpty =
-                    result.last == UInt8(ascii: "(") && byte != UInt8(ascii: ".") && byte != UInt8(ascii: ":")
-                if !opensEmpty { result.append(byte) }
-            default: result.append(byte)
-            }
-        }
-        while result.last == 0x20 { result.removeLast() }
-        return result
-    }
-}
-
-/// Headings of sections that hold no prose, lower-cased, in the languages of large Wikipedias.
-enum SectionNames {
-    static let withoutProse: Set<String> = [
-        "references", "external links", "see also", "further reading", "notes", "footnotes", "bibliography",
-        "sources",
-        "citations", "notes and references", "references and notes", "gallery", "works cited",
-        "explanatory notes",
-        "einzelnachweise", "weblinks", "siehe auch", "literatur", "quellen", "anmerkungen",
-        "notes et références",
-        "références", "liens externes", "voir aussi", "bibliographie", "articles connexes", "annexes",
-        "referencias",
-        "enlaces externos", "véase también", "bibliografía", "notas", "note", "collegamenti esterni",
-        "voci correlate",
-        "bibliografia", "altri progetti", "zie ook", "externe links", "bronnen", "referenties", "noten",
-        "przypisy",
-        "zobacz też", "linki zewnętrzne", "uwagi", "примечания", "литература", "ссылки", "см. также",
-        "источники",
-        "примітки", "література", "посилання", "див. також", "джерела", "referenser", "externa länkar",
-        "se även", "källor",
-        "noter", "kaynakça", "dış bağlantılar", "ayrıca bakınız", "tham khảo", "liên kết ngoài", "xem thêm",
-        "chú thích",
-        "参考文献", "外部链接", "外部連結", "参见", "參見", "注释", "脚注", "関連項目", "外部リンク", "出典", "각주", "같이 보기", "외부 링크",
-        "참고 문헌",
-        "مراجع", "وصلات خارجية", "انظر أيضا", "منابع", "پیوند به بیرون", "جستارهای وابسته", "הערות שוליים",
-        "קישורים חיצוניים",
-        "ראו גם", "לקריאה נוספת", "सन्दर्भ", "बाहरी कड़ियाँ", "इन्हें भी देखें", "อ้างอิง", "แหล่งข้อมูลอื่น", "ดูเพิ่ม", "референции",
-        "външни препратки",
-        "вижте също", "бележки", "източници", "referências", "ligações externas", "ver também",
-    ]
 }

@@ -9,37 +9,56 @@ package struct DumpSite: Hashable, Sendable {
     /// URL of the main page.
     package var base = ""
     package var language: String?
+    package var namespaces = WikiNamespaces()
+
+    package init() {}
 }
 
-/// A page of a dump, with its last revision.
+/// A page of a dump, with its newest revision.
 package struct DumpPage: Hashable, Sendable {
-    package var id: Int64 = 0
+    /// Nil where the dump does not say, as dumps before schema 0.3 need not.
+    package var id: Int64?
     package var namespace = 0
     package var title = ""
     package var redirectTarget: String?
     package var revision: Int64?
     /// Content model; "wikitext" for articles. Old dumps do not say.
     package var model: String?
-    /// Wikitext.
+    /// Wikitext; empty where it is longer than the reader's limit.
     package var text = ""
+    /// Whether the text is longer than the reader's limit.
+    package var isTooLong = false
 }
 
-/// Reads the pages of a MediaWiki export (mediawiki.org, Help:Export; schemas 0.3 to 0.11) one by one.
+/// Reads the pages of a MediaWiki export (mediawiki.org, Help:Export; schemas 0.3 to 0.11) one by one. Parts of a dump that
+/// were put after each other are read on.
 package final class DumpReader {
+    /// Bytes of a page's text, at most: the longest pages of Wikipedia have 2 MB.
+    package static let longestPage = 64 << 20
+
     package private(set) var site = DumpSite()
     private let source: ByteSource
     private let xml: XMLEventReader
     private var hasRoot = false
+    private let longestPage: Int
 
     /// - Parameter path: a file, compressed or not; "-" is standard input.
     /// - Throws: `notFound`, `inputOutput`.
-    package convenience init(path: String) throws { try self.init(ByteSource(path: path)) }
-
-    /// - Parameter source: at its start.
-    package init(_ source: ByteSource) throws {
-        self.source = source
-        xml = try XMLEventReader(source)
+    package convenience init(path: String, longestPage: Int = DumpReader.longestPage) throws {
+        try self.init(ByteSource(path: path), longestPage: longestPage)
     }
+
+    /// - Parameters:
+    ///   - source: at its start.
+    ///   - longestPage: bytes of a page's text, at most; a longer one is given without its text.
+    package init(_ source: ByteSource, longestPage: Int = DumpReader.longestPage) throws {
+        self.source = source
+        self.longestPage = longestPage
+        xml = try XMLEventReader(source, textLimit: longestPage)
+    }
+
+    /// Characters that XML does not allow, left out so far, and which and where the first was.
+    package var forbiddenCharacters: (count: Int, first: String?) { xml.forbiddenCharacters }
 
     /// Bytes of the file as it is stored, read so far.
     package var bytesRead: Int { source.bytesRead }
@@ -83,8 +102,10 @@ package final class DumpReader {
     }
 
     private func noDump() -> KindredError {
-        KindredError(
-            .invalidData, "is not a MediaWiki dump; name a pages-articles file (.xml, .xml.bz2 or .xml.gz)",
+        let (kind, hint) =
+            OtherFormat.known(xml.start) ?? ("", "name a pages-articles file (.xml, .xml.bz2 or .xml.gz)")
+        return KindredError(
+            .invalidData, "is not a MediaWiki dump\(kind.isEmpty ? "" : " but \(kind)"); \(hint)",
             at: .init(path: source.name))
     }
 
@@ -105,18 +126,21 @@ package final class DumpReader {
         }
     }
 
-    /// The text of the element at `depth`, to its end.
-    private func readText(depth: Int) throws -> String {
-        var text = ""
+    /// The text of the element at `depth`, to its end; nil where it is longer than the limit.
+    private func readLongText(depth: Int) throws -> String? {
+        var text: String? = ""
         while let event = try xml.next() {
             switch event {
-            case .text(let part): text += part
-            case .end(_, depth): return text
+            case .text(let part): text?.append(part)
+            case .longText: text = nil
+            case .end(_, depth): return text.flatMap { $0.utf8.count <= longestPage ? $0 : nil }
             default: break
             }
         }
         return text
     }
+
+    private func readText(depth: Int) throws -> String { try readLongText(depth: depth) ?? "" }
 
     private func readSite(depth: Int) throws {
         try forEachChild(of: depth) { name, child in
@@ -124,6 +148,10 @@ package final class DumpReader {
             case "sitename": site.name = try readText(depth: child)
             case "dbname": site.database = try readText(depth: child)
             case "base": site.base = try readText(depth: child)
+            case "namespace":
+                let number = xml.attribute("key").flatMap { Int($0) }
+                let name = try readText(depth: child)
+                if let number { site.namespaces.add(name, number: number) }
             default: break
             }
         }
@@ -132,62 +160,58 @@ package final class DumpReader {
     private func readPage(depth: Int) throws -> DumpPage {
         var page = DumpPage()
         var namespace: Int?
+        var newest: Revision?
         try forEachChild(of: depth) { name, child in
+            guard child == depth + 1 else { return }
             switch name {
             case "title": page.title = try readText(depth: child)
             case "ns": namespace = Int(try readText(depth: child))
-            case "id": page.id = Int64(try readText(depth: child)) ?? 0
+            case "id": page.id = Int64(try readText(depth: child))
             case "redirect": page.redirectTarget = xml.attribute("title") ?? ""
-            case "revision": try readRevision(depth: child, into: &page)
+            case "revision":
+                let revision = try readRevision(depth: child)
+                if newest.map({ revision.isAtLeastAsNew(as: $0) }) ?? true { newest = revision }
             default: break
             }
         }
+        if let newest {
+            page.revision = newest.id
+            page.model = newest.model
+            page.text = newest.text ?? ""
+            page.isTooLong = newest.text == nil
+        }
         // Schemas before 0.6 have no <ns>, and before 0.4 no <redirect>.
-        page.namespace = namespace ?? (Self.hasNamespacePrefix(page.title) ? 1 : 0)
+        page.namespace = namespace ?? site.namespaces.number(ofTitle: page.title)
         if page.redirectTarget == nil { page.redirectTarget = Redirect.target(of: page.text) }
         return page
     }
 
-    private func readRevision(depth: Int, into page: inout DumpPage) throws {
-        try forEachChild(of: depth) { name, child in
-            switch name {
-            case "id" where child == depth + 1: page.revision = Int64(try readText(depth: child))
-            case "model": page.model = try readText(depth: child)
-            case "text": page.text = try readText(depth: child)
-            default: break
-            }
+    private struct Revision {
+        var id: Int64?
+        /// ISO 8601 in UTC, which sorts as it stands.
+        var timestamp = ""
+        var model: String?
+        var text: String? = ""
+
+        func isAtLeastAsNew(as other: Revision) -> Bool {
+            (timestamp, id ?? 0) >= (other.timestamp, other.id ?? 0)
         }
     }
 
-    private static func hasNamespacePrefix(_ title: String) -> Bool {
-        guard let colon = title.firstIndex(of: ":") else { return false }
-        let namespaces: Set<String> = [
-            "Talk", "User", "User talk", "Wikipedia", "Wikipedia talk", "File", "File talk", "Image",
-            "MediaWiki",
-            "Template", "Template talk", "Help", "Category", "Category talk", "Portal", "Module", "Draft",
-        ]
-        return namespaces.contains(String(title[..<colon]))
-    }
-}
-
-/// Redirects as wikitext says them: the first thing on the page, in the wiki's language or in English.
-enum Redirect {
-    private static let keywords = [
-        "#redirect", "#weiterleitung", "#redirection", "#redirección", "#redireccion", "#rinvia",
-        "#doorverwijzing",
-        "#patrz", "#przekieruj", "#tam", "#перенаправление", "#перенапр", "#перенаправлення", "#виправлено",
-        "#omdirigering", "#yönlendi̇rme", "#yönlendirme", "#đổi", "#转向", "#重定向", "#転送", "#リダイレクト", "#넘겨주기",
-        "#تحويل", "#تغییرمسیر", "#הפניה", "#अनुप्रेषित", "#पुनर्प्रेषित", "#เปลี่ยนทาง", "#пренасочване", "#виж",
-    ]
-
-    /// Where a text redirects to; nil for one that does not.
-    static func target(of text: String) -> String? {
-        let head = text.prefix(400).drop { $0.isWhitespace || $0 == "\u{FEFF}" }
-        guard head.first == "#" else { return nil }
-        let lowered = head.lowercased()
-        guard keywords.contains(where: lowered.hasPrefix), let open = head.range(of: "[["),
-            let close = head.range(of: "]]", range: open.upperBound..<head.endIndex)
-        else { return nil }
-        return head[open.upperBound..<close.lowerBound].split(separator: "|").first.map(String.init) ?? ""
+    /// Text and model are those of the main slot, which stand in the revision itself (export-0.11.xsd); other slots are
+    /// in <content> elements of their own.
+    private func readRevision(depth: Int) throws -> Revision {
+        var revision = Revision()
+        try forEachChild(of: depth) { name, child in
+            guard child == depth + 1 else { return }
+            switch name {
+            case "id": revision.id = Int64(try readText(depth: child))
+            case "timestamp": revision.timestamp = try readText(depth: child)
+            case "model": revision.model = try readText(depth: child)
+            case "text": revision.text = try readLongText(depth: child)
+            default: break
+            }
+        }
+        return revision
     }
 }

@@ -1,103 +1,156 @@
-/// Templates whose text is part of the prose around them. All others are boxes, notes and layout, and are left out.
-enum KnownTemplate {
-    case text([UInt8])
-    /// Parameters to show, by position, with what stands between, before and after them.
-    case parts([Int], separator: [UInt8], before: [UInt8], after: [UInt8])
+/// What a template shows: text, and values of its parameters, which are wikitext.
+enum TemplatePiece {
+    case text(String)
+    case value(Range<Int>)
+}
 
-    /// Show the first parameter.
+/// Templates whose text is part of the prose around them and follows a rule of its own, by the names that most
+/// Wikipedias share. `InlineTemplate` takes the others.
+enum KnownTemplate {
+    /// Show one value.
     private static let shown: Set<String> = [
-        "nowrap", "nobr", "nobold", "noitalic", "small", "smaller", "big", "larger", "abbr", "smallcaps",
-        "sc", "em",
-        "strong", "ill", "interlanguage link", "math", "mvar", "var", "sup", "sub", "flag", "flagcountry",
-        "flagu", "mono",
-        "code", "tt", "kbd", "samp", "angbr", "angle bracket", "center", "centre", "visible anchor",
-        "anchorlink", "anchored",
-        "plainlist", "flatlist", "quote", "blockquote", "cquote", "quotation", "bquote", "quote box",
-        "rquote", "poemquote",
-        "ipa link", "keypress", "font color", "as written", "linktext", "no wrap", "nihongo2", "zh",
-        "script/hebrew", "hebrew",
-        "citation needed span", "clarify span", "ensp", "text", "nowraplinks", "resize", "color", "underline",
-        "bibleverse", "verse",
+        "nowrap", "nobr", "no wrap", "nobold", "noitalic", "small", "smaller", "big", "larger", "abbr",
+        "smallcaps",
+        "sc", "em", "strong", "ill", "interlanguage link", "math", "mvar", "var", "sup", "sub", "flag",
+        "flagcountry",
+        "flagu", "mono", "code", "tt", "kbd", "samp", "angbr", "angle bracket", "center", "centre",
+        "visible anchor",
+        "vanchor", "anchorlink", "anchored", "plainlist", "flatlist", "quote", "blockquote", "cquote",
+        "quotation",
+        "bquote", "quote box", "rquote", "poemquote", "ipa link", "keypress", "font color", "as written",
+        "linktext",
+        "nihongo2", "zh", "script/hebrew", "hebrew", "citation needed span", "clarify span", "text",
+        "nowraplinks",
+        "resize", "color", "underline", "bibleverse", "verse", "chem2", "nihongo", "tooltip", "overline",
+        "sic",
     ]
 
     private static let fixed: [String: String] = [
-        "ndash": "–", "en dash": "–", "mdash": "—", "em dash": "—", "spnd": " – ", "snd": " – ",
-        "spaced ndash": " – ",
-        "spaced en dash": " – ", "'": "'", "\"": "\"", "nbsp": " ", "sp": " ", "thinsp": " ", "space": " ",
-        "okina": "ʻ",
-        "hamza": "ʼ", "=": "=", "!": "|", "pi": "π", "minus": "−", "times": "×", "dot": "·", "middot": "·",
-        "bull": "•", "ad": "AD", "bc": "BC",
+        "ndash": "–", "en dash": "–", "mdash": "—", "em dash": "—", "spnd": " – ", "snd": " – ", "-": "",
+        "spaced ndash": " – ", "spaced en dash": " – ", "'": "'", "\"": "\"", "nbsp": " ", "sp": " ",
+        "ensp": " ",
+        "thinsp": " ", "space": " ", "okina": "ʻ", "hamza": "ʼ", "pi": "π", "minus": "−", "times": "×",
+        "dot": "·",
+        "middot": "·", "bull": "•", "ad": "AD", "bc": "BC", "(": "{", ")": "}", "((": "{{", "))": "}}",
+        "!!": "||",
+        "'s": "'s",
     ]
 
-    /// - Parameter parts: the name and the parameters, trimmed; named ones as "name=value".
-    /// - Returns: nil for a template that is left out.
-    init?(_ parts: [[UInt8]]) {
-        guard let head = parts.first else { return nil }
-        let name = String(decoding: head.prefix(80), as: UTF8.self).lowercased().replacing("_", with: " ")
-        let arguments = parts.dropFirst().map { String(decoding: $0.prefix(400), as: UTF8.self) }
-        func parameter(_ key: String) -> Int? {
-            arguments.firstIndex {
-                $0.lowercased().hasPrefix(key + "=") || $0.lowercased().hasPrefix(key + " =")
-            }.map { $0 + 1 }
+    /// Ships' prefixes, which a ship's name follows.
+    private static let shipPrefixes: Set<String> = [
+        "hms", "uss", "ss", "rms", "mv", "ms", "ssbn", "hmas", "hmcs", "hmnzs", "usns", "uscgc", "ins", "sms",
+        "usat",
+    ]
+
+    /// - Returns: nil for a template that is not known here.
+    static func pieces(_ call: TemplateCall, in parser: WikitextParser) -> [TemplatePiece]? {
+        let values = call.positional
+        let name = call.name
+        if values.isEmpty, let text = fixed[name] { return [.text(text)] }
+        if shown.contains(name) {
+            guard let value = call.value("text", "quote", "1", "content") ?? values.first else { return nil }
+            return [.value(value)]
         }
-        let positional = arguments.indices.filter { Self.isPositional(arguments[$0]) }.map { $0 + 1 }
-        func show(_ indices: [Int], separator: String = " ", before: String = "", after: String = "") -> Self?
-        {
-            indices.isEmpty
-                ? nil
-                : .parts(
-                    indices, separator: Array(separator.utf8), before: Array(before.utf8),
-                    after: Array(after.utf8))
+        if shipPrefixes.contains(name), let ship = values.first {
+            return [.text(name.uppercased() + " "), .value(ship)]
         }
-        var result: Self?
-        if let text = Self.fixed[name] {
-            result = .text(Array(text.utf8))
-        } else if name.hasPrefix("formatnum:") {
-            result = .text(Array(name.dropFirst("formatnum:".count).utf8))
-        } else if Self.shown.contains(name) {
-            result = show(
-                Array(
-                    (parameter("text").map { [$0] } ?? parameter("quote").map { [$0] } ?? positional).prefix(
-                        1)))
-        } else if name == "lang" || name == "transl" || name == "transliteration" || name == "langx"
-            || name == "rtl-lang"
-        {
-            result = show(Array(positional.dropFirst().suffix(1)))
-        } else if name.hasPrefix("lang-") {
-            result = show(Array(positional.prefix(1)))
-        } else if name == "convert" || name == "cvt" {
-            result = Self.conversion(arguments, positional)
-        } else if name == "circa" || name == "c." || name == "ca." {
-            result = show(Array(positional.prefix(1)), before: "c. ") ?? .text(Array("c.".utf8))
-        } else if name == "as of" {
-            result = show(Array(positional.prefix(1)), before: "As of ")
-        } else if name == "frac" || name == "fraction" || name == "sfrac" {
-            result = show(Array(positional.suffix(2)), separator: "/")
-        } else if name == "val" {
-            result = show(positional.prefix(1) + [parameter("u") ?? parameter("ul")].compactMap(\.self))
-        } else if ["hms", "uss", "ss", "rms"].contains(name) {
-            result = show(Array(positional.prefix(1)), before: name.uppercased() + " ")
-        } else if ["hlist", "ubl", "unbulleted list", "cslist"].contains(name) {
-            result = show(positional, separator: ", ")
-        } else if name == "nihongo" {
-            result = show(Array(positional.prefix(1)))
+        switch name {
+        case "lang", "transl", "transliteration", "langx", "rtl-lang":
+            return (call.value("text") ?? values.dropFirst().last).map { [.value($0)] }
+        case "convert", "cvt": return Measure.pieces(values, in: parser)
+        case "as of", "asof": return AsOf.pieces(call, in: parser)
+        case "circa", "c.", "ca.": return joined(Array(values.prefix(1)), " ", before: "c. ") ?? [.text("c.")]
+        case "frac", "fraction", "sfrac":
+            if values.count == 1 { return [.text("1/"), .value(values[0])] }
+            let fraction = joined(Array(values.suffix(2)), "/")
+            return values.count == 3 ? fraction.map { [.value(values[0]), .text(" ")] + $0 } : fraction
+        case "val": return joined(values.prefix(1) + [call.value("u", "ul")].compactMap(\.self), " ")
+        case "e": return joined(Array(values.prefix(1)), "", before: "×10^")
+        case "chem": return joined(values, "")
+        case "hlist", "ubl", "unbulleted list", "cslist": return joined(values, ", ")
+        case "sclass", "sclass2", "sclass-": return joined(Array(values.prefix(2)), "-class ")
+        case "ship":
+            // The fourth says what of type and name is shown.
+            guard values.count >= 2 else { return nil }
+            let isNameAlone = values.count > 3 && parser.string(values[3]) == "2"
+            return joined(isNameAlone ? [values[1]] : Array(values.prefix(2)), " ")
+        default:
+            return name.hasPrefix("lang-") ? joined(Array(values.prefix(1)), " ") : nil
         }
-        guard let result else { return nil }
-        self = result
     }
 
-    private static func isPositional(_ argument: String) -> Bool {
-        guard let equals = argument.firstIndex(of: "=") else { return true }
-        let key = argument[..<equals]
-        return key.count > 24
-            || key.contains { !$0.isLetter && !$0.isNumber && $0 != " " && $0 != "_" && $0 != "-" }
+    static func joined(_ values: [Range<Int>], _ separator: String, before: String = "") -> [TemplatePiece]? {
+        guard !values.isEmpty else { return nil }
+        var pieces: [TemplatePiece] = before.isEmpty ? [] : [.text(before)]
+        for (index, value) in values.enumerated() {
+            if index > 0, !separator.isEmpty { pieces.append(.text(separator)) }
+            pieces.append(.value(value))
+        }
+        return pieces
+    }
+}
+
+/// `{{convert|5|ft|8|in|cm}}`: the measure that is converted, "5 ft 8 in"; not what it is converted to
+/// (en.wikipedia.org, Template:Convert).
+private enum Measure {
+    private static let joins: [String: String] = [
+        "to": " to ", "to about": " to about ", "-": "–", "–": "–", "and": " and ", "and(-)": " and ",
+        "or": " or ",
+        "by": " by ", "x": " × ", "×": " × ", "xx": " × ", "*": " × ", "+/-": " ± ", "±": " ± ", "+": " + ",
+        ",": ", ",
+    ]
+
+    static func pieces(_ values: [Range<Int>], in parser: WikitextParser) -> [TemplatePiece]? {
+        let strings = values.map { parser.string($0) }
+        guard strings.count >= 2 else { return KnownTemplate.joined(values, " ") }
+        var pieces: [TemplatePiece] = []
+        var index = 0
+        // Numbers with what joins them, and their unit; again for what is measured in two units.
+        repeat {
+            if index > 0 { pieces.append(.text(" ")) }
+            pieces.append(.value(values[index]))
+            index += 1
+            while index + 1 < strings.count, let join = joins[strings[index].lowercased()] {
+                pieces += [.text(join), .value(values[index + 1])]
+                index += 2
+            }
+            guard index < strings.count else { break }
+            pieces += [.text(" "), .value(values[index])]
+            index += 1
+        } while index + 1 < strings.count && isNumber(strings[index]) && !isNumber(strings[index + 1])
+        return pieces
     }
 
-    /// {{convert|3|to|5|km|mi}} → "3 to 5 km".
-    private static func conversion(_ arguments: [String], _ positional: [Int]) -> Self? {
-        let joins: Set<String> = ["to", "-", "–", "and", "x", "by", "or", "+/-", "±", "xx", "*"]
-        guard positional.count >= 2 else { return nil }
-        let take = joins.contains(arguments[positional[1] - 1]) ? 4 : 2
-        return .parts(Array(positional.prefix(take)), separator: [0x20], before: [], after: [])
+    private static func isNumber(_ text: String) -> Bool {
+        text.first { $0.isLetter || $0.isNumber }?.isNumber ?? false
+    }
+}
+
+/// `{{as of|2019|11|13}}`: "As of 13 November 2019" (en.wikipedia.org, Template:As of).
+private enum AsOf {
+    private static let months = [
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+        "November",
+        "December",
+    ]
+
+    static func pieces(_ call: TemplateCall, in parser: WikitextParser) -> [TemplatePiece]? {
+        if let text = call.value("alt") { return [.value(text)] }
+        guard let year = call.value("1") else { return nil }
+        var words = call.has("since") ? "since" : "as of"
+        if !call.has("lc") { words = words.prefix(1).uppercased() + words.dropFirst() }
+        var pieces: [TemplatePiece] = call.has("bare") ? [] : [.text(words + " ")]
+        let month = call.value("2").map { value in
+            let text = parser.string(value)
+            return Int(text).flatMap { (1...12).contains($0) ? months[$0 - 1] : nil } ?? text
+        }
+        let day = call.value("3").map { parser.string($0) }
+        if let month, call.value("df").map({ parser.string($0).lowercased() }) == "us" {
+            pieces.append(.text(month + " " + (day.map { $0 + ", " } ?? "")))
+        } else if let month {
+            pieces.append(.text((day.map { $0 + " " } ?? "") + month + " "))
+        }
+        pieces.append(.value(year))
+        return pieces
     }
 }

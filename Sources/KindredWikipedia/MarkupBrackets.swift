@@ -1,141 +1,141 @@
-/// Where the brackets of wikitext close: `{{ }}`, `[[ ]]` and `{| |}`, found in one pass with a stack, so that text
-/// with any nesting, or with brackets that never close, takes linear time.
+/// Where the brackets of wikitext close: `{{ }}`, `{{{ }}}`, `[[ ]]`, `{| |}` and `-{ }-`, found in one pass with a stack,
+/// so that text with any nesting, or with brackets that never close, takes linear time.
+///
+/// Runs of braces match as in MediaWiki (Preprocessor_Hash.php): the innermost three, or two, of an opening run with as
+/// many of a closing one.
 struct MarkupBrackets {
-    enum Kind: UInt8 { case template, link, table }
+    enum Kind: UInt8 { case template, parameter, link, table, variant }
 
-    /// For each position where a bracket opens that closes again: its kind and where the closing one starts.
-    private var closings: [Int: (kind: Kind, end: Int)] = [:]
+    /// A bracket that closes.
+    struct Pair {
+        let kind: Kind
+        /// Where the closing bracket starts, and past it.
+        let end: Int
+        let after: Int
+    }
 
-    init(_ text: [UInt8]) {
-        var stack: [(kind: Kind, start: Int)] = []
-        var open = [0, 0, 0]
-        var verbatim = VerbatimScanner()
-        func isAt(_ index: Int, _ first: Character, _ second: Character) -> Bool {
-            index + 1 < text.count && text[index] == first.asciiValue && text[index + 1] == second.asciiValue
+    /// By where the bracket opens.
+    private var pairs: [Int: Pair] = [:]
+
+    /// For each byte, whether a bracket or a line may begin with it.
+    private static let mayBeBracket: [Bool] = (0..<256).map { "<{[}]|-\n".utf8.contains(UInt8($0)) }
+
+    private enum Opening: Int { case brace, link, table, variant }
+
+    /// Brackets that are open.
+    private struct Stack {
+        var entries: [(opening: Opening, start: Int, count: Int)] = []
+        var open = [0, 0, 0, 0]
+
+        mutating func push(_ opening: Opening, _ start: Int, _ count: Int) {
+            entries.append((opening, start, count))
+            open[opening.rawValue] += 1
         }
+
+        /// The innermost open bracket of a kind. What opened inside it and did not close never will.
+        mutating func top(_ opening: Opening) -> Int? {
+            guard open[opening.rawValue] > 0 else { return nil }
+            while let last = entries.last, last.opening != opening { pop() }
+            return entries.indices.last
+        }
+
+        mutating func pop() {
+            if let last = entries.popLast() { open[last.opening.rawValue] -= 1 }
+        }
+    }
+
+    /// - Parameter hasVariants: whether `-{` is markup, which it is in wikis of languages with variants.
+    init(_ text: [UInt8], elements: [Int: PreparedWikitext.Element], hasVariants: Bool) {
+        var stack = Stack()
+        var startsLine = true
+        let mayBeBracket = Self.mayBeBracket
         var position = 0
+        func run(_ byte: UInt8) -> Int {
+            var end = position
+            while end < text.count, text[end] == byte { end += 1 }
+            return end - position
+        }
+        func follows(_ byte: UInt8) -> Bool { position + 1 < text.count && text[position + 1] == byte }
         while position < text.count {
-            switch text[position] {
-            case UInt8(ascii: "<"):
-                position = verbatim.end(text, position) ?? position + 1
-                continue
-            case UInt8(ascii: "{") where isAt(position, "{", "{"):
-                stack.append((.template, position))
-                open[0] += 1
-                position += 2
-                continue
-            case UInt8(ascii: "{") where isAt(position, "{", "|"):
-                stack.append((.table, position))
-                open[2] += 1
-                position += 2
-                continue
-            case UInt8(ascii: "[") where isAt(position, "[", "["):
-                stack.append((.link, position))
-                open[1] += 1
-                position += 2
-                continue
-            case UInt8(ascii: "}") where isAt(position, "}", "}"): close(.template)
-            case UInt8(ascii: "]") where isAt(position, "]", "]"): close(.link)
-            case UInt8(ascii: "|") where isAt(position, "|", "}") && !isAt(position + 1, "}", "}"):
-                close(.table)
-            default:
+            let byte = text[position]
+            if !startsLine, !mayBeBracket[Int(byte)] {
                 position += 1
                 continue
             }
-            position += 2
-        }
-
-        func close(_ kind: Kind) {
-            guard open[Int(kind.rawValue)] > 0 else { return }
-            // What opened inside and did not close never will.
-            while let top = stack.popLast() {
-                open[Int(top.kind.rawValue)] -= 1
-                if top.kind == kind {
-                    closings[top.start] = (kind, position)
-                    return
+            switch byte {
+            case UInt8(ascii: "<"):
+                position = elements[position]?.end ?? position + 1
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                let count = run(byte)
+                if count >= 2 {
+                    stack.push(byte == UInt8(ascii: "{") ? .brace : .link, position, count)
+                } else if startsLine, byte == UInt8(ascii: "{"), follows(UInt8(ascii: "|")) {
+                    stack.push(.table, position, 1)
+                    position += 1
                 }
+                position += count
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                position = close(run(byte), at: position, text, &stack)
+            case UInt8(ascii: "|") where startsLine && follows(UInt8(ascii: "}")):
+                position += 1
+                // In "|}}" the braces are a template's.
+                if run(UInt8(ascii: "}")) == 1, let top = stack.top(.table) {
+                    pairs[stack.entries[top].start] = Pair(
+                        kind: .table, end: position - 1, after: position + 1)
+                    stack.pop()
+                    position += 1
+                }
+            case UInt8(ascii: "-") where hasVariants && follows(UInt8(ascii: "{")):
+                position += 1
+                // In "-{{" the braces are a template's.
+                if run(UInt8(ascii: "{")) != 2 {
+                    stack.push(.variant, position - 1, 1)
+                    position += 1
+                }
+            default: position += 1
             }
+            startsLine = byte == 0x0A || (startsLine && (byte == 0x20 || byte == UInt8(ascii: ":")))
         }
     }
 
-    func closing(of kind: Kind, at start: Int) -> Int? {
-        guard let found = closings[start], found.kind == kind else { return nil }
-        return found.end
+    /// Matches a run of closing brackets.
+    /// - Returns: the position past it.
+    private mutating func close(_ count: Int, at start: Int, _ text: [UInt8], _ stack: inout Stack) -> Int {
+        let isBrace = text[start] == UInt8(ascii: "}")
+        let opening = isBrace ? Opening.brace : .link
+        var position = start
+        var left = count
+        while left >= 2, let top = stack.top(opening) {
+            let width = min(left, stack.entries[top].count, isBrace ? 3 : 2)
+            let kind: Kind = isBrace ? (width == 3 ? .parameter : .template) : .link
+            stack.entries[top].count -= width
+            let opened = stack.entries[top].start + stack.entries[top].count
+            pairs[opened] = Pair(kind: kind, end: position, after: position + width)
+            if stack.entries[top].count < 2 { stack.pop() }
+            position += width
+            left -= width
+        }
+        let end = start + count
+        if isBrace, left > 0, end < text.count, text[end] == UInt8(ascii: "-"), let top = stack.top(.variant)
+        {
+            pairs[stack.entries[top].start] = Pair(kind: .variant, end: end - 1, after: end + 1)
+            stack.pop()
+            return end + 1
+        }
+        return end
+    }
+
+    /// The bracket of a kind that opens at `start` and closes.
+    func pair(_ kind: Kind, at start: Int) -> Pair? {
+        guard let found = pairs[start], found.kind == kind else { return nil }
+        return found
     }
 
     /// Past whatever closes again at `start`, closing brackets included.
-    func end(ofAnyAt start: Int) -> Int? { closings[start].map { $0.end + 2 } }
-}
-
-/// Finds the ends of comments and of elements whose content is no markup.
-struct VerbatimScanner {
-    private static let names: Set<String> = [
-        "nowiki", "math", "syntaxhighlight", "source", "score", "timeline",
-    ]
-    /// What was looked for in vain: there is none in the rest either, and looking again would take quadratic time.
-    private var missing: Set<String> = []
-
-    /// Past a comment or such an element, where one starts at `start`.
-    mutating func end(_ text: [UInt8], _ start: Int) -> Int? {
-        if text[start...].starts(with: "<!--".utf8) {
-            return find("-->", in: text, from: start + 4).map { $0 + 3 }
-        }
-        guard let name = Bytes.tagName(text, at: start + 1), Self.names.contains(name),
-            let end = find(">", in: text, from: start), text[end - 1] != UInt8(ascii: "/"),
-            let close = find("</\(name)", in: text, from: end)
-        else { return nil }
-        return find(">", in: text, from: close).map { $0 + 1 }
-    }
-
-    private mutating func find(_ needle: String, in text: [UInt8], from start: Int) -> Int? {
-        guard !missing.contains(needle) else { return nil }
-        let found = Bytes.find(needle, in: text, from: start)
-        if found == nil { missing.insert(needle) }
-        return found
-    }
-}
-
-/// Searches in text as bytes.
-enum Bytes {
-    /// Where `needle` (ASCII, compared without case) next stands.
-    static func find(_ needle: String, in text: [UInt8], from start: Int, until end: Int? = nil) -> Int? {
-        let needle = Array(needle.utf8)
-        let end = (end ?? text.count) - needle.count
-        var index = start
-        while index <= end {
-            if lower(text[index]) == lower(needle[0]), matches(needle, text, index) { return index }
-            index += 1
-        }
-        return nil
-    }
-
-    private static func matches(_ needle: [UInt8], _ text: [UInt8], _ start: Int) -> Bool {
-        for offset in needle.indices where lower(text[start + offset]) != lower(needle[offset]) {
-            return false
-        }
-        return true
-    }
-
-    static func lower(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
-
-    static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) }
-
-    static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+    func end(ofAnyAt start: Int) -> Int? { pairs[start]?.after }
 
     /// Whether a bracket of markup may open with the byte.
-    static func opens(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") }
-
-    /// The name of an element, in lower case, that is read from `start` on; nil where no letter stands there.
-    static func tagName(_ text: [UInt8], at start: Int) -> String? {
-        var end = start
-        while end < text.count, end - start < 24, isLetter(text[end]) { end += 1 }
-        return end > start ? String(decoding: text[start..<end].map(lower), as: UTF8.self) : nil
-    }
-
-    static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        var text = text
-        while let first = text.first, isSpace(first) { text.removeFirst() }
-        while let last = text.last, isSpace(last) { text.removeLast() }
-        return text
+    static func opens(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "-")
     }
 }

@@ -13,7 +13,8 @@ package struct Passage: Hashable, Sendable {
 }
 
 /// Cuts articles into passages that fit a budget of tokens: whole paragraphs where they fit, sentences where a
-/// paragraph is too long, words where a sentence is. No passage crosses a section, and no text is lost.
+/// paragraph is too long, words where a sentence is, characters as a reader sees them (grapheme clusters, UAX #29)
+/// where a word is. No passage crosses a section, and no word is lost.
 package struct PassageCutter {
     private let budget: Int
     private let tokenCount: (String) -> Int
@@ -25,6 +26,9 @@ package struct PassageCutter {
         self.budget = budget
         self.tokenCount = tokenCount
     }
+
+    /// Bytes of a token, at most, on the average of a passage.
+    private static let longestToken = 64
 
     /// A stretch that is not cut further, and its tokens.
     private struct Piece {
@@ -41,8 +45,15 @@ package struct PassageCutter {
             // A title longer than half a passage would leave no room for what it is about.
             let room = max(budget - head, budget / 2)
             let pieces = paragraphs(text, section.range).flatMap { self.pieces(text, $0, room: room) }
-            return pack(pieces, room: room).map { Passage(sectionPath: section.path, range: $0) }
+            return pack(pieces, room: room).filter { Self.says(text, $0) }.map {
+                Passage(sectionPath: section.path, range: $0)
+            }
         }
+    }
+
+    /// Whether there is a letter or a digit.
+    private static func says(_ text: [UInt8], _ range: Range<Int>) -> Bool {
+        range.contains { Bytes.isWord(text[$0]) }
     }
 
     /// Ranges between blank lines.
@@ -63,14 +74,20 @@ package struct PassageCutter {
     }
 
     private func tokens(_ text: [UInt8], _ range: Range<Int>) -> Int {
+        // Of marks alone, no passage is made; they have at most as many tokens as bytes.
+        guard Self.says(text, range) else { return range.count }
         // The space before a piece is part of its first token.
-        tokenCount(" " + String(decoding: text[range], as: UTF8.self))
+        return tokenCount(" " + String(decoding: text[range], as: UTF8.self))
     }
 
     /// A paragraph as one piece where it fits, as sentences or smaller where it does not.
     private func pieces(_ text: [UInt8], _ paragraph: Range<Int>, room: Int) -> [Piece] {
         let sentences = SentenceCutter.sentences(text, paragraph)
-        let counted = sentences.map { Piece(range: $0, tokens: tokens(text, $0), startsParagraph: false) }
+        // What is longer than any tokens that would fit needs no count.
+        let longest = room * Self.longestToken
+        let counted = sentences.map {
+            Piece(range: $0, tokens: $0.count > longest ? room + 1 : tokens(text, $0), startsParagraph: false)
+        }
         let total = counted.reduce(0) { $0 + $1.tokens }
         if total <= room { return [Piece(range: paragraph, tokens: total, startsParagraph: true)] }
         let fitting = counted.flatMap { $0.tokens <= room ? [$0] : words(text, $0.range, room: room) }
@@ -85,12 +102,13 @@ package struct PassageCutter {
         var start = sentence.lowerBound
         var used = 0
         var position = sentence.lowerBound
+        var boundaries = GraphemeBoundaries(text, sentence)
         while position < sentence.upperBound {
             var end = position
             // A word with the space before it, or so many bytes of one that they cannot have more tokens than fit.
             while end < sentence.upperBound, Bytes.isSpace(text[end]) { end += 1 }
             while end < sentence.upperBound, !Bytes.isSpace(text[end]), end - position < room { end += 1 }
-            while end < sentence.upperBound, text[end] & 0xC0 == 0x80 { end += 1 }
+            end = boundaries.next(from: end)
             let count = tokens(text, position..<end)
             if used + count > room, position > start {
                 result.append(Piece(range: start..<position, tokens: used, startsParagraph: false))
@@ -129,94 +147,21 @@ package struct PassageCutter {
     }
 }
 
-/// Finds where sentences end.
-package enum SentenceCutter {
-    private static let abbreviations: Set<String> = [
-        "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "no", "vol", "fig", "ca", "c", "e.g",
-        "i.e", "cf",
-        "al", "op", "ed", "eds", "gen", "col", "lt", "sgt", "capt", "rev", "hon", "gov", "sen", "rep", "inc",
-        "ltd", "co",
-        "corp", "bros", "mt", "ft", "approx", "dept", "est", "b", "d", "r", "p", "pp", "u.s", "u.k", "a.m",
-        "p.m", "ph.d",
-        "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "z.b", "bzw",
-        "usw", "bd", "nr",
-    ]
+/// Where the characters of a stretch of text begin, as a reader sees them; asked in order.
+private struct GraphemeBoundaries {
+    private var rest: Substring
+    private var position: Int
+    private let end: Int
 
-    /// The sentences of a paragraph: ranges that together are all of it but the spaces between.
-    package static func sentences(_ text: [UInt8], _ paragraph: Range<Int>) -> [Range<Int>] {
-        var result: [Range<Int>] = []
-        var start = paragraph.lowerBound
-        var position = paragraph.lowerBound
-        while position < paragraph.upperBound {
-            guard let end = endOfSentence(text, position, from: start, paragraph) else {
-                position += 1
-                continue
-            }
-            result.append(start..<end)
-            position = end
-            while position < paragraph.upperBound, Bytes.isSpace(text[position]) { position += 1 }
-            start = position
-        }
-        if start < paragraph.upperBound { result.append(start..<paragraph.upperBound) }
-        return result
+    init(_ text: [UInt8], _ range: Range<Int>) {
+        rest = String(decoding: text[range], as: UTF8.self)[...]
+        position = range.lowerBound
+        end = range.upperBound
     }
 
-    /// Past the marks that end a sentence at `position`; nil where none does.
-    private static func endOfSentence(
-        _ text: [UInt8], _ position: Int, from start: Int, _ paragraph: Range<Int>
-    ) -> Int? {
-        let byte = text[position]
-        if byte == 0x0A { return position }
-        if byte >= 0xE0 { return wideMark(text, position, paragraph) }
-        guard byte == UInt8(ascii: ".") || byte == UInt8(ascii: "!") || byte == UInt8(ascii: "?") else {
-            return nil
-        }
-        var end = position + 1
-        while end < paragraph.upperBound, isClosing(text, end) { end += text[end] < 0x80 ? 1 : 3 }
-        end = min(end, paragraph.upperBound)
-        guard end < paragraph.upperBound, Bytes.isSpace(text[end]) else { return nil }
-        var next = end
-        while next < paragraph.upperBound, Bytes.isSpace(text[next]) { next += 1 }
-        guard next < paragraph.upperBound else { return nil }
-        // A small letter goes on with the sentence.
-        if (0x61...0x7A).contains(text[next]) { return nil }
-        if byte == UInt8(ascii: "."), isAbbreviation(text, before: position, from: start) { return nil }
-        return end
-    }
-
-    /// The full stops of Chinese and Japanese, and the danda of Indian scripts; no space need follow.
-    private static func wideMark(_ text: [UInt8], _ position: Int, _ paragraph: Range<Int>) -> Int? {
-        guard position + 3 <= paragraph.upperBound else { return nil }
-        let mark = text[position..<position + 3]
-        let marks: [[UInt8]] = [
-            [0xE3, 0x80, 0x82], [0xEF, 0xBC, 0x81], [0xEF, 0xBC, 0x9F], [0xE0, 0xA5, 0xA4],
-            [0xEF, 0xBD, 0xA1],
-        ]
-        return marks.contains { mark.elementsEqual($0) } ? position + 3 : nil
-    }
-
-    private static func isClosing(_ text: [UInt8], _ index: Int) -> Bool {
-        switch text[index] {
-        case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "."),
-            UInt8(ascii: "!"),
-            UInt8(ascii: "?"):
-            return true
-        case 0xE2:  // ” and ’
-            return index + 2 < text.count && text[index + 1] == 0x80
-                && (text[index + 2] == 0x9D || text[index + 2] == 0x99)
-        default: return false
-        }
-    }
-
-    private static func isAbbreviation(_ text: [UInt8], before stop: Int, from start: Int) -> Bool {
-        var begin = stop
-        while begin > start, !Bytes.isSpace(text[begin - 1]), text[begin - 1] != UInt8(ascii: "(") {
-            begin -= 1
-        }
-        let word = text[begin..<stop]
-        // An initial: one capital letter.
-        if word.count == 1, let letter = word.first, (0x41...0x5A).contains(letter) { return true }
-        guard word.count <= 6 else { return false }
-        return abbreviations.contains(String(decoding: word, as: UTF8.self).lowercased())
+    /// The first boundary at or after `index`.
+    mutating func next(from index: Int) -> Int {
+        while position < index, let character = rest.popFirst() { position += character.utf8.count }
+        return min(position, end)
     }
 }

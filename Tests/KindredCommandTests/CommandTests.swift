@@ -447,6 +447,20 @@ struct Run {
         #expect(IndexCommand.name(for: path) == name)
     }
 
+    @Test func `dumps whose names are in other scripts, or long, have indexes of their own`() throws {
+        let paths = [
+            "東京.xml", "大阪.xml", "Straße.xml", "Strase.xml", "wiki-京.xml.bz2", "wiki-都.xml.bz2",
+            String(repeating: "a", count: 80) + ".xml", String(repeating: "a", count: 81) + ".xml",
+        ]
+        let names = paths.map(IndexCommand.name)
+        #expect(Set(names).count == names.count)
+        for name in names { _ = try IndexDirectory(root: "x", name: name) }
+        #expect(names[4].hasPrefix("wiki-"))
+        // The same name, however its letters are composed.
+        #expect(IndexCommand.name(for: "e\u{301}.xml") == IndexCommand.name(for: "é.xml"))
+        #expect(IndexCommand.name(for: "/dev/fd/63") == "stdin")
+    }
+
     @Test func `a snippet is broken at words`() {
         let snippet = Snippet(of: "one two three four", query: "three")
         let lines = ResultList.lines(snippet, width: 9).map { $0.map(\.text).joined() }

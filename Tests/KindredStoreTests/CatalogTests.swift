@@ -168,4 +168,73 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
         #expect(#expect(throws: KindredError.self) { try catalog.passages([1]) }?.code == .invalidData)
         #expect(#expect(throws: KindredError.self) { try catalog.passages([4]) }?.code == .invalidData)
     }
+
+    /// A catalogue of one passage for each text.
+    private func catalog(_ texts: [String]) throws -> Catalog {
+        let catalog = try Catalog(path: path, access: .create)
+        try catalog.commit(
+            site: site,
+            articles: texts.enumerated().map { index, text in
+                NewArticle(
+                    sourceID: Int64(index + 1), title: "", url: "", revision: nil, digest: [], text: text,
+                    passages: [
+                        NewPassage(id: Int64(index + 1), sectionPath: [], range: 0..<text.utf8.count)
+                    ])
+            }, segment: nil)
+        return catalog
+    }
+
+    @Test(arguments: [
+        ("京都", 1), ("城跡", 1), ("都", 1), ("Radar", 2), ("天文台", 2), ("河流", 3), ("부산", 4), ("항구", 4),
+        ("ทะเลสาบ", 5),
+        ("سفينة", 6), ("سَفِينَة", 6), ("الى", 6), ("Fluss", 7), ("FLUẞ", 7), ("fish", 8), ("coeur", 8),
+        ("ＡＢＣ", 8),
+        ("नदी", 9), ("שלום", 10), ("café", 11), ("m²", 11), ("İstanbul", 12), ("istanbul", 12), ("کتابی", 13),
+    ])
+    func `words are found in every script`(query: String, passage: Int64) throws {
+        let catalog = try catalog([
+            "古い京都には城跡がある。", "山の天文台はRadarで空を見る。", "这条河流很长，流入大海。", "부산에는 큰 항구가 있다.",
+            "เรือลอยอยู่ในทะเลสาบใหญ่", "وَصَلَت السَّفِينَة سفينة إلى الميناء", "Der Fluß ist breit.",
+            "The ﬁsh and the cœur of ABC",
+            "यह नदी लंबी है", "שָׁלוֹם לכולם", "A cafe\u{301} of 20 m²", "İstanbul şehri", "كتابى جديد",
+        ])
+        #expect(try catalog.keywordSearch(query, limit: 1).map(\.id) == [passage])
+        #expect(try catalog.problems().isEmpty)
+    }
+
+    @Test func `a removed article goes from every table`() throws {
+        let catalog = try catalog(["京都の城", "Der Fluß"])
+        let articles = try catalog.articles(wiki: "testwiki", sourceIDs: 1...1)
+        #expect(articles.map(\.sourceID) == [1])
+        try catalog.commit(site: site, articles: [], removed: articles.map(\.id) + [99], segment: nil)
+        #expect(try catalog.keywordSearch("京都", limit: 9).isEmpty)
+        #expect(try catalog.keywordSearch("fluss", limit: 9).map(\.id) == [2])
+        #expect(try catalog.segmentsAndDeletions().deletions == [1])
+        #expect(try catalog.problems().isEmpty)
+    }
+
+    @Test func `a catalogue of version 1 is read as it is, and brought up by the next writer`() throws {
+        do {
+            let catalog = try catalog(["古い京都には", "Rivers run"])
+            _ = try catalog.counts()
+        }
+        try DatabaseQueue(path: path.string).write { database in
+            try database.execute(
+                sql: """
+                    DROP TABLE passage_text;
+                    CREATE VIRTUAL TABLE passage_text USING fts5(
+                        title, section, body, content='', tokenize='porter unicode61 remove_diacritics 2');
+                    INSERT INTO passage_text (rowid, title, section, body) VALUES (1, '', '', '古い京都には');
+                    INSERT INTO passage_text (rowid, title, section, body) VALUES (2, '', '', 'Rivers run');
+                    PRAGMA user_version = 1;
+                    """)
+        }
+        let old = try Catalog(path: path, access: .read)
+        #expect(try old.keywordSearch("river", limit: 9).map(\.id) == [2])
+        #expect(try old.keywordSearch("京都", limit: 9).isEmpty)
+        let new = try Catalog(path: path, access: .write)
+        #expect(try new.keywordSearch("京都", limit: 9).map(\.id) == [1])
+        #expect(try old.keywordSearch("river", limit: 9).map(\.id) == [2])
+        #expect(try new.problems().isEmpty)
+    }
 }

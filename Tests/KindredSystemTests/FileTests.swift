@@ -113,7 +113,7 @@ import Testing
             atPath: directory.path.appending("link").string, withDestinationPath: "text")
         func code(_ output: String, _ inputs: [String] = [], force: Bool = false) -> KindredError.Code? {
             do {
-                try FileKind.array.check(output: output, inputs: inputs, force: force)
+                try OutputKind.array.check(output: output, inputs: inputs, force: force)
                 return nil
             } catch { return (error as? KindredError)?.code }
         }

@@ -20,7 +20,7 @@ private func text(_ wikitext: String) -> String { Article(title: "T", wikitext: 
             "façade and 3 to 5 km and a b."
         ),
         ("x &amp; y &ndash; z &#233; &lt;b&gt;", "x & y – z é <b>"),
-        ("Born ({{IPA|x}}; 1900) and ( ) and ({{lang-x}}).", "Born (1900) and and."),
+        ("Born ({{IPA}}; 1900) and ({{lang-x}}).", "Born (1900) and."),
         ("[[File:A.jpg|thumb|A [[caption]] here]]Text [[Category:B]][[de:C]]", "Text"),
         ("<nowiki>'''not bold''' {{x}}</nowiki>", "'''not bold''' {{x}}"),
         ("a<!-- hidden [[ -->b", "ab"),
@@ -40,7 +40,7 @@ private func text(_ wikitext: String) -> String { Article(title: "T", wikitext: 
         let article = Article(
             title: "T",
             wikitext:
-                "Lead.\n== A ==\nIn A.\n=== B ===\nIn B.\n== C ==\nIn C.\n== References ==\nGone.\n=== Too ===\nGone."
+                "Lead.\n== A ==\nIn A.\n=== B ===\nIn B.\n== C ==\nIn C.\n== References ==\n{{reflist}}\n=== Too ===\n* [http://x A site]"
         )
         #expect(article.sections.map(\.path) == [[], ["A"], ["A", "B"], ["C"]])
         let bytes = Array(article.text.utf8)
@@ -68,11 +68,14 @@ private func text(_ wikitext: String) -> String { Article(title: "T", wikitext: 
         #expect(text("{{a [[b {{c\n\nThe end.").hasSuffix("The end."))
     }
 
-    @Test func `a hundred thousand brackets that never close take linear work`() {
+    @Test func `a hundred thousand marks that never close take linear work`() {
         // Quadratic work would take hours here, and deep recursion the stack.
-        for opening in ["{{", "[[", "{|", "<ref>", "<!--x", "[http://x ", "''", "<nowiki>", "{{{", "[[File:"]
-        {
+        for opening in [
+            "{{", "[[", "{|", "<ref>", "<!--x", "[http://x ", "''", "<nowiki>", "{{{", "[[File:", "<nowiki ",
+            "<math ", "<b ", ". ", "...", "-{", "&", "__", "</ref", "'''a''", "<!---->",
+        ] {
             _ = text(String(repeating: opening, count: 100_000))
+            _ = text(String(repeating: opening, count: 100_000) + ">")
         }
         _ = text(String(repeating: "{{a|", count: 50_000) + String(repeating: "}}", count: 50_000))
         _ = text(String(repeating: "[[a|", count: 50_000) + String(repeating: "]]", count: 50_000))
@@ -116,6 +119,25 @@ private func text(_ wikitext: String) -> String { Article(title: "T", wikitext: 
         #expect(parts.count > 5)
         #expect(parts.joined() == article.text)
         #expect(!parts.joined().contains("\u{FFFD}"))
+    }
+
+    @Test(arguments: ["ที่นี่มีน้ำ", "👩‍👩‍👧‍👦🏽", "e\u{301}\u{323}", "각각", "क्षत्रिय"])
+    func `no passage begins or ends inside a character as a reader sees it`(word: String) {
+        let cutter = PassageCutter(budget: 10) { $0.utf8.count }
+        let whole = String(repeating: word, count: 30)
+        let article = Article(title: "T", wikitext: whole)
+        let bytes = Array(article.text.utf8)
+        let parts = cutter.passages(of: article).map { String(decoding: bytes[$0.range], as: UTF8.self) }
+        #expect(parts.count > 5 && parts.joined() == whole)
+        #expect(parts.reduce(0) { $0 + $1.count } == whole.count)
+    }
+
+    @Test func `a hundred thousand full stops take linear work`() {
+        let cutter = PassageCutter { $0.utf8.count }
+        for pattern in [". ", "....", "? !", "。"] {
+            let article = Article(title: "T", wikitext: "a" + String(repeating: pattern, count: 100_000))
+            #expect(cutter.passages(of: article).first?.range.lowerBound == 0)
+        }
     }
 
     @Test func `abbreviations and initials end no sentence`() {

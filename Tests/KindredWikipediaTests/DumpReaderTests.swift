@@ -137,18 +137,12 @@ private func compressed(_ text: Data, by tool: String) throws -> Data {
         #expect(failure?.message.contains("\(tool) -dc") == true)
     }
 
-    @Test func `malformed XML and bytes that are no UTF-8 are told with line and byte`() throws {
+    @Test func `malformed XML is told with line and byte`() throws {
         let text = dump(pages: 30)
         let broken = text.replacingOccurrences(of: "Text of page 20.", with: "a < b")
         let (pages, failure) = try read(Data(broken.utf8))
         #expect(pages.count >= 15 && pages.count < 20)
         #expect(failure?.location?.line == 22)
-        var bytes = [UInt8](Data(text.utf8))
-        let place = text.utf8.count - 300
-        bytes[place] = 0xFF
-        let wrong = try read(Data(bytes)).failure
-        #expect(wrong?.code == .invalidData)
-        #expect((wrong?.location?.byte ?? 0) > 0)
     }
 
     @Test func `an entity that grows without end is refused`() throws {
@@ -166,5 +160,150 @@ private func compressed(_ text: Data, by tool: String) throws -> Data {
         let text = dump(pages: 1).replacingOccurrences(
             of: "Text of page 1.", with: "#WEITERLEITUNG [[Ziel|x]]")
         #expect(try read(Data(text.utf8)).pages.first?.redirectTarget == "Ziel")
+    }
+
+    private func page(_ title: String, _ rest: String) -> String {
+        "<page><title>\(title)</title>\(rest)</page>"
+    }
+
+    private func revision(_ id: Int, _ text: String, _ rest: String = "") -> String {
+        "<revision><id>\(id)</id>\(rest)<text>\(text)</text></revision>"
+    }
+
+    @Test(arguments: [
+        ("&#7;", "U+0007"), ("&#x1F;", "U+001F"), ("&#xD800;", "U+D800"), ("&#xFFFF;", "U+FFFF"),
+        ("\u{B}", "U+000B"),
+        ("\u{FFFE}", "U+FFFE"),
+    ])
+    func `a character that XML does not allow is a space, counted and named`(character: String, name: String)
+        throws
+    {
+        let xml =
+            "<mediawiki>\n" + page("A", revision(1, "a\(character)b &amp; c")) + page("B", "")
+            + "</mediawiki>"
+        let reader = try DumpReader(path: directory.file("dump", Array(xml.utf8)).string)
+        let first = try #require(try reader.next())
+        #expect(first.text.split(separator: " ") == ["a", "b", "&", "c"])
+        #expect(try reader.next()?.title == "B")
+        #expect(try reader.next() == nil)
+        #expect(reader.forbiddenCharacters.count == 1)
+        #expect(reader.forbiddenCharacters.first?.hasPrefix("\(name) in line 2, byte") == true)
+    }
+
+    @Test func `a byte that is no UTF-8 is a space, wherever the input is cut`() throws {
+        let bytes =
+            Array("<mediawiki><page><title>語😀é".utf8) + [0xFF, 0xC3]
+            + Array("x</title></page></mediawiki>".utf8)
+        for length in [1, 2, 3, 7] {
+            let fifo = directory.path.appending("pipe\(length)").string
+            #expect(mkfifo(fifo, 0o600) == 0)
+            DispatchQueue.global().async {
+                guard let handle = FileHandle(forWritingAtPath: fifo) else { return }
+                for start in stride(from: 0, to: bytes.count, by: length) {
+                    try? handle.write(contentsOf: Data(bytes[start..<min(start + length, bytes.count)]))
+                }
+                try? handle.close()
+            }
+            let reader = try DumpReader(path: fifo)
+            #expect(try reader.next()?.title == "語😀é  x")
+            #expect(try reader.next() == nil)
+            #expect(reader.forbiddenCharacters.count == 2)
+        }
+    }
+
+    @Test func `an encoding that the file names is read as such`() throws {
+        let xml = "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><mediawiki><page><title>"
+        let bytes = Array(xml.utf8) + [0xE9] + Array("t</title></page></mediawiki>".utf8)
+        #expect(try read(Data(bytes)).pages.map(\.title) == ["ét"])
+    }
+
+    @Test func `parts of dumps that follow each other are read on`() throws {
+        let part = "<?xml version=\"1.0\"?>\n" + dump(pages: 3)
+        let (pages, failure) = try read(Data((part + "\n" + part + part).utf8))
+        #expect(pages.count == 9 && failure == nil)
+        let cut = try read(Data(part.utf8) + Data(part.utf8.dropLast(30)))
+        #expect(cut.pages.count >= 5 && cut.failure?.location?.byte == 2 * part.utf8.count - 30)
+        let broken = try read(Data((part + "<mediawiki>\n<page></b>").utf8))
+        #expect(broken.pages.count == 3)
+        #expect(broken.failure?.location?.line == part.split(separator: "\n").count + 2)
+    }
+
+    @Test func `the newest revision counts, by time and then by id`() throws {
+        let early = revision(9, "early", "<timestamp>2001-01-01T00:00:00Z</timestamp>")
+        let late = revision(3, "late", "<timestamp>2021-01-01T00:00:00Z</timestamp>")
+        let xml =
+            page("A", late + early) + page("B", early + late)
+            + page("C", revision(5, "five") + revision(4, "four"))
+        let pages = try read(Data("<mediawiki>\(xml)</mediawiki>".utf8)).pages
+        #expect(pages.map(\.text) == ["late", "late", "five"])
+        #expect(pages.map(\.revision) == [3, 3, 5])
+    }
+
+    @Test func `a revision is its main slot`() throws {
+        let slot = "<content><role>notes</role><id>8</id><model>json</model><text>{}</text></content>"
+        let xml = page(
+            "A", revision(1, "main", "<model>wikitext</model>").replacing("</rev", with: slot + "</rev"))
+        let first = try #require(try read(Data("<mediawiki>\(xml)</mediawiki>".utf8)).pages.first)
+        #expect((first.text, first.model, first.revision) == ("main", "wikitext", 1))
+    }
+
+    @Test func `namespaces are the dump's own, and pages without one or an id are told as such`() throws {
+        let site =
+            "<siteinfo><namespaces><namespace key=\"6\">Soubor</namespace><namespace key=\"2\">Uživatel</namespace>"
+            + "<namespace key=\"0\" /><namespace key=\"14\">Kategorie</namespace></namespaces></siteinfo>"
+        let xml =
+            page("Uživatel:X", "") + page("Soubor:Y", "") + page("Krysa: kniha", "")
+            + page("Category talk:Z", "")
+        let path = try directory.file("dump", Array("<mediawiki>\(site)\(xml)</mediawiki>".utf8)).string
+        let reader = try DumpReader(path: path)
+        var namespaces: [Int] = []
+        while let page = try reader.next() {
+            namespaces.append(page.namespace)
+            #expect(page.id == nil)
+        }
+        #expect(namespaces == [2, 6, 0, 15])
+        let text = "[[soubor:A.jpg|thumb|x]]A [[Uživatel:B|b]].[[KATEGORIE:C]] [[:Kategorie:D]]"
+        #expect(Article(title: "T", wikitext: text, site: reader.site).text == "A b. Kategorie:D")
+    }
+
+    @Test func `a page longer than the limit comes without its text, and the next one whole`() throws {
+        let long = String(repeating: "&lt;a", count: 600_000)
+        let xml = page("A", revision(1, long)) + page("B", revision(2, "b"))
+        let path = try directory.file("dump", Array("<mediawiki>\(xml)</mediawiki>".utf8)).string
+        for (limit, isTooLong) in [(1 << 20, true), (1_199_999, true), (1_200_000, false)] {
+            let reader = try DumpReader(path: path, longestPage: limit)
+            let first = try #require(try reader.next())
+            #expect(first.isTooLong == isTooLong && first.text.utf8.count == (isTooLong ? 0 : 1_200_000))
+            let second = try #require(try reader.next())
+            #expect(second.text == "b" && !second.isTooLong)
+        }
+    }
+
+    @Test func `attributes and elements without end are refused in linear time`() throws {
+        let attributes = (0..<200_000).map { "a\($0)=\"\"" }.joined(separator: " ")
+        let wide = try read(Data("<mediawiki>\(page("A", ""))<page \(attributes)></page></mediawiki>".utf8))
+        #expect(wide.pages.map(\.title) == ["A"] && wide.failure?.code == .invalidData)
+        let deep = String(repeating: "<a>", count: 200_000)
+        #expect(try read(Data("<mediawiki>\(deep)".utf8)).failure?.message.contains("deeper") == true)
+    }
+
+    @Test(arguments: [
+        ("-- MySQL dump 10.19", "SQL"), ("{\"index\":{}}", "JSON"), ("PK\u{3}\u{4}abc", "unzip -p"),
+        ("7z\u{BC}\u{AF}", "7z x -so"), ("<!DOCTYPE html><html></html>", "HTML page"),
+        ("ZIM\u{4}abcd", "Kiwix"),
+    ])
+    func `a file of another kind is named with what to type`(start: String, expected: String) throws {
+        let bytes = start.unicodeScalars.map { UInt8($0.value) }
+        let failure = try read(Data(bytes + Array(" and more".utf8))).failure
+        #expect(failure?.code == .invalidData && failure?.message.contains(expected) == true)
+    }
+
+    @Test(arguments: [
+        ("#OHJAUS [[Kohde]]", "Kohde"), ("#REDIRECT: [[A|b]] {{R}}", "A"), ("\n#पुनर्प्रेषित [[लक्ष्य]]", "लक्ष्य"),
+        ("# [[A]]", nil), ("#[[A]]", nil), ("#One thing [[A]]", nil), ("#Word\n* [[A\nb]]", nil),
+    ])
+    func `a redirect is known by its form in any language`(text: String, target: String?) throws {
+        let xml = "<mediawiki>\(page("A", revision(1, text)))</mediawiki>"
+        #expect(try read(Data(xml.utf8)).pages.first?.redirectTarget == target)
     }
 }

@@ -1,0 +1,101 @@
+extension WikitextParser {
+    /// Bytes of an external link, at most: without a limit, many that never end take quadratic time.
+    private static let longestLink = 2000
+
+    /// What begins the address of an external link (MediaWiki's $wgUrlProtocols).
+    private static let protocols = [
+        "http://", "https://", "ftp://", "ftps://", "sftp://", "//", "mailto:", "news:", "irc://", "ircs://",
+        "irc:",
+        "gopher://", "telnet://", "nntp://", "svn://", "git://", "ssh://", "mms://", "tel:", "sms:", "sip:",
+        "sips:",
+        "xmpp:", "geo:", "urn:", "magnet:", "bitcoin:", "matrix:", "worldwind://", "redis://",
+    ]
+
+    mutating func bracket(_ start: Int, _ range: Range<Int>, depth: Int) -> Int? {
+        guard start + 1 < range.upperBound else { return nil }
+        guard text[start + 1] == UInt8(ascii: "[") else { return externalLink(start, range, depth: depth) }
+        guard let pair = brackets.pair(.link, at: start), pair.end <= range.upperBound else {
+            // Of "[[[http://…" the last bracket is an external link's.
+            return brackets.pair(.link, at: start + 1) == nil ? start + 2 : nil
+        }
+        internalLink(start + 2..<pair.end, isAlone: isAlone(start, pair.after), depth: depth)
+        return pair.after
+    }
+
+    /// A link as MediaWiki shows it (Parser::handleInternalLinks2): its label, or its target where it has none. Files,
+    /// categories and the same article in other languages are not shown unless a colon stands before them.
+    private mutating func internalLink(_ range: Range<Int>, isAlone: Bool, depth: Int) {
+        let parts = split(range, at: UInt8(ascii: "|"), most: 2)
+        var target = trimmed(parts[0])
+        let isPlain = text[target].first == UInt8(ascii: ":")
+        if isPlain { target = trimmed(target.lowerBound + 1..<target.upperBound) }
+        let name = String(decoding: Entity.decoded(text[target]), as: UTF8.self)
+        if !isPlain, isHidden(name, isAlone: isAlone) { return drop() }
+        markText()
+        output.append(Mark.link)
+        if parts.count > 1, !trimmed(parts[1]).isEmpty {
+            let label = captured { $0.parse($0.trimmed(parts[1]), depth: depth + 1) }
+            output += Apostrophes.resolved(label)
+        } else if parts.count > 1 {
+            output += Self.pipeTrick(name).utf8
+        } else {
+            // A target with templates, or one over several lines, is no target but text.
+            parse(target, depth: depth + 1)
+        }
+        output.append(Mark.linkEnd)
+    }
+
+    /// Whether a line holds nothing but links.
+    private func isAlone(_ start: Int, _ end: Int) -> Bool {
+        var before = start
+        while before > 0, text[before - 1] == 0x20 { before -= 1 }
+        var after = end
+        while after < text.count, text[after] == 0x20 { after += 1 }
+        return (before == 0 || text[before - 1] == 0x0A || text[before - 1] == UInt8(ascii: "]"))
+            && (after == text.count || text[after] == 0x0A || text[after] == UInt8(ascii: "["))
+    }
+
+    private func isHidden(_ target: String, isAlone: Bool) -> Bool {
+        guard let colon = target.firstIndex(of: ":"), colon > target.startIndex else { return false }
+        let prefix = target[..<colon]
+        let rest = target[target.index(after: colon)...]
+        if let number = site.namespaces.number(of: prefix) {
+            return number == WikiNamespaces.file || number == WikiNamespaces.category
+        }
+        let code = prefix.filter { !$0.isWhitespace }
+        if LinkPrefix.isLanguage(code) { return !rest.isEmpty }
+        // Categories by an old name of their namespace stand on lines of their own, as no link of the text does.
+        return LinkPrefix.namesFile(rest) || (isAlone && rest.first.map { $0 != " " } ?? false)
+    }
+
+    /// "Mercury (planet)" is shown as "Mercury", "Wikipedia:Help" as "Help".
+    private static func pipeTrick(_ target: String) -> String {
+        var name = target[...]
+        if let colon = name.firstIndex(of: ":") { name = name[name.index(after: colon)...] }
+        if let open = name.lastIndex(of: "("), name.last == ")" { name = name[..<open] }
+        return name.split { $0 == " " }.joined(separator: " ")
+    }
+
+    private mutating func externalLink(_ start: Int, _ range: Range<Int>, depth: Int) -> Int? {
+        let rest = text[(start + 1)..<range.upperBound]
+        guard Self.protocols.contains(where: { rest.starts(with: $0.utf8) }) else { return nil }
+        let limit = min(range.upperBound, start + Self.longestLink)
+        var end = max(start + 1, linkSearched)
+        while end < limit, text[end] != UInt8(ascii: "]"), text[end] != 0x0A {
+            end = nestedEnd(end, start..<limit) ?? end + 1
+        }
+        guard end < limit, text[end] == UInt8(ascii: "]") else {
+            linkSearched = max(linkSearched, end)
+            return nil
+        }
+        guard let space = text[start..<end].firstIndex(where: { $0 == 0x20 || $0 == 0x09 }) else {
+            drop()
+            return end + 1
+        }
+        markText()
+        output += [Mark.link, Mark.external]
+        parse(space + 1..<end, depth: depth + 1)
+        output.append(Mark.linkEnd)
+        return end + 1
+    }
+}
