@@ -365,6 +365,9 @@ package final class Catalog: Sendable {
     }
 
     private static func remove(article id: Int64, _ database: Database, _ path: FilePath) throws {
+        let exists = try Bool.fetchOne(
+            database, sql: "SELECT EXISTS (SELECT 1 FROM article WHERE id = ?)", arguments: [id])
+        guard exists == true else { return }
         for passage in try passages(ofArticle: id, database, path) {
             try KeywordIndex.remove(
                 passage.id, title: passage.title, section: passage.section, body: passage.body, database)

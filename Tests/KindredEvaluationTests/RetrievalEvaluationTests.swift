@@ -72,7 +72,9 @@ import Testing
         let semantic = Fusion.ranks(constant: 60, semanticWeight: 50)
         #expect(ids(try evaluation.result(of: .hybrid, fusion: semantic))[0] == ["c", "b", "1", "a"])
         let standard = try evaluation.result(of: .hybrid)
-        #expect(ids(standard)[0][0] == "b" && standard.rankings[0][0].score <= 1)
+        let scored = try evaluation.result(of: .hybrid, fusion: .scores(semanticShare: 0.65))
+        #expect(ids(standard) == ids(scored) && standard.rankings[0][0].score <= 1)
+        #expect(ids(try evaluation.result(of: .hybrid, fusion: .scores(semanticShare: 0.1)))[0][0] == "b")
     }
 
     @Test func `the document with the query's id can be left out`() throws {

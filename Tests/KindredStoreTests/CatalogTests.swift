@@ -213,7 +213,7 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
         #expect(try catalog.problems().isEmpty)
     }
 
-    @Test func `a catalogue of version 1 is read as it is, and brought up by the next writer`() throws {
+    @Test func `a catalogue of format 1 is refused to readers, and brought up by the next writer`() throws {
         do {
             let catalog = try catalog(["古い京都には", "Rivers run"])
             _ = try catalog.counts()
@@ -229,12 +229,12 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
                     PRAGMA user_version = 1;
                     """)
         }
-        let old = try Catalog(path: path, access: .read)
-        #expect(try old.keywordSearch("river", limit: 9).map(\.id) == [2])
-        #expect(try old.keywordSearch("京都", limit: 9).isEmpty)
+        let refused = #expect(throws: KindredError.self) { _ = try Catalog(path: path, access: .read) }
+        #expect(refused?.code == .incompatible)
         let new = try Catalog(path: path, access: .write)
         #expect(try new.keywordSearch("京都", limit: 9).map(\.id) == [1])
-        #expect(try old.keywordSearch("river", limit: 9).map(\.id) == [2])
         #expect(try new.problems().isEmpty)
+        let reader = try Catalog(path: path, access: .read)
+        #expect(try reader.keywordSearch("river", limit: 9).map(\.id) == [2])
     }
 }
