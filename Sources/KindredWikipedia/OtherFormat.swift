@@ -7,14 +7,14 @@ enum OtherFormat {
         }
         let articles = "get the file \"…-pages-articles.xml.bz2\" of the wiki from dumps.wikimedia.org"
         if start.starts(with: [0x37, 0x7A, 0xBC, 0xAF]) {
-            return ("a 7z archive", "unpack it: 7z x -so FILE | kindred index -")
+            return ("a 7z archive", "read it through a pipe: 7z x -so FILE | kindred index -")
         }
         if start.starts(with: [0x50, 0x4B, 0x03, 0x04]) {
-            return ("a ZIP archive", "unpack it: unzip -p FILE | kindred index -")
+            return ("a ZIP archive", "read it through a pipe: unzip -p FILE | kindred index -")
         }
         if start.starts(with: [0x5A, 0x49, 0x4D, 0x04]) { return ("a ZIM file of Kiwix", articles) }
         if start.count > 262, start[257..<262].elementsEqual("ustar".utf8) {
-            return ("a tar archive", "unpack it: tar -xOf FILE | kindred index -")
+            return ("a tar archive", "read it through a pipe: tar -xOf FILE | kindred index -")
         }
         if text.hasPrefix("<!doctype html") || text.hasPrefix("<html") { return ("an HTML page", articles) }
         if text.hasPrefix("-- mysql") || text.hasPrefix("-- mariadb") || text.hasPrefix("/*m!")
