@@ -1,19 +1,15 @@
 """The dev sets in PyTorch, for curves while a GPU trains; the figures that count are `kindred eval`'s."""
 
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from shared_data import read
+
 RETRIEVAL = {"HotpotQA": "hotpotqa_100", "WikiQA": "wikiqa/sent-dev", "Cranfield": "cranfield"}
 STS = {"STS-B": "stsb.dev", "STS12": "sts12.test", "STS13": "sts13.test", "STS14": "sts14.test"}
-
-
-def json_lines(path):
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
 
 
 def ranks(values):
@@ -34,8 +30,8 @@ class DevSets:
         for name, folder in RETRIEVAL.items():
             folder = data / "retrieval" / folder
             documents = {row["_id"]: "\n".join(filter(None, [row.get("title"), row["text"]]))
-                         for row in json_lines(folder / "corpus.jsonl")}
-            queries = {row["_id"]: row["text"] for row in json_lines(folder / "queries.jsonl")}
+                         for row in read(folder / "corpus.jsonl")}
+            queries = {row["_id"]: row["text"] for row in read(folder / "queries.jsonl")}
             judged = {}
             for line in next((folder / "qrels").glob("*.tsv")).read_text().splitlines()[1:]:
                 query, document, judgment = line.split("\t")

@@ -5,7 +5,7 @@ The base decoder with causal attention (Uni) and with bidirectional attention (B
 and the 8-bit encoder, each with three poolings, and the bag of its embeddings, by `kindred eval`. What was measured is kept in RECIPE/figures/*.json and not
 measured again.
 
-Usage: figures.py --recipe runs/recipe --data SHARED-DATA [--kindred BINARY] [--poolings mean,weighted_mean,eos_token]
+Usage: figures.py --recipe runs/recipe --data SHARED-DATA [--kindred BINARY] [--poolings mean,weighted_mean,eos_token] [--stages NAMES]
 """
 
 import argparse
@@ -36,7 +36,8 @@ def parse():
     parser.add_argument("--recipe", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--kindred", default=".build/release/kindred")
-    parser.add_argument("--poolings", default="mean,weighted_mean,eos_token")
+    parser.add_argument("--poolings", default="mean")
+    parser.add_argument("--stages", help="names, separated by commas; default: all that are there")
     return parser.parse_args()
 
 
@@ -108,7 +109,8 @@ def main():
     print("|---|---|" + "---|" * len(COLUMNS))
     names, rows = [], []
     for name, directory, attention, align, precision in STAGES:
-        if not (arguments.recipe / directory).exists():
+        wanted = not arguments.stages or name in arguments.stages.split(",")
+        if not wanted or not (arguments.recipe / directory).exists():
             continue
         for pooling in arguments.poolings.split(","):
             if directory in ("encoder", "bag") and pooling != "mean":

@@ -18,6 +18,8 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoModel
 
+from shared_data import read
+
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -69,11 +71,6 @@ class Teacher:
         return vectors
 
 
-def read_texts(path):
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
 def main():
     arguments = parse()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -82,7 +79,7 @@ def main():
         target = arguments.out / f"{path.stem}.npy"
         if target.exists():
             continue
-        began, texts = time.time(), read_texts(path)
+        began, texts = time.time(), read(path)
         vectors = teacher.encode(texts)
         partial = target.with_suffix(".part")
         with open(partial, "wb") as file:

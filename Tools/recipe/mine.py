@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from label import read_texts
+from shared_data import read
 
 PAIRED_BY_A_PROGRAM = {"question-passage-distant", "trec-topics"}
 DEPTH, NEAR, MARGIN = 100, 30, 0.05
@@ -47,7 +47,7 @@ def main():
         label = arguments.labels / f"{path.stem}.npy"
         if not label.exists():
             continue
-        part, start = read_texts(path), len(texts)
+        part, start = read(path), len(texts)
         texts += part
         vectors.append(np.load(label))
         rows = range(start, len(texts))
@@ -58,7 +58,7 @@ def main():
     vectors = torch.from_numpy(np.concatenate(vectors)).to(device)
     index = {text: row for row, text in enumerate(texts)}
     pairs = []
-    for line in read_texts(arguments.pairs):
+    for line in read(arguments.pairs):
         query, positive = index.get(line["query"].strip()), index.get(line["positive"].strip())
         if query is not None and positive is not None and query != positive:
             pairs.append((query, positive, line["source"]))

@@ -3,6 +3,7 @@
 
     stages.py mntp    --model DIR --texts DIR --out DIR     masked next token prediction; LoRA; writes DIR/adapter
     stages.py simcse  --model DIR --texts DIR --out DIR     sentences against themselves under dropout; LoRA
+    stages.py narrow  --model DIR --texts DIR --out DIR --width N     fewer channels in the feed-forward layers; adapters merged
     stages.py distill --model DIR --texts DIR --labels DIR --out DIR     the teacher's vectors; all weights; writes DIR/model
     stages.py pairs   --model DIR --mined FILE --texts DIR --labels DIR --out DIR     the teacher's scores of mined texts
 
@@ -12,7 +13,6 @@ DIR/log.jsonl has a line for each measure: tokens, seconds, loss, and with --dat
 
 import argparse
 import json
-import math
 import time
 from pathlib import Path
 
@@ -24,21 +24,20 @@ from tokenizers import Tokenizer
 
 import student as students
 from dev_sets import DevSets
-from label import read_texts
+from shared_data import read
 
 CUT = 288  # tokens of a text; the teacher reads 256 word pieces
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=["mntp", "simcse", "distill", "pairs"])
+    parser.add_argument("stage", choices=["mntp", "simcse", "narrow", "distill", "pairs"])
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--texts", type=Path)
     parser.add_argument("--labels", type=Path)
     parser.add_argument("--mined", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="holds sts/ and retrieval/: the dev sets are measured on the way")
-    parser.add_argument("--layers", type=int, help="the first layers alone")
     parser.add_argument("--width", type=int, help="channels of a feed-forward layer that are kept, by their outputs")
     parser.add_argument("--tokens", type=float, default=20e6, help="of the whole run")
     parser.add_argument("--batch-tokens", type=int, default=32_768)
@@ -69,7 +68,7 @@ class Corpus:
                 continue
             cache = path.with_suffix(f".{digest}.npz")
             if not cache.exists():
-                flat, count = tokenized(tokenizer, read_texts(path))
+                flat, count = tokenized(tokenizer, read(path))
                 np.savez(cache, flat=flat, count=count)
             stored = np.load(cache)
             ids.append(stored["flat"])
@@ -132,7 +131,7 @@ def opened(arguments, dimensions=None):
     while (directory / "adapter_config.json").exists():
         chain.append(directory)
         directory = Path(json.loads((directory / "adapter_config.json").read_text())["base_model_name_or_path"])
-    student = students.load(directory, arguments.layers, dimensions)
+    student = students.load(directory, dimensions=dimensions)
     for adapter in reversed(chain):
         merge(student, adapter)
     return student.to(DEVICE), directory
@@ -140,10 +139,12 @@ def opened(arguments, dimensions=None):
 
 def merge(student, adapter):
     configuration = json.loads((adapter / "adapter_config.json").read_text())
-    tensors = load_file(adapter / "adapter_model.safetensors")
+    # An adapter of a bare decoder lacks the "model." of one with a head.
+    tensors = {name[name.index("layers."):]: value
+               for name, value in load_file(adapter / "adapter_model.safetensors").items()}
     with torch.no_grad():
         for name, rows, _ in students.linears(student):
-            a, b = (tensors[f"base_model.model.model.{name}.lora_{letter}.weight"].to(rows.device) for letter in "AB")
+            a, b = (tensors[f"{name}.lora_{letter}.weight"].to(rows.device) for letter in "AB")
             rows += configuration["lora_alpha"] / configuration["r"] * b @ a
 
 
@@ -300,10 +301,14 @@ def epochs(arguments, corpus, seed):
     return batches(np.random.default_rng(seed), corpus.lengths, rows, arguments.batch_tokens)
 
 
+def narrow(arguments, student, tokenizer):
+    corpus = Corpus(tokenizer, arguments.texts)
+    step = max(1, len(corpus.lengths) // 500)
+    students.narrow(student, arguments.width, *corpus.batch(torch.arange(0, len(corpus.lengths), step)))
+
+
 def distill(arguments, student, tokenizer):
     corpus = Corpus(tokenizer, arguments.texts, arguments.labels)
-    if arguments.width and arguments.width < student.c["intermediate_size"]:
-        students.narrow(student, arguments.width, *corpus.batch(torch.arange(0, len(corpus.lengths), max(1, len(corpus.lengths) // 500))))
     run = Run(arguments, student, tokenizer, list(student.parameters()))
     for rows in epochs(arguments, corpus, arguments.seed):
         loss, tokens = placed(student, corpus, torch.from_numpy(rows).to(DEVICE), arguments.relational)
@@ -315,8 +320,7 @@ def distill(arguments, student, tokenizer):
 def pairs(arguments, student, tokenizer):
     """Questions against texts by the teacher's scores (sentence-transformers, DistillKLDivLoss; temperature .05), a batch of
     them beside each batch of texts with the teacher's vectors, so that the space stays in place."""
-    with open(arguments.mined, encoding="utf-8") as file:
-        lines = [json.loads(line) for line in file]
+    lines = read(arguments.mined)
     ids = {}
     groups = np.array([[ids.setdefault(text, len(ids)) for text in [line["query"], line["positive"], *line["negatives"]]]
                        for line in lines])
@@ -358,7 +362,8 @@ def main():
     maps = arguments.stage == "distill" and not dense.exists()
     student, source = opened(arguments, 384 if maps else None)
     tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
-    globals()[arguments.stage](arguments, student, tokenizer)
+    stage = {"mntp": mntp, "simcse": simcse, "narrow": narrow, "distill": distill, "pairs": pairs}[arguments.stage]
+    stage(arguments, student, tokenizer)
     if arguments.stage in ("mntp", "simcse"):
         students.save_adapter(student, arguments.out / "adapter", arguments.model, source, 32)
     else:

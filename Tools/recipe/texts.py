@@ -16,6 +16,8 @@ third have the body only. WordNet, SNLI and COCO are left out, since their texts
 
 Nothing that is evaluated is read: a text is dropped where it, or one of its sentences of five words or more, equals a query, a
 sentence or a document of the evaluation sets (letters and digits compared, in lower case). OUT/texts.json has the counts.
+OUT/vocabulary.txt holds all texts but three of four of Wikipedia's, as plain lines, for `kindred model cut --vocabulary`; and
+OUT/articles.txt those of Wikipedia, for the stages that read running text.
 
 Usage: texts.py --data DATA --out OUT [--files featured.txt,good.txt,core.txt] [--megabytes N] [--seed 1]
 """
@@ -25,15 +27,10 @@ import hashlib
 import json
 import lzma
 import random
-import re
-import sys
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "pretrain"))
-
-from pairs import SENTENCE, WORD, Article, squad, untokenized, wikiqa  # noqa: E402
-from prepare import FILES, articles  # noqa: E402
+from shared_data import FILES, SENTENCE, WORD, Article, articles, read, squad, untokenized, wikiqa
 
 IN_DOMAIN_FOR_STS = {"wordnet-glosses", "snli-dev-test", "coco-captions"}
 SHARD = 100_000
@@ -54,17 +51,12 @@ def key(text):
     return "".join(character for character in text.lower() if character.isalnum())
 
 
-def json_lines(path):
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
 def evaluated(data):
     """Keys of what the evaluation sets hold: queries, documents and their sentences, sentences of STS."""
     texts = []
     for folder in ["hotpotqa_100", "cranfield", "wikiqa/sent-dev"]:
-        texts += [row["text"] for row in json_lines(data / "retrieval" / folder / "queries.jsonl")]
-        texts += [row["text"] for row in json_lines(data / "retrieval" / folder / "corpus.jsonl")]
+        texts += [row["text"] for row in read(data / "retrieval" / folder / "queries.jsonl")]
+        texts += [row["text"] for row in read(data / "retrieval" / folder / "corpus.jsonl")]
     for name in ["stsb.dev", "sts12.test", "sts13.test", "sts14.test", "sickr.train", "sickr.trial", "stsb.train"]:
         for line in open(data / "sts" / f"{name}.tsv", encoding="utf-8"):
             texts += line.rstrip("\n").split("\t")[1:3]
@@ -180,6 +172,17 @@ def of_article(rng, article, writer):
                 yield " ".join(found[begin : begin + size])
 
 
+def plain(out):
+    with open(out / "vocabulary.txt", "w", encoding="utf-8") as some, open(out / "articles.txt", "w", encoding="utf-8") as file:
+        for path in sorted((out / "texts").glob("*.jsonl")):
+            of_wikipedia = path.stem.startswith("wikipedia")
+            for number, text in enumerate(read(path)):
+                if of_wikipedia:
+                    file.write(text + "\n")
+                if not of_wikipedia or number % 4 == 0:
+                    some.write(text + "\n")
+
+
 def main():
     arguments = parse()
     rng = random.Random(arguments.seed)
@@ -193,13 +196,13 @@ def main():
     seen, shard, number = set(), [], 0
     for name in arguments.files.split(","):
         size = 0
-        for identifier, text in articles(arguments.data / "wikipedia-text" / name):
+        for identifier, lines in articles(arguments.data / "wikipedia-text" / name):
             if identifier in seen:
                 continue
             seen.add(identifier)
-            size += len(text)
+            size += sum(map(len, lines))
             # Sentences were compared already, so that a passage is not split again.
-            for made in of_article(rng, Article(text.split("\n")), writer):
+            for made in of_article(rng, Article(lines), writer):
                 if text := writer.admit(made, checked=True):
                     shard.append(text)
             while len(shard) >= SHARD:
@@ -209,6 +212,7 @@ def main():
             if arguments.megabytes and size >= arguments.megabytes * 1_000_000:
                 break
     writer.write(f"wikipedia-{number:02}", shard)
+    plain(arguments.out)
     (arguments.out / "texts.json").write_text(json.dumps(writer.counts, indent=2) + "\n")
     print(json.dumps(writer.counts))
 
