@@ -74,7 +74,7 @@ package enum SegmentWriter {
         let (count, dimensions) = (source.count, source.dimensions)
         let planes = CodePlanes(count: count, layout: code.layout, headsOnly: true)
         let squares = AlignedBuffer<Float>(repeating: 0, count: count)
-        let magnitudes = AlignedBuffer<Float>(repeating: 0, count: count)
+        let magnitudes = AlignedBuffer<Float>(repeating: .infinity, count: count)
         let batchSize = VectorBatch.rows(dimensions: dimensions)
         let batches = (count + batchSize - 1) / batchSize
         try Processor.parallelThrowing(batches, threads: threads) { batch in
@@ -84,15 +84,17 @@ package enum SegmentWriter {
             let lengths = AlignedBuffer<Float>(repeating: 0, count: rows.count)
             VectorRows.squares(vectors, count: rows.count, dimensions: dimensions, into: lengths)
             squares.copy(lengths, from: 0..<rows.count, at: batch * batchSize)
-            VectorRows.magnitudes(vectors, count: rows.count, dimensions: dimensions, into: lengths)
-            magnitudes.copy(lengths, from: 0..<rows.count, at: batch * batchSize)
+            if lengths.array().allSatisfy({ $0 < VectorRows.smallest * VectorRows.smallest }) {
+                VectorRows.magnitudes(vectors, count: rows.count, dimensions: dimensions, into: lengths)
+                magnitudes.copy(lengths, from: 0..<rows.count, at: batch * batchSize)
+            }
             encode(vectors, count: rows.count, code: code, into: planes, at: batch * batchSize)
         }
         if code.metric != .cosine { try checkSize(magnitudes, of: source) }
         return (planes, missingLengths(squares, metric: code.metric, tolerance: 0.001))
     }
 
-    /// Refuses vectors that are all so small that their products vanish.
+    /// Refuses vectors that are all so small that their products vanish; a magnitude that was not computed is infinite.
     private static func checkSize(_ magnitudes: AlignedBuffer<Float>, of source: some VectorSource) throws {
         let values = magnitudes.array()
         guard let row = values.indices.max(by: { values[$0] < values[$1] }), values[row] > 0,

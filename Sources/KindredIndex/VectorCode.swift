@@ -9,7 +9,7 @@ import KindredTensors
 /// Within each group of the layout the axes are mixed, so that its dimensions carry alike.
 ///
 /// Where the vectors lie close together far from the origin, so do the queries, and the error of a code times the large q
-/// would hide what tells the vectors apart. There each row keeps the exact ⟨c, x - c⟩ beside its code (`hasBias`), and
+/// hides what tells the vectors apart. There each row keeps the exact ⟨c, x - c⟩ beside its code (`hasBias`), and
 /// only the rest of the query meets the code: with α = ⟨q, c⟩ / |c|²,
 /// ⟨q, x⟩ = ⟨q, c⟩ + α (⟨q / α - c, x - c⟩ + ⟨c, x - c⟩), which holds for any α.
 struct VectorCode: Sendable {
@@ -25,11 +25,13 @@ struct VectorCode: Sendable {
     /// the codes, and finding them the rest of the build.
     static let fewestForAxes = 8192
     static let mostDimensionsForAxes = 4096
-    /// The share of the variance that the head has at least, and of it what has 12 bits.
-    /// A vector farther from the centre than so many times the median is left out of the centre and the axes.
+    /// A vector whose distance to the centre exceeds this many times the median counts neither for the centre nor for the
+    /// axes.
     static let farthest: Float = 10
-    /// The share of the vectors' mean square that the centre has where rows keep a bias: the mean cosine, for unit vectors.
+    /// Rows keep a bias where the centre has a larger share of the vectors' mean square; for unit vectors that is their
+    /// mean cosine.
     static let biasShare = 0.75
+    /// The share of the variance that the head has at least, and of it what has 12 bits.
     static let headShare = 0.85
     static let fineShare = 0.7
     private static let sampleSize = 16_384
@@ -69,7 +71,7 @@ struct VectorCode: Sendable {
         var near = [Bool](repeating: true, count: sampled)
         /// The rows of a piece that are left out.
         func far(_ range: Range<Int>) -> [Int] { range.filter { !near[$0] }.map { $0 - range.lowerBound } }
-        // Few vectors far away would draw the centre from where the others are; without them it may show more.
+        // A few vectors far away shift the mean away from all others. Each round leaves out what the last mean shows.
         for _ in 0..<Self.mostRounds {
             let sums = AlignedBuffer<Double>(repeating: 0, count: dimensions)
             try forEachPiece { piece, range in
@@ -242,8 +244,8 @@ struct VectorCode: Sendable {
             ? (0..<count).map { QueryStart(offset: VectorRows.product(queries, row: $0, centre)) } : starts
     }
 
-    /// q ← q / α − c, with α = ⟨q, c⟩ / |c|², but positive, so that the order of similarities stays, and not so small that
-    /// q / α would be beyond measure.
+    /// q ← q / α − c, with α = ⟨q, c⟩ / |c|², but at least |q| / (1024 |c|): a negative α would reverse the order of
+    /// similarities, and a tiny one overflow.
     private func takeCentre(from queries: AlignedBuffer<Float>, row: Int) -> QueryStart {
         let square = VectorRows.preciseProduct(centre, row: 0, centre)
         let product = VectorRows.preciseProduct(queries, row: row, centre)
