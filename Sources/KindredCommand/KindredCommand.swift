@@ -34,6 +34,7 @@ struct KindredCommand: ParsableCommand {
         _ = kindred_allocations_are_checked()
         do {
             try Processor.checkDescriptors()
+            try Processor.checkLevel()
             var command = try parseAsRoot()
             try command.run()
         } catch let error as KindredError {

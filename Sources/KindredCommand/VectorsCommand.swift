@@ -9,7 +9,7 @@ struct VectorsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "vectors", abstract: "Build and search an index of vectors of your own.",
         discussion: """
-            Vectors and queries are arrays of NumPy (.npy, 32 or 16 bit floats) or .fvecs files; the id of a vector is \
+            Vectors and queries are arrays of NumPy (.npy, 64, 32 or 16 bit floats) or .fvecs files; the id of a vector is \
             its row.
             """,
         subcommands: [Build.self, Search.self, Truth.self, Info.self, Verify.self])

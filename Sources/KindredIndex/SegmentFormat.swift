@@ -6,7 +6,7 @@ import SystemPackage
 /// | OFFSET | SIZE | MEANING |
 /// |---|---|---|
 /// | 0 | 8 | "KINDREDV" |
-/// | 8 | 4 | format version, 2 |
+/// | 8 | 4 | format version, 3; 2, which is read too, has 0 at byte 140 |
 /// | 12 | 4 | 0x01020304 as its writer's machine has it: the endianness mark |
 /// | 16 | 8 | vectors, n |
 /// | 24 | 4 | dimensions, d |
@@ -20,7 +20,7 @@ import SystemPackage
 /// | 128 | 4 | bytes of an id, 4 or 8 |
 /// | 132 | 4 | bytes of a link, 3 or 4 |
 /// | 136 | 4 | entries, e |
-/// | 140 | 4 | 0 |
+/// | 140 | 4 | 1 where heads hold ⟨centre, vector − centre⟩ as their bias, for the cosine and the inner product, else 0 |
 /// | 144 | 8 × 9 | byte offsets of the sections below, in their order, and the file's size |
 /// | 4092 | 4 | CRC-32C of bytes 0..<4092 |
 ///
@@ -38,7 +38,8 @@ import SystemPackage
 /// | checksums | for each section before, CRC-32C of each 65,536 bytes from its start, the last one up to the next section |
 struct SegmentHeader {
     static let magic = Array("KINDREDV".utf8)
-    static let version: UInt32 = 2
+    static let version: UInt32 = 3
+    static let oldestVersion: UInt32 = 2
     static let mark: UInt32 = 0x0102_0304
     static let size = 4096
     static let blockSize = 65_536
@@ -128,7 +129,7 @@ struct SegmentHeader {
         append(UInt32(idBytes))
         append(UInt32(linkBytes))
         append(UInt32(entryCount))
-        append(UInt32(0))
+        append(UInt32(layout.hasBias && metric != .euclidean ? 1 : 0))
         for offset in offsets { append(UInt64(offset)) }
         bytes += [UInt8](repeating: 0, count: Self.size - 4 - bytes.count)
         append(CRC32C(bytes).value)
@@ -164,7 +165,7 @@ struct SegmentHeader {
             throw invalid("is no segment of Kindred", byte: 0)
         }
         let version = number(8)
-        guard version == Self.version else {
+        guard (Self.oldestVersion...Self.version).contains(version) else {
             let which = version > Self.version ? "a newer" : "an older"
             throw KindredError(
                 .incompatible,
@@ -200,13 +201,14 @@ struct SegmentHeader {
             groups[..<(Int(number(120)) - 1)].allSatisfy({
                 $0.dimensions % CodeLayout.dimensionsPerBlock == 0
             }),
-            (72 + 12 * groupCount..<120).allSatisfy({ file.load(UInt8.self, at: $0) == 0 }), number(140) == 0
+            (72 + 12 * groupCount..<120).allSatisfy({ file.load(UInt8.self, at: $0) == 0 }),
+            number(140) <= (version > Self.oldestVersion && metric != .euclidean ? 1 : 0)
         else { throw invalid("the groups of dimensions are wrong: the file is damaged", byte: 72) }
         self.init(
             count: Int(vectors), width: Int(number(28)), metric: metric,
             layout: CodeLayout(
                 groups: groups.map { .init(dimensions: $0.dimensions, nibbles: $0.nibbles, unit: $0.unit) },
-                headGroups: Int(number(120)), hasBias: metric == .euclidean),
+                headGroups: Int(number(120)), hasBias: metric == .euclidean || number(140) == 1),
             fingerprint: file.bytes(40..<72), hasAxes: number(124) == 1, idBytes: Int(number(128)),
             entryCount: Int(number(136)))
         guard Int(number(132)) == linkBytes else {

@@ -104,10 +104,16 @@ package final class SegmentSearcher: @unchecked Sendable {
                     rotated, at: (first + index) * queries.columns, offset: starts[first + index].offset)
             }
             for found in try nearest(some, k: k, efSearch: efSearch, filter: filter) {
-                let square = starts[results.count].square
+                let start = starts[results.count]
                 results.append(
-                    segment.metric != .euclidean
-                        ? found : found.map { Neighbor(id: $0.id, score: min(0, 2 * $0.score - square)) })
+                    !segment.code.layout.hasBias
+                        ? found
+                        : found.map {
+                            let score = start.scale * $0.score + start.added
+                            // Rounding must not make a distance less than none.
+                            return Neighbor(
+                                id: $0.id, score: segment.metric == .euclidean ? min(0, score) : score)
+                        })
                 onResult?(results.count - 1)
             }
         }

@@ -74,6 +74,7 @@ package enum SegmentWriter {
         let (count, dimensions) = (source.count, source.dimensions)
         let planes = CodePlanes(count: count, layout: code.layout, headsOnly: true)
         let squares = AlignedBuffer<Float>(repeating: 0, count: count)
+        let magnitudes = AlignedBuffer<Float>(repeating: .infinity, count: count)
         let batchSize = VectorBatch.rows(dimensions: dimensions)
         let batches = (count + batchSize - 1) / batchSize
         try Processor.parallelThrowing(batches, threads: threads) { batch in
@@ -83,9 +84,27 @@ package enum SegmentWriter {
             let lengths = AlignedBuffer<Float>(repeating: 0, count: rows.count)
             VectorRows.squares(vectors, count: rows.count, dimensions: dimensions, into: lengths)
             squares.copy(lengths, from: 0..<rows.count, at: batch * batchSize)
+            if lengths.array().allSatisfy({ $0 < VectorRows.smallest * VectorRows.smallest }) {
+                VectorRows.magnitudes(vectors, count: rows.count, dimensions: dimensions, into: lengths)
+                magnitudes.copy(lengths, from: 0..<rows.count, at: batch * batchSize)
+            }
             encode(vectors, count: rows.count, code: code, into: planes, at: batch * batchSize)
         }
+        if code.metric != .cosine { try checkSize(magnitudes, of: source) }
         return (planes, missingLengths(squares, metric: code.metric, tolerance: 0.001))
+    }
+
+    /// Refuses vectors that are all so small that their products vanish; a magnitude that was not computed is infinite.
+    private static func checkSize(_ magnitudes: AlignedBuffer<Float>, of source: some VectorSource) throws {
+        let values = magnitudes.array()
+        guard let row = values.indices.max(by: { values[$0] < values[$1] }), values[row] > 0,
+            values[row] < VectorRows.smallest
+        else { return }
+        throw KindredError(
+            .invalidData,
+            "no vector has a number of 1e-15 or more (vector \(row) has the largest, \(values[row])): their products "
+                + "vanish in 32 bits; multiply the vectors by a constant, or compare by cosine",
+            at: source.location(of: row))
     }
 
     /// The missing lengths of vectors, given their squares; nil where the metric has no use for them or all are of one
@@ -94,7 +113,11 @@ package enum SegmentWriter {
         _ squares: AlignedBuffer<Float>, metric: VectorMetric, tolerance: Float
     ) -> AlignedBuffer<Float>? {
         guard metric == .innerProduct else { return nil }
-        let largest = squares.array().max() ?? 0
+        // Few vectors that are much longer than the others must not make these all alike: they count as none missing.
+        let sorted = squares.array().sorted()
+        let limit =
+            VectorCode.farthest * VectorCode.farthest * (sorted.isEmpty ? 0 : sorted[sorted.count / 2])
+        let largest = sorted.last { $0 <= limit } ?? sorted.last ?? 0
         guard squares.array().contains(where: { $0 < (1 - tolerance) * largest }) else { return nil }
         return AlignedBuffer(squares.array().map { max(0, largest - $0).squareRoot() })
     }
@@ -132,6 +155,9 @@ package enum SegmentWriter {
             VectorRows.squares(residuals, count: count, dimensions: code.dimensions, into: squares)
             for index in 0..<count { squares[index] *= -0.5 }
             bias = squares
+        } else if code.layout.hasBias {
+            bias = AlignedBuffer(
+                (0..<count).map { Float(VectorRows.preciseProduct(vectors, row: $0, code.centre)) })
         }
         planes.encode(residuals, count: count, bias: bias, at: row)
     }

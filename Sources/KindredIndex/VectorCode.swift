@@ -7,6 +7,11 @@ import KindredTensors
 /// With axes A (rows, orthonormal) a vector x is y = A (x - c), and ⟨q, x⟩ = ⟨q, c⟩ + ⟨A q, y⟩. Where there are vectors
 /// enough the axes are the principal ones, so that the first dimensions carry most: they are the head that a walk reads.
 /// Within each group of the layout the axes are mixed, so that its dimensions carry alike.
+///
+/// Where the vectors lie close together far from the origin, so do the queries, and the error of a code times the large q
+/// hides what tells the vectors apart. There each row keeps the exact ⟨c, x - c⟩ beside its code (`hasBias`), and
+/// only the rest of the query meets the code: with α = ⟨q, c⟩ / |c|²,
+/// ⟨q, x⟩ = ⟨q, c⟩ + α (⟨q / α - c, x - c⟩ + ⟨c, x - c⟩), which holds for any α.
 struct VectorCode: Sendable {
     let metric: VectorMetric
     let centre: AlignedBuffer<Float>
@@ -20,15 +25,22 @@ struct VectorCode: Sendable {
     /// the codes, and finding them the rest of the build.
     static let fewestForAxes = 8192
     static let mostDimensionsForAxes = 4096
+    /// A vector whose distance to the centre exceeds this many times the median counts neither for the centre nor for the
+    /// axes.
+    static let farthest: Float = 10
+    /// Rows keep a bias where the centre has a larger share of the vectors' mean square; for unit vectors that is their
+    /// mean cosine.
+    static let biasShare = 0.75
     /// The share of the variance that the head has at least, and of it what has 12 bits.
     static let headShare = 0.85
     static let fineShare = 0.7
     private static let sampleSize = 16_384
+    private static let mostRounds = 8
 
     init(metric: VectorMetric, centre: AlignedBuffer<Float>, axes: AlignedBuffer<Float>?, layout: CodeLayout)
     {
         precondition(centre.count == layout.dimensions)
-        precondition(layout.hasBias == (metric == .euclidean))
+        precondition(layout.hasBias || metric != .euclidean)
         self.metric = metric
         self.centre = centre
         self.axes = axes
@@ -39,23 +51,50 @@ struct VectorCode: Sendable {
     init(fitting source: some VectorSource, metric: VectorMetric, seed: UInt64) throws {
         let (count, dimensions) = (source.count, source.dimensions)
         let sampled = min(count, Self.sampleSize)
-        // The sample is read twice, in pieces: together its vectors could outweigh the index.
-        func forEachPiece(_ body: (AlignedBuffer<Float>, Int) throws -> Void) throws {
+        // The sample is read several times, in pieces: together its vectors could outweigh the index.
+        func forEachPiece(_ body: (AlignedBuffer<Float>, Range<Int>) throws -> Void) throws {
             let size = VectorBatch.rows(dimensions: dimensions)
             let piece = AlignedBuffer<Float>(repeating: 0, count: size * dimensions)
             for start in stride(from: 0, to: sampled, by: size) {
-                let rows = (start..<min(start + size, sampled)).map { UInt32($0 * count / sampled) }
+                let range = start..<min(start + size, sampled)
+                let rows = range.map { UInt32($0 * count / sampled) }
                 try source.read(rows, into: piece)
                 if metric == .cosine {
                     VectorRows.normalize(piece, count: rows.count, dimensions: dimensions)
                 }
-                try body(piece, rows.count)
+                try body(piece, range)
             }
         }
-        let sums = AlignedBuffer<Double>(repeating: 0, count: dimensions)
-        try forEachPiece { VectorRows.addColumns($0, count: $1, into: sums) }
-        let centre = AlignedBuffer<Float>((0..<dimensions).map { Float(sums[$0] / Double(sampled)) })
-        let hasBias = metric == .euclidean
+        let centre = AlignedBuffer<Float>(repeating: 0, count: dimensions)
+        /// Squares of the sample's distances to the centre.
+        let squares = AlignedBuffer<Float>(repeating: 0, count: sampled)
+        var near = [Bool](repeating: true, count: sampled)
+        /// The rows of a piece that are left out.
+        func far(_ range: Range<Int>) -> [Int] { range.filter { !near[$0] }.map { $0 - range.lowerBound } }
+        // A few vectors far away shift the mean away from all others. Each round leaves out what the last mean shows.
+        for _ in 0..<Self.mostRounds {
+            let sums = AlignedBuffer<Double>(repeating: 0, count: dimensions)
+            try forEachPiece { piece, range in
+                VectorRows.clear(piece, far(range), dimensions: dimensions)
+                VectorRows.addColumns(piece, count: range.count, into: sums)
+            }
+            let taken = near.count { $0 }
+            for dimension in 0..<dimensions { centre[dimension] = Float(sums[dimension] / Double(taken)) }
+            try forEachPiece { piece, range in
+                VectorRows.subtract(centre, from: piece, count: range.count)
+                let part = AlignedBuffer<Float>(repeating: 0, count: range.count)
+                VectorRows.squares(piece, count: range.count, dimensions: dimensions, into: part)
+                squares.copy(part, from: 0..<range.count, at: range.lowerBound)
+            }
+            let limit = Self.farthest * Self.farthest * squares.array().sorted()[sampled / 2]
+            let nearer = (0..<sampled).map { limit == 0 || squares[$0] <= limit }
+            if nearer == near { break }
+            near = nearer
+        }
+        let spread =
+            (0..<sampled).reduce(0) { near[$1] ? $0 + Double(squares[$1]) : $0 } / Double(near.count { $0 })
+        let centreSquare = VectorRows.preciseProduct(centre, row: 0, centre)
+        let hasBias = metric == .euclidean || centreSquare > Self.biasShare * (centreSquare + spread)
 
         guard count >= Self.fewestForAxes, dimensions <= Self.mostDimensionsForAxes,
             sampled >= 2 * dimensions,
@@ -70,16 +109,18 @@ struct VectorCode: Sendable {
         let covariance = BLAS.Operand(
             AlignedBuffer<Float>(repeating: 0, count: dimensions * dimensions), rows: dimensions,
             columns: dimensions)
-        try forEachPiece { piece, count in
-            VectorRows.subtract(centre, from: piece, count: count)
-            let centred = BLAS.Operand(piece, rows: count, columns: dimensions)
+        try forEachPiece { piece, range in
+            VectorRows.subtract(centre, from: piece, count: range.count)
+            VectorRows.clear(piece, far(range), dimensions: dimensions)
+            let centred = BLAS.Operand(piece, rows: range.count, columns: dimensions)
             BLAS.multiply(transposed: centred, centred, into: covariance, adding: 1)
         }
         guard let rising = BLAS.eigenvectors(covariance) else {
             throw KindredError(
                 .invalidData, "the vectors' principal axes cannot be computed; are they all alike?")
         }
-        let variances = rising.reversed().map { Double(max(0, $0)) / Double(sampled) }
+        let taken = near.count { $0 }
+        let variances = rising.reversed().map { Double(max(0, $0)) / Double(taken) }
         let (groups, headGroups) = Self.groups(variances, hasBias: hasBias)
         // The rows come in the order of rising variance.
         let axes = AlignedBuffer<Float>(repeating: 0, count: dimensions * dimensions)
@@ -175,23 +216,43 @@ struct VectorCode: Sendable {
             into: BLAS.Operand(rotated, rows: count, columns: dimensions))
     }
 
-    /// Turns queries, `count` rows of finite numbers, into rows along the axes.
-    ///
-    /// - Returns: for each what its similarities start from, and, for the Euclidean metric, the square of its distance
-    ///   to the centre.
-    func queries(_ queries: AlignedBuffer<Float>, count: Int, into rotated: AlignedBuffer<Float>) -> [(
-        offset: Float, square: Float
-    )] {
+    /// What a segment's codes give for a query: similarity = scale · code similarity + added.
+    struct QueryStart {
+        /// What code similarities start from.
+        var offset: Float = 0
+        var scale: Float = 1
+        var added: Float = 0
+    }
+
+    /// Rotates queries, `count` rows of finite numbers, along the axes.
+    func queries(
+        _ queries: AlignedBuffer<Float>, count: Int, into rotated: AlignedBuffer<Float>
+    ) -> [QueryStart] {
         if metric == .cosine { VectorRows.normalize(queries, count: count, dimensions: dimensions) }
+        var starts: [QueryStart] = []
         if metric == .euclidean {
+            // −|q − x|² = 2 (⟨q − c, x − c⟩ − |x − c|² / 2) − |q − c|².
             VectorRows.subtract(centre, from: queries, count: count)
             let squares = AlignedBuffer<Float>(repeating: 0, count: count)
             VectorRows.squares(queries, count: count, dimensions: dimensions, into: squares)
-            rotate(queries, count: count, into: rotated)
-            return (0..<count).map { (0, squares[$0]) }
+            starts = (0..<count).map { QueryStart(scale: 2, added: -squares[$0]) }
+        } else if layout.hasBias {
+            starts = (0..<count).map { takeCentre(from: queries, row: $0) }
         }
         rotate(queries, count: count, into: rotated)
-        return (0..<count).map { (VectorRows.product(queries, row: $0, centre), 0) }
+        return starts.isEmpty
+            ? (0..<count).map { QueryStart(offset: VectorRows.product(queries, row: $0, centre)) } : starts
+    }
+
+    /// q ← q / α − c, with α = ⟨q, c⟩ / |c|², but at least |q| / (1024 |c|): a negative α would reverse the order of
+    /// similarities, and a tiny one overflow.
+    private func takeCentre(from queries: AlignedBuffer<Float>, row: Int) -> QueryStart {
+        let square = VectorRows.preciseProduct(centre, row: 0, centre)
+        let product = VectorRows.preciseProduct(queries, row: row, centre)
+        let length = VectorRows.length(queries, row: row, dimensions: dimensions)
+        let alpha = square > 0 ? max(product / square, length / square.squareRoot() / 1024) : 1
+        VectorRows.scale(queries, row: row, by: alpha > 0 ? 1 / alpha : 0, subtracting: centre)
+        return QueryStart(scale: Float(alpha), added: Float(product))
     }
 
     /// A vector along the axes, without taking the centre from it.

@@ -2,15 +2,16 @@ import KindredSystem
 import KindredTensors
 import SystemPackage
 
-/// Vectors in a file of NumPy (`.npy`: an array of two dimensions, little-endian floats of 32 or 16 bits, rows after each
-/// other) or of the ANN benchmarks (`.fvecs`: each vector as its length, a 32-bit number, and its floats).
+/// Vectors in a file of NumPy (`.npy`: an array of two dimensions, little-endian floats of 64, 32 or 16 bits, rows after
+/// each other) or of the ANN benchmarks (`.fvecs`: each vector as its length, a 32-bit number, and its floats).
 package struct VectorFile: VectorSource {
     package let count: Int
     package let dimensions: Int
     private let file: ReadableFile
     private let start: Int
     private let stride: Int
-    private let isHalf: Bool
+    /// 8, 4 or 2.
+    private let elementBytes: Int
 
     package var path: FilePath { file.path }
 
@@ -23,14 +24,17 @@ package struct VectorFile: VectorSource {
         }
         let magic = try file.bytes(0..<min(10, file.count))
         if NumpyHeader.isArray(magic) {
-            let array = try NumpyHeader(file, types: ["<f4": 4, "<f2": 2])
+            let array = try NumpyHeader(file, types: ["<f8": 8, "<f4": 4, "<f2": 2])
+            guard array.rows > 0 else {
+                throw invalid("the array has no rows: there is no vector in it", byte: 10)
+            }
             guard array.rows <= SegmentHeader.maximumVectors, array.columns <= VectorCode.maximumDimensions
             else {
                 throw invalid("may have at most \(VectorCode.maximumDimensions) columns", byte: 10)
             }
             start = array.start
             (count, dimensions) = (array.rows, array.columns)
-            isHalf = array.elementBytes == 2
+            elementBytes = array.elementBytes
             stride = array.columns * array.elementBytes
             return
         }
@@ -41,7 +45,7 @@ package struct VectorFile: VectorSource {
         guard (1...VectorCode.maximumDimensions).contains(size), file.count % (4 + 4 * size) == 0 else {
             throw invalid("the vectors' length \(size) does not fit the file's size", byte: 0)
         }
-        (start, stride, isHalf, dimensions) = (4, 4 + 4 * size, false, size)
+        (start, stride, elementBytes, dimensions) = (4, 4 + 4 * size, 4, size)
         count = file.count / stride
     }
 
@@ -53,7 +57,9 @@ package struct VectorFile: VectorSource {
             while end < rows.count, rows[end] == rows[end - 1] + 1 { end += 1 }
             let byte = start + Int(rows[index]) * stride
             let range = index * dimensions..<end * dimensions
-            if isHalf {
+            if elementBytes == 8 {
+                try readDoubles(range, at: byte, into: buffer)
+            } else if elementBytes == 2 {
                 let halves = AlignedBuffer<UInt16>(repeating: 0, count: range.count)
                 try file.read(at: byte, into: halves, range: 0..<range.count)
                 for place in 0..<range.count {
@@ -69,11 +75,38 @@ package struct VectorFile: VectorSource {
         if let bad = VectorRows.firstUnusable(buffer, count: rows.count, dimensions: dimensions) {
             throw KindredError(
                 .invalidData, "vector \(rows[bad]) has a number that is not finite, or beyond 1e15",
-                at: .init(path: path.string, byte: start + Int(rows[bad]) * stride))
+                at: location(of: Int(rows[bad])))
         }
     }
 
+    package func location(of row: Int) -> KindredError.Location? {
+        .init(path: path.string, byte: start + row * stride)
+    }
+
     private var isFvecs: Bool { stride == 4 + 4 * dimensions }
+
+    /// Rounds numbers of 64 bits to 32. A number that 32 bits cannot hold gives one that is not finite.
+    ///
+    /// - Throws: `invalidData` for a vector all of whose numbers round to zero.
+    private func readDoubles(_ places: Range<Int>, at byte: Int, into buffer: AlignedBuffer<Float>) throws {
+        let doubles = AlignedBuffer<Double>(repeating: 0, count: places.count)
+        try file.read(at: byte, into: doubles, range: 0..<places.count)
+        for first in Swift.stride(from: 0, to: places.count, by: dimensions) {
+            var (isZero, vanishes) = (true, true)
+            for index in first..<first + dimensions {
+                let value = Float(doubles[index])
+                buffer[places.lowerBound + index] = value
+                isZero = isZero && doubles[index] == 0
+                vanishes = vanishes && value == 0
+            }
+            guard isZero || !vanishes else {
+                throw KindredError(
+                    .invalidData,
+                    "a vector's numbers are too small for 32 bits; multiply the vectors by a constant",
+                    at: .init(path: path.string, byte: byte + 8 * first))
+            }
+        }
+    }
 
     /// Reads vectors of a .fvecs file from a byte on, each with its length, to lie at `places`.
     private func readWithLengths(_ places: Range<Int>, at byte: Int, into buffer: AlignedBuffer<Float>) throws

@@ -9,6 +9,13 @@ package protocol VectorSource: Sendable {
     /// Puts the vectors of `rows` into the buffer, one after the other.
     /// - Throws: `inputOutput` and the like; `invalidData` for a number that is not finite.
     func read(_ rows: [UInt32], into buffer: AlignedBuffer<Float>) throws
+
+    /// Where a vector lies, for messages; nil where it is in no file.
+    func location(of row: Int) -> KindredError.Location?
+}
+
+extension VectorSource {
+    package func location(of row: Int) -> KindredError.Location? { nil }
 }
 
 /// How many vectors a build reads, turns and codes at a time, on each thread: about 2 MB of floats.

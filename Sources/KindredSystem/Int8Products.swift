@@ -7,6 +7,7 @@ package enum Int8Products {
     package final class Rows {
         private var buffer = AlignedBuffer<UInt8>(repeating: 0, count: 0)
         private var scales = AlignedBuffer<Float>(repeating: 0, count: 0)
+        private var work = AlignedBuffer<Int16>(repeating: 0, count: 0)
         fileprivate private(set) var rows = 0
         fileprivate private(set) var inner = 0
 
@@ -16,15 +17,20 @@ package enum Int8Products {
         package func take(_ x: BLAS.Operand) {
             rows = x.rows
             inner = x.columns
-            let count = rows * kindred_int8_stride(inner)
+            let count = rows * kindred_int8_row_bytes(inner)
+            let workCount = kindred_int8_work_count(inner)
             if count > buffer.count { buffer = AlignedBuffer(repeating: 0, count: count) }
+            if workCount > work.count { work = AlignedBuffer(repeating: 0, count: workCount) }
             if rows > scales.count { scales = AlignedBuffer(repeating: 0, count: rows) }
             kindred_int8_rows(
                 buffer.pointer(0..<count), scales.pointer(0..<rows), x.pointer, x.stride, x.rows, x.columns)
         }
 
         fileprivate var pointer: UnsafeMutablePointer<UInt8> {
-            buffer.pointer(0..<rows * kindred_int8_stride(inner))
+            buffer.pointer(0..<rows * kindred_int8_row_bytes(inner))
+        }
+        fileprivate var workPointer: UnsafeMutablePointer<Int16> {
+            work.pointer(0..<kindred_int8_work_count(inner))
         }
         fileprivate var scalePointer: UnsafeMutablePointer<Float> { scales.pointer(0..<rows) }
     }
@@ -57,7 +63,7 @@ package enum Int8Products {
             kindred_int8_multiply(
                 y.pointer, y.stride, x.pointer, x.scalePointer, packed.pointer(0..<packed.count),
                 scales.pointer(0..<outputs), sums.pointer(0..<outputs), y.rows, outputs, inputs,
-                adding ? 1 : 0)
+                adding ? 1 : 0, x.workPointer)
         }
     }
 

@@ -17,6 +17,21 @@ package enum Processor {
         return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     }()
 
+    /// Refuses a level of instructions that is not known (`kindred_features.h`): kernels would run without the limit that
+    /// was asked for.
+    package static func checkLevel(
+        _ level: String? = getenv("KINDRED_CPU").map { String(cString: $0) }
+    ) throws(KindredError) {
+        guard let level else { return }
+        var isKnown: Int32 = 0
+        _ = kindred_features_of_level(level, &isKnown)
+        guard isKnown == 0 else { return }
+        throw KindredError(
+            .invalidRequest,
+            "KINDRED_CPU=\(level) names no level of instructions: set portable, avx2 or avx-vnni, or unset it"
+        )
+    }
+
     /// The most bytes of memory that this process has held so far.
     package static var peakMemory: Int {
         var usage = rusage()

@@ -35,14 +35,65 @@ package enum VectorRows {
         }
     }
 
-    /// Scales each row to length 1; a row of zeros stays.
+    /// The largest magnitude of each row.
+    package static func magnitudes(
+        _ rows: AlignedBuffer<Float>, count: Int, dimensions: Int, into out: AlignedBuffer<Float>
+    ) {
+        let values = rows.pointer(0..<count * dimensions)
+        let magnitudes = out.pointer(0..<count)
+        for row in 0..<count {
+            var largest: Float = 0
+            for column in row * dimensions..<(row + 1) * dimensions {
+                largest = max(largest, abs(values[column]))
+            }
+            magnitudes[row] = largest
+        }
+    }
+
+    /// A vector whose numbers are all smaller has squares that vanish in 32 bits.
+    package static let smallest: Float = 1e-15
+
+    /// Scales each row to length 1, however small its numbers are; a row of zeros stays.
     package static func normalize(_ rows: AlignedBuffer<Float>, count: Int, dimensions: Int) {
         let squares = AlignedBuffer<Float>(repeating: 0, count: count)
         Self.squares(rows, count: count, dimensions: dimensions, into: squares)
         let values = rows.pointer(0..<count * dimensions)
-        for row in 0..<count where squares[row] > 0 {
-            let scale = 1 / squares[row].squareRoot()
-            for column in row * dimensions..<(row + 1) * dimensions { values[column] *= scale }
+        for row in 0..<count {
+            let columns = row * dimensions..<(row + 1) * dimensions
+            if squares[row] >= Self.smallest * Self.smallest {
+                let scale = 1 / squares[row].squareRoot()
+                for column in columns { values[column] *= scale }
+            } else {
+                let square = columns.reduce(0) { $0 + Double(values[$1]) * Double(values[$1]) }
+                guard square > 0 else { continue }
+                let scale = 1 / square.squareRoot()
+                for column in columns { values[column] = Float(Double(values[column]) * scale) }
+            }
+        }
+    }
+
+    /// The length of a row, however small or large its numbers are.
+    package static func length(_ rows: AlignedBuffer<Float>, row: Int, dimensions: Int) -> Double {
+        let start = rows.pointer(row * dimensions..<(row + 1) * dimensions)
+        return (0..<dimensions).reduce(0) { $0 + Double(start[$1]) * Double(start[$1]) }.squareRoot()
+    }
+
+    /// Sets some of the rows to zero.
+    package static func clear(_ rows: AlignedBuffer<Float>, _ cleared: some Sequence<Int>, dimensions: Int) {
+        for row in cleared {
+            rows.pointer(row * dimensions..<(row + 1) * dimensions).update(repeating: 0, count: dimensions)
+        }
+    }
+
+    /// row ← factor · row − vector, rounded once.
+    package static func scale(
+        _ rows: AlignedBuffer<Float>, row: Int, by factor: Double, subtracting vector: AlignedBuffer<Float>
+    ) {
+        let dimensions = vector.count
+        let start = rows.pointer(row * dimensions..<(row + 1) * dimensions)
+        let taken = vector.base
+        for column in 0..<dimensions {
+            start[column] = Float(Double(start[column]) * factor - Double(taken[column]))
         }
     }
 
@@ -79,6 +130,17 @@ package enum VectorRows {
             let start = values + row * dimensions
             for column in 0..<dimensions { totals[column] += Double(start[column]) }
         }
+    }
+
+    /// The inner product of a row and a vector, summed in 64 bits.
+    package static func preciseProduct(
+        _ rows: AlignedBuffer<Float>, row: Int, _ vector: AlignedBuffer<Float>
+    ) -> Double {
+        let dimensions = vector.count
+        let start = rows.pointer(row * dimensions..<(row + 1) * dimensions)
+        var sum = 0.0
+        for column in 0..<dimensions { sum += Double(start[column]) * Double(vector.base[column]) }
+        return sum
     }
 
     /// The inner product of a row and a vector.

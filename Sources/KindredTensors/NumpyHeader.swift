@@ -38,6 +38,11 @@ package struct NumpyHeader {
         let numbers = shape.filter { $0 != "(" && $0 != ")" }.split(separator: ",").map {
             Int($0.filter { !$0.isWhitespace })
         }
+        guard order != "True" else {
+            throw invalid(
+                "the array is in Fortran order, columns after each other; write numpy.ascontiguousarray(it) instead",
+                byte: sizeEnd)
+        }
         guard let bytes = types[type], order == "False", numbers.count == 2, let rows = numbers[0],
             let columns = numbers[1], rows >= 0, columns > 0, rows <= 1 << 36, columns <= 1 << 20
         else {

@@ -552,6 +552,22 @@ private struct ModelledIndex {
         try VectorFile(halves).read([0], into: buffer)
         #expect(buffer.array(0..<3) == [1, -2.5, 0x1p-24])
 
+        let doubles = directory.path.appending("d.npy")
+        func write(_ values: [Double], columns: Int) throws {
+            try ArrayFile.write(values.map(\.bitPattern), type: "<f8", columns: columns, to: doubles)
+        }
+        try write([0.1, -2.5, 7, 1e-300, 0, 1, 0, 0, 0], columns: 3)
+        try VectorFile(doubles).read([1, 0], into: buffer)
+        #expect(buffer.array() == [0, 0, 1, 0.1, -2.5, 7])
+        // What 32 bits do not hold is not rounded away.
+        for bad in [1e300, 1e-300] {
+            try write([1, bad], columns: 1)
+            let error = #expect(throws: KindredError.self) {
+                try VectorFile(doubles).read([0, 1], into: buffer)
+            }
+            #expect(error?.code == .invalidData && error?.location?.byte == 128 + 8)
+        }
+
         let fvecs = try directory.file(
             "x.fvecs", littleEndian([UInt32(2)]) + littleEndian([Float(7).bitPattern, Float(8).bitPattern]))
         try VectorFile(fvecs).read([0], into: buffer)
@@ -583,6 +599,16 @@ private struct ModelledIndex {
                     VectorFile(path), ids: [0, 1], fingerprint: fingerprint, to: index)
             }
             #expect(!FileManager.default.fileExists(atPath: index.string))
+        }
+        // No rows, and columns after each other.
+        for (order, shape, message) in [("False", "(0, 3)", "no rows"), ("True", "(2, 3)", "Fortran")] {
+            var header = "{'descr': '<f4', 'fortran_order': \(order), 'shape': \(shape), }"
+            header += String(repeating: " ", count: 117 - header.utf8.count) + "\n"
+            let content = [UInt8](repeating: 0, count: order == "True" ? 24 : 0)
+            let path = try directory.file(
+                "order.npy", [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0] + Array(header.utf8) + content)
+            let error = #expect(throws: KindredError.self) { try VectorFile(path) }
+            #expect(error?.code == .invalidData && error?.message.contains(message) == true)
         }
         // Shapes that no file can have.
         for shape in [

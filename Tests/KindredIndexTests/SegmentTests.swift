@@ -209,7 +209,7 @@ private struct BuiltSegment {
         #expect(other?.code == .incompatible)
 
         var bytes = try built.bytes()
-        bytes[8] = 3
+        bytes[8] = UInt8(SegmentHeader.version) + 1
         let path = try built.directory.file("newer.hnsw", bytes)
         let newer = #expect(throws: KindredError.self) { try Segment(path: path) }
         #expect(newer?.code == .incompatible)

@@ -17,4 +17,11 @@ import Testing
         #expect(runs.withLock { $0 } == [Int](repeating: 1, count: 500))
         #expect((1...threads).contains(most.load(ordering: .sequentiallyConsistent)))
     }
+
+    @Test func `a level of instructions that is not known is refused`() throws {
+        for level in [nil, "portable", "avx2", "avx-vnni"] { try Processor.checkLevel(level) }
+        let error = #expect(throws: KindredError.self) { try Processor.checkLevel("AVX2") }
+        #expect(error?.code == .invalidRequest)
+        #expect(error?.message.contains("KINDRED_CPU=AVX2") == true)
+    }
 }

@@ -12,7 +12,8 @@ import Testing
     private typealias Multiply =
         @convention(c) (
             UnsafeMutablePointer<Float>?, Int, UnsafePointer<UInt8>?, UnsafePointer<Float>?,
-            UnsafePointer<Int8>?, UnsafePointer<Float>?, UnsafePointer<Int32>?, Int, Int, Int, Int32
+            UnsafePointer<Int8>?, UnsafePointer<Float>?, UnsafePointer<Int32>?, Int, Int, Int, Int32,
+            UnsafeMutablePointer<Int16>?
         ) -> Void
 
     private var variants: [(rows: Rows, multiply: Multiply)] {
@@ -22,6 +23,9 @@ import Testing
         ]
         if features & UInt32(KINDRED_AVX2) != 0 {
             variants.append((kindred_int8_rows_avx2, kindred_int8_multiply_avx2))
+        }
+        if features & UInt32(KINDRED_AVX_VNNI) != 0 {
+            variants.append((kindred_int8_rows_avx_vnni, kindred_int8_multiply_avx_vnni))
         }
         if features & UInt32(KINDRED_AVX512_VNNI) != 0 {
             variants.append((kindred_int8_rows_avx512_vnni, kindred_int8_multiply_avx512_vnni))
@@ -35,7 +39,10 @@ import Testing
     }
 
     @Test(
-        arguments: [(1, 1, 1), (2, 7, 3), (5, 64, 4), (6, 65, 17), (7, 100, 66), (13, 130, 129)],
+        arguments: [
+            (1, 1, 1), (2, 7, 3), (3, 9, 5), (4, 24, 8), (5, 64, 4), (6, 65, 17), (7, 100, 66),
+            (13, 130, 129),
+        ],
         [false, true])
     func `every variant gives the bits of the portable one`(_ size: (Int, Int, Int), adding: Bool) {
         let (rows, columns, inner) = size
@@ -50,12 +57,14 @@ import Testing
         let before = random(rows * columns, seed: 3)
 
         func product(_ variant: (rows: Rows, multiply: Multiply)) -> ([UInt8], [Float], [Float]) {
-            var a = [UInt8](repeating: 0, count: rows * kindred_int8_stride(inner))
+            var a = [UInt8](repeating: 0, count: rows * kindred_int8_row_bytes(inner))
+            var work = [Int16](repeating: 0, count: kindred_int8_work_count(inner))
             var scales = [Float](repeating: 0, count: rows)
             var out = before
             variant.rows(&a, &scales, x, inner, rows, inner)
             variant.multiply(
-                &out, columns, a, scales, packed, columnScales, sums, rows, columns, inner, adding ? 1 : 0)
+                &out, columns, a, scales, packed, columnScales, sums, rows, columns, inner, adding ? 1 : 0,
+                &work)
             return (a, scales, out)
         }
         let expected = product((kindred_int8_rows_portable, kindred_int8_multiply_portable))
@@ -73,10 +82,21 @@ import Testing
         }
         for variant in variants {
             let found = product(variant)
-            #expect(found.0 == expected.0)
             #expect(found.1 == expected.1)
             #expect(found.2 == expected.2)
         }
+    }
+
+    @Test func `a level of instructions holds those below it`() {
+        let levels = ["portable", "avx2", "avx-vnni"].map { level in
+            var known: Int32 = 0
+            let features = kindred_features_of_level(level, &known)
+            #expect(known == 1)
+            return features
+        }
+        #expect(levels[0] == 0)
+        #expect(levels[1] & UInt32(KINDRED_AVX2) != 0 && levels[1] & UInt32(KINDRED_AVX_VNNI) == 0)
+        #expect(levels[2] == levels[1] | UInt32(KINDRED_AVX_VNNI))
     }
 
     @Test func `a quantized row is within half a step of the floats`() {

@@ -1,21 +1,30 @@
 // Matrix products in 8-bit integers with exact 32-bit sums: a quarter of the memory of floats, and four times the speed
 // where the processor adds up bytes (AVX512_VNNI).
 //
-// The right factor, a layer's weights, is quantized for each column and packed: panels of 64 columns; in a panel, for each
-// four of the inner dimension, 64 groups of four signed bytes. Columns beyond the last and what is missing to a multiple of
-// four are zeros. The left factor, activations, is quantized for each row: bytes q + 128 with q from -127 to 127, rows of
-// `stride` bytes, a multiple of four, filled with 128.
+// The right factor, a layer's weights, is quantized for each column and packed: panels of 16 columns; in a panel, for each
+// four of the inner dimension, 16 groups of four signed bytes. Columns beyond the last, up to a multiple of 64, and what is
+// missing to a multiple of four are zeros.
+//
+// The left factor, activations, is quantized for each row: numbers q from -127 to 127, filled up to a multiple of four, in
+// the form that the variant multiplies: 16-bit q with AVX2, else bytes q + 128. A left factor is for the variant that made
+// it; its memory, `kindred_int8_row_bytes` a row, is enough for either form.
 //
 // Sums are integers: every variant gives the same bits. |q · w| summed over `inner` stays below 2^31 up to an inner
-// dimension of 66,000. Nothing needs alignment; arguments do not overlap.
+// dimension of 66,000. The left factor is aligned to 2 bytes, nothing else needs alignment; arguments do not overlap.
 #ifndef KINDRED_INT8_H
 #define KINDRED_INT8_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/// Bytes of a row of the left factor.
+/// Numbers of a row of the left factor.
 static inline ptrdiff_t kindred_int8_stride(ptrdiff_t inner) { return (inner + 3) / 4 * 4; }
+
+/// Bytes to reserve for a row of the left factor.
+static inline ptrdiff_t kindred_int8_row_bytes(ptrdiff_t inner) { return 2 * kindred_int8_stride(inner); }
+
+/// Elements of the `work` of a product: eight widened columns.
+static inline ptrdiff_t kindred_int8_work_count(ptrdiff_t inner) { return 8 * kindred_int8_stride(inner); }
 
 /// Bytes that `columns` packed columns of `inner` elements take.
 static inline ptrdiff_t kindred_int8_packed_count(ptrdiff_t columns, ptrdiff_t inner) {
@@ -37,11 +46,13 @@ void kindred_int8_pack(int8_t *packed, int32_t *sums, const int8_t *in, ptrdiff_
     /* out (rows x columns) = row_scales · (a · packed) · column_scales, or += with `adding`. */                      \
     void kindred_int8_multiply##SUFFIX(float *out, ptrdiff_t out_stride, const uint8_t *a, const float *row_scales,   \
                                        const int8_t *packed, const float *column_scales, const int32_t *sums,         \
-                                       ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner, int adding);
+                                       ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner, int adding,                \
+                                       int16_t *work);
 
 KINDRED_INT8_FUNCTIONS()
 KINDRED_INT8_FUNCTIONS(_portable)
 KINDRED_INT8_FUNCTIONS(_avx2)         // to be called only with KINDRED_AVX2; the portable one elsewhere
+KINDRED_INT8_FUNCTIONS(_avx_vnni)     // to be called only with KINDRED_AVX_VNNI; the portable one elsewhere
 KINDRED_INT8_FUNCTIONS(_avx512_vnni)  // to be called only with KINDRED_AVX512_VNNI; the portable one elsewhere
 KINDRED_INT8_FUNCTIONS(_neon)         // on 64-bit Arm; the portable one elsewhere
 
