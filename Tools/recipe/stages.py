@@ -38,6 +38,7 @@ def parse():
     parser.add_argument("--mined", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="holds sts/ and retrieval/: the dev sets are measured on the way")
+    parser.add_argument("--layers", type=int, help="other than the directory has: the first ones, or more, which begin at random")
     parser.add_argument("--width", type=int, help="channels of a feed-forward layer that are kept, by their outputs")
     parser.add_argument("--tokens", type=float, default=20e6, help="of the whole run")
     parser.add_argument("--batch-tokens", type=int, default=32_768)
@@ -131,7 +132,7 @@ def opened(arguments, dimensions=None):
     while (directory / "adapter_config.json").exists():
         chain.append(directory)
         directory = Path(json.loads((directory / "adapter_config.json").read_text())["base_model_name_or_path"])
-    student = students.load(directory, dimensions=dimensions)
+    student = students.load(directory, arguments.layers, dimensions)
     for adapter in reversed(chain):
         merge(student, adapter)
     return student.to(DEVICE), directory
