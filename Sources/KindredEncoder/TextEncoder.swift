@@ -178,10 +178,13 @@ package final class TextEncoder: Sendable {
         _ states: Matrix, from start: Int, _ sequence: EncoderInput, into pooled: Matrix, row: Int
     ) {
         let (positions, weights) = sequence.pooling(configuration.pooling)
+        // An array of its own: a matrix's elements are reached by a call each from this module.
+        var sum = [Float](repeating: 0, count: hiddenSize)
         for (position, weight) in zip(positions, weights) {
             let base = (start + position) * hiddenSize
-            for column in 0..<hiddenSize { pooled[row, column] += weight * states.elements[base + column] }
+            for column in 0..<hiddenSize { sum[column] += weight * states.elements[base + column] }
         }
+        for column in 0..<hiddenSize { pooled[row, column] = sum[column] }
     }
 
     /// Scales a row to length 1.
