@@ -2,7 +2,7 @@
 """The teacher's vectors of texts: OUT/NAME.npy, float16 [texts, 384], for each TEXTS/NAME.jsonl (a JSON string a line).
 
 The teacher is a sentence-transformers directory with mean pooling (all-MiniLM-L6-v2). Files that are there are not made again.
-Runs on a GPU where there is one, else on all cores in fp32.
+Runs on a GPU where there is one (PyTorch, fp16), else on all cores in fp32 by ONNX Runtime, twice as fast there as PyTorch.
 
 Usage: label.py --texts DIR --out DIR [--teacher DIR] [--pattern '*.jsonl'] [--batch-tokens N]
 """
@@ -10,6 +10,7 @@ Usage: label.py --texts DIR --out DIR [--teacher DIR] [--pattern '*.jsonl'] [--b
 import argparse
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -31,6 +32,26 @@ def parse():
     return parser.parse_args()
 
 
+def session(model):
+    """The model in ONNX Runtime."""
+    import onnxruntime
+
+    class States(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, tokens, mask):
+            return self.model(input_ids=tokens, attention_mask=mask).last_hidden_state
+
+    axes = {0: "texts", 1: "length"}
+    with tempfile.TemporaryDirectory() as folder:
+        example = torch.ones(2, 16, dtype=torch.long)
+        torch.onnx.export(States(), (example, example), f"{folder}/model.onnx", input_names=["tokens", "mask"],
+                          output_names=["states"], dynamic_axes={"tokens": axes, "mask": axes}, dynamo=False)
+        return onnxruntime.InferenceSession(f"{folder}/model.onnx", providers=["CPUExecutionProvider"])
+
+
 class Teacher:
     def __init__(self, directory=None, batch_tokens=None):
         if directory is None:
@@ -39,7 +60,9 @@ class Teacher:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.batch_tokens = batch_tokens or (131_072 if self.device == "cuda" else 8_192)
         dtype = torch.float16 if self.device == "cuda" else torch.float32
-        self.model = AutoModel.from_pretrained(directory, dtype=dtype).to(self.device).eval()
+        self.model = AutoModel.from_pretrained(directory, dtype=dtype, attn_implementation=None if self.device == "cuda" else "eager")
+        self.model = self.model.to(self.device).eval()
+        self.session = session(self.model) if self.device == "cpu" else None
         self.tokenizer = Tokenizer.from_file(str(Path(directory) / "tokenizer.json"))
         self.tokenizer.no_padding()
         limit = json.loads((Path(directory) / "sentence_bert_config.json").read_text())["max_seq_length"]
@@ -64,7 +87,10 @@ class Teacher:
             lengths = torch.tensor([len(ids[index]) for index in rows], device=self.device)
             tokens = torch.from_numpy(batch).to(self.device)
             mask = torch.arange(longest, device=self.device) < lengths[:, None]
-            states = self.model(input_ids=tokens, attention_mask=mask.long()).last_hidden_state.float()
+            if self.session:
+                states = torch.from_numpy(self.session.run(None, {"tokens": batch, "mask": mask.long().numpy()})[0])
+            else:
+                states = self.model(input_ids=tokens, attention_mask=mask.long()).last_hidden_state.float()
             pooled = (states * mask[..., None]).sum(1) / lengths[:, None]
             vectors[rows] = torch.nn.functional.normalize(pooled, dim=1).half().cpu().numpy()
             start = end
