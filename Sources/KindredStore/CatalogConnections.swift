@@ -8,7 +8,7 @@ import SystemPackage
 /// Connections to `catalog.sqlite`, as many as are in use at a time.
 ///
 /// Every page has a checksum, which is checked whenever the page is read (`kindred_pages.h`). Changes go through a
-/// rollback journal: unlike a write-ahead log it needs no shared memory, so whoever may only read can read.
+/// rollback journal: unlike a write-ahead log it needs no shared memory, so reading needs no write access.
 final class CatalogConnections: Sendable {
     /// How long a connection waits for another process's commit.
     private static let patience: TimeInterval = 30

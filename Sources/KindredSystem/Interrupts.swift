@@ -36,7 +36,7 @@ package enum Interrupts {
         if requested { throw KindredError(.interrupted, "stopped") }
     }
 
-    /// Whether SIGTERM has come: not a person at the prompt, but whoever wants the process to end.
+    /// Whether SIGTERM has come: the request came from outside, not from a person at the prompt.
     package static var isTerminated: Bool { kindred_interrupts_requested() == SIGTERM }
 
     /// Forgets a signal that a prompt has dealt with.
