@@ -84,7 +84,7 @@ package struct EncoderReference: Codable, Hashable, Sendable {
             throw KindredError(
                 .incompatible,
                 "the index \"\(name)\" was written by encoder \(fingerprint.prefix(12)), but the model at "
-                    + "\"\(model)\" is now \(encoder.fingerprint.prefix(12)); put the old model back, or go over to this one "
+                    + "\"\(model)\" is now \(encoder.fingerprint.prefix(12)); put the old model back, or switch to this one "
                     + "with 'kindred reindex \(name) --encoder \(model)'")
         }
         return encoder

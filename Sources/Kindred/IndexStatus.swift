@@ -15,7 +15,7 @@ public struct IndexStatus: Sendable {
     public let segments: Int
     /// Passages whose vectors await the next merge.
     public let deletedPassages: Int
-    /// Passages that an unfinished reindex has encoded anew, and the model it goes over to; nil where there is none.
+    /// Passages that an unfinished reindex has encoded so far, and the model it switches to; nil where there is none.
     public let reindexedPassages: Int?
     public let nextModel: String?
     public let catalogBytes: Int

@@ -25,7 +25,7 @@ public struct ReindexReport: Sendable {
     public package(set) var fingerprint = ""
 }
 
-/// Encodes an index's stored texts with another encoder, and goes over to it.
+/// Encodes an index's stored texts with another encoder, and switches it to that encoder.
 ///
 /// New vectors are staged in segments that no search sees; searches go on with the old ones. The switch is one
 /// transaction of the catalogue. A run that was killed or stopped goes on after the last staged passage.
@@ -108,7 +108,7 @@ public struct Reindexer {
         return report
     }
 
-    /// Writes down which encoder the index goes over to. What an interrupted reindex to a third one staged is dropped.
+    /// Writes down which encoder the index switches to. What an interrupted reindex to a third one staged is dropped.
     private func announce(_ current: EncoderReference, _ catalog: Catalog) throws {
         let staged = try catalog.segmentsAndDeletions(staged: true).segments
         if staged.contains(where: { $0.fingerprint != encoder.fingerprint }) { try catalog.dropStaged() }

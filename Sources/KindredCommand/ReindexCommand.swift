@@ -8,7 +8,7 @@ struct ReindexCommand: ParsableCommand {
         commandName: "reindex",
         abstract: "Go over to another encoder: encode an index's stored texts anew.",
         discussion: """
-            Searches go on with the old encoder until the last passage is encoded; then the index goes over to the new
+            Searches go on with the old encoder until the last passage is encoded; then the index switches to the new
             one in one step. After Ctrl-C or a crash the same command goes on where it was.
             """)
 
