@@ -79,8 +79,8 @@ public final class Searcher: @unchecked Sendable {
     /// A hybrid search answers by keywords alone, with a warning, where a segment cannot be read.
     ///
     /// - Parameter efSearch: candidates kept while walking the graph; nil for the index's default.
-    /// - Throws: `invalidData` where the index is damaged; `invalidRequest` for a query without any letter or digit, or of more than `maximumQueryLength`
-    ///   characters.
+    /// - Throws: `invalidData` where the index is damaged; `invalidRequest` for a query without any letter or digit, or of
+    ///   more than `maximumQueryLength` characters.
     public func search(
         _ query: String, mode: SearchMode = .hybrid, limit: Int = 10, efSearch: Int? = nil
     ) throws -> SearchResults {

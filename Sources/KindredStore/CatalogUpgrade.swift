@@ -1,4 +1,3 @@
-import CPageChecksums
 import Foundation
 import GRDB
 import KindredSystem

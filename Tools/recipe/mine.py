@@ -88,14 +88,14 @@ def main():
                 if len(found) < 8:
                     continue
                 near, far = found[1:NEAR] if len(found) > NEAR else found[:4], found[NEAR:] or found[4:]
-                others = rng.sample(near, min(4, len(near))) + rng.sample(far, min(3, len(far)))
-                if len(others) < 7:
+                drawn = rng.sample(near, min(4, len(near))) + rng.sample(far, min(3, len(far)))
+                if len(drawn) < 7:
                     continue
                 if source and source not in PAIRED_BY_A_PROGRAM:
-                    own = max(own, max(s for _, s in others) + MARGIN)
+                    own = max(own, max(s for _, s in drawn) + MARGIN)
                 file.write(json.dumps({
-                    "query": texts[query], "positive": texts[positive], "negatives": [texts[i] for i, _ in others],
-                    "scores": [round(s, 4) for s in [own, *(s for _, s in others)]]}, ensure_ascii=False) + "\n")
+                    "query": texts[query], "positive": texts[positive], "negatives": [texts[i] for i, _ in drawn],
+                    "scores": [round(s, 4) for s in [own, *(s for _, s in drawn)]]}, ensure_ascii=False) + "\n")
                 written += 1
     print(f"{written} questions, {sum(source is not None for _, _, source in pairs)} with a known answer, {len(pool)} texts")
 

@@ -1,6 +1,5 @@
 """The shared data as articles, sentences and questions."""
 
-import itertools
 import json
 import lzma
 import re
@@ -53,10 +52,10 @@ def articles(path):
                     lines.append(cleaned)
 
 
-def read(path, count=None):
-    """The objects of a file of JSON lines, or the first `count`. (str.splitlines would also break lines at U+2028.)"""
+def read(path):
+    """The values of a file of JSON lines. (str.splitlines would also break lines at U+2028.)"""
     with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in itertools.islice(file, count)]
+        return [json.loads(line) for line in file]
 
 
 class Article:

@@ -14,6 +14,7 @@ DIR/log.jsonl has a line for each measure: tokens, seconds, loss, and with --dat
 import argparse
 import json
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -57,33 +58,14 @@ def parse():
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
-class Corpus:
-    """Texts as tokens, one after the other, on the device; with the teacher's vectors where there are labels."""
+class Tokens:
+    """Token sequences, one after the other, on the device."""
 
-    def __init__(self, tokenizer, texts, labels=None, pattern="*.jsonl"):
-        self.names, ids, lengths, vectors = [], [], [], []
-        digest = abs(hash_of(tokenizer)) % 10**8
-        for path in sorted(texts.glob(pattern)):
-            label = labels / f"{path.stem}.npy" if labels else None
-            if label is not None and not label.exists():
-                continue
-            cache = path.with_suffix(f".{digest}.npz")
-            if not cache.exists():
-                flat, count = tokenized(tokenizer, read(path))
-                np.savez(cache, flat=flat, count=count)
-            stored = np.load(cache)
-            ids.append(stored["flat"])
-            lengths.append(stored["count"])
-            self.names += [path.stem.startswith("wikipedia")] * len(stored["count"])
-            if label is not None:
-                vectors.append(np.load(label))
-                assert len(vectors[-1]) == len(stored["count"]), f"{path}: {len(stored['count'])} texts, {len(vectors[-1])} vectors"
-        self.lengths = np.concatenate(lengths).astype(np.int64)
-        self.flat = torch.from_numpy(np.concatenate(ids).astype(np.int32)).to(DEVICE)
+    def __init__(self, flat, lengths):
+        self.lengths = lengths.astype(np.int64)
+        self.flat = torch.from_numpy(flat.astype(np.int32)).to(DEVICE)
         self.starts = torch.from_numpy(np.concatenate([[0], self.lengths.cumsum()[:-1]])).to(DEVICE)
         self.counts = torch.from_numpy(self.lengths).to(DEVICE)
-        self.vectors = torch.from_numpy(np.concatenate(vectors)).to(DEVICE) if vectors else None
-        self.from_wikipedia = np.array(self.names)
 
     def batch(self, rows):
         """Tokens [texts, length] and lengths of the texts `rows`."""
@@ -95,9 +77,30 @@ class Corpus:
         return tokens * inside, counts
 
 
-def hash_of(tokenizer):
-    import zlib
-    return zlib.crc32(tokenizer.to_str().encode())
+class Corpus(Tokens):
+    """The texts of a directory; with the teacher's vectors where there are labels."""
+
+    def __init__(self, tokenizer, texts, labels=None, pattern="*.jsonl"):
+        flat, lengths, vectors, from_wikipedia = [], [], [], []
+        digest = zlib.crc32(tokenizer.to_str().encode()) % 10**8
+        for path in sorted(texts.glob(pattern)):
+            label = labels / f"{path.stem}.npy" if labels else None
+            if label is not None and not label.exists():
+                continue
+            cache = path.with_suffix(f".{digest}.npz")
+            if not cache.exists():
+                ids, count = tokenized(tokenizer, read(path))
+                np.savez(cache, flat=ids, count=count)
+            stored = np.load(cache)
+            flat.append(stored["flat"])
+            lengths.append(stored["count"])
+            from_wikipedia.append(np.full(len(lengths[-1]), path.stem.startswith("wikipedia")))
+            if label is not None:
+                vectors.append(np.load(label))
+                assert len(vectors[-1]) == len(lengths[-1]), f"{path}: {len(lengths[-1])} texts, {len(vectors[-1])} vectors"
+        super().__init__(np.concatenate(flat), np.concatenate(lengths))
+        self.vectors = torch.from_numpy(np.concatenate(vectors)).to(DEVICE) if vectors else None
+        self.from_wikipedia = np.concatenate(from_wikipedia)
 
 
 def tokenized(tokenizer, texts):
@@ -326,11 +329,7 @@ def pairs(arguments, student, tokenizer):
     groups = np.array([[ids.setdefault(text, len(ids)) for text in [line["query"], line["positive"], *line["negatives"]]]
                        for line in lines])
     scores = torch.tensor([line["scores"] for line in lines], device=DEVICE)
-    flat, counts = tokenized(tokenizer, list(ids))
-    asked = Corpus.__new__(Corpus)
-    asked.lengths = counts.astype(np.int64)
-    asked.flat, asked.counts = torch.from_numpy(flat.astype(np.int32)).to(DEVICE), torch.from_numpy(asked.lengths).to(DEVICE)
-    asked.starts = torch.from_numpy(np.concatenate([[0], asked.lengths.cumsum()[:-1]])).to(DEVICE)
+    asked = Tokens(*tokenized(tokenizer, list(ids)))
     corpus = Corpus(tokenizer, arguments.texts, arguments.labels)
     placements = epochs(arguments, corpus, arguments.seed)
     student.set_eight_bits(arguments.eight_bits_from < 1)
@@ -355,6 +354,8 @@ def pairs(arguments, student, tokenizer):
 
 def main():
     arguments = parse()
+    if arguments.stage == "narrow" and not arguments.width:
+        raise SystemExit("error: narrow needs --width")
     torch.manual_seed(arguments.seed)
     torch.backends.cuda.matmul.allow_tf32 = True
     arguments.out.mkdir(parents=True, exist_ok=True)
