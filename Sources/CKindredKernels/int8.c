@@ -77,6 +77,38 @@ void kindred_int8_quantize(int8_t *out, float *scales, const float *in, ptrdiff_
     }
 }
 
+ptrdiff_t kindred_int8_outlier_rows(int32_t *out, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
+                                    ptrdiff_t columns, float ratio) {
+    ptrdiff_t count = 0;
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const float *x = in + row * in_stride;
+        float lanes[LANES] = {0};
+        ptrdiff_t column = 0;
+        for (; column + LANES <= columns; column += LANES)
+            for (int lane = 0; lane < LANES; lane++) lanes[lane] += x[column + lane] * x[column + lane];
+        for (; column < columns; column++) lanes[0] += x[column] * x[column];
+        float largest = magnitude(x, columns);
+        if (largest * largest * (float)columns > ratio * ratio * sum_lanes(lanes)) out[count++] = (int32_t)row;
+    }
+    return count;
+}
+
+void kindred_int8_residuals(float *out, const float *in, ptrdiff_t in_stride, const int32_t *chosen, ptrdiff_t count,
+                            ptrdiff_t columns) {
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const float *restrict x = in + chosen[i] * in_stride;
+        float *restrict y = out + i * columns;
+        float largest = magnitude(x, columns);
+        float inverse = inverse_of(largest), scale = largest / 127.0f;
+        INDEPENDENT
+        for (ptrdiff_t column = 0; column < columns; column++) {
+            float scaled = x[column] * inverse;
+            float coarse = (float)nearest(scaled) * scale;
+            y[column] = x[column] - coarse;
+        }
+    }
+}
+
 // Group `i / GROUP` of a column's panel is at `i * PANEL` from here.
 BODY ptrdiff_t packed_offset(ptrdiff_t column, ptrdiff_t stride) {
     return column / PANEL * PANEL * stride + column % PANEL * GROUP;

@@ -34,20 +34,37 @@ final class Decoder: Sendable {
     let configuration: DecoderConfiguration
     /// vocabulary × hidden, as stored; rows are converted when they are looked up.
     private let embedding: StoredTensor
-    private let blocks: [DecoderBlock]
+    let blocks: [DecoderBlock]
     private let finalNorm: AlignedBuffer<Float>
     private let rotary: RotaryTable
     package let precision: EncodingPrecision
+    /// With 8 bits: which parts keep floats, and which activations are quantized twice.
+    let plan: EightBitPlan
+    /// Whether the rows of the embedding, which have more, are rounded to 8 bits.
+    private let roundsEmbedding: Bool
     /// Every tensor that is used, for the fingerprint.
     let tensors: [StoredTensor]
 
-    /// - Parameter precision: of the linear layers; nil: 8 bits where the weights are stored so, else 32.
+    /// What the plan changes in vectors, for the fingerprint; empty where nothing.
+    var planDescription: String {
+        precision == .int8 ? plan.description(embedding: roundsEmbedding) : ""
+    }
+
+    /// - Parameters:
+    ///   - precision: of the linear layers; nil: 8 bits where the weights are stored so, else 32. Where some are
+    ///     stored in 8 bits, 8 bits are for those alone.
+    ///   - plan: with 8 bits and weights that are not stored so, what is computed otherwise.
     /// - Throws: `invalidData` where a tensor is missing or of another shape than the configuration says.
-    init(_ model: ModelDirectory, precision: EncodingPrecision? = nil) throws {
+    init(_ model: ModelDirectory, precision: EncodingPrecision? = nil, plan: EightBitPlan = .init()) throws {
         let configuration = model.shape
         let weights = try SafetensorsFile(directory: model.base)
-        let precision = precision ?? (weights.isQuantized ? .int8 : .float32)
+        let isStoredInEightBits = weights.isQuantized
+        let precision = precision ?? (isStoredInEightBits ? .int8 : .float32)
         self.precision = precision
+        var plan = plan
+        if isStoredInEightBits { plan.outlierRatio = try EightBitPlan.storedOutlierRatio(of: model.base) }
+        self.plan = plan
+        roundsEmbedding = precision == .int8 && !isStoredInEightBits && !plan.hasExactEmbedding
         self.configuration = configuration
         let hidden = configuration.hiddenSize
         var used: [StoredTensor] = []
@@ -59,7 +76,9 @@ final class Decoder: Sendable {
         }
         /// The tensors below one another as floats; nil for none.
         func stacked(_ parts: [(String, [Int])]) throws -> AlignedBuffer<Float> {
-            let tensors = try parts.map { try tensor($0.0, $0.1) }
+            stack(try parts.map { try tensor($0.0, $0.1) })
+        }
+        func stack(_ tensors: [StoredTensor]) -> AlignedBuffer<Float> {
             let buffer = AlignedBuffer<Float>(repeating: 0, count: tensors.reduce(0) { $0 + $1.count })
             var start = 0
             for tensor in tensors {
@@ -74,7 +93,11 @@ final class Decoder: Sendable {
         /// Linear layers of a block below one another, with the adapters merged in.
         func linear(_ layer: Int, _ modules: [String]) throws -> LinearWeights {
             let parts = modules.map { (Adapter.Module(layer: layer, name: $0), configuration.shape(of: $0)) }
-            let buffer = try stacked(parts.map { ($0.path + ".weight", [$1.output, $1.input]) })
+            let tensors = try parts.map { try tensor($0.path + ".weight", [$1.output, $1.input]) }
+            let isExact =
+                isStoredInEightBits
+                ? tensors.contains { $0.precision != .i8 } : plan.exactLayers.contains(layer)
+            let buffer = stack(tensors)
             var row = 0
             for (module, shape) in parts {
                 let matrix = BLAS.Operand(
@@ -83,7 +106,8 @@ final class Decoder: Sendable {
                 row += shape.output
             }
             return LinearWeights(
-                Matrix(rows: row, columns: buffer.count / row, elements: buffer), precision: precision)
+                Matrix(rows: row, columns: buffer.count / row, elements: buffer),
+                precision: precision == .int8 && isExact ? .float32 : precision)
         }
         blocks = try (0..<configuration.layers).map { layer in
             let prefix = "layers.\(layer)."
@@ -134,6 +158,16 @@ final class Decoder: Sendable {
     /// - Parameter sequences: none empty, none longer than the maximum that the decoder was made for, every id below
     ///   the vocabulary's size.
     func hiddenStates(_ sequences: [[Int32]], causal: Bool) -> Matrix {
+        let state = embedded(sequences, eightBits: roundsEmbedding)
+        let pass = pass(sequences, causal: causal, outlierRatio: plan.outlierRatio)
+        for block in blocks { pass.apply(block, to: state) }
+        return finished(state)
+    }
+
+    /// The states before the first block: tokens × hidden.
+    ///
+    /// - Parameter eightBits: whether each token's row is rounded to 8 bits.
+    func embedded(_ sequences: [[Int32]], eightBits: Bool = false) -> AlignedBuffer<Float> {
         let hidden = configuration.hiddenSize
         let tokens = sequences.reduce(0) { $0 + $1.count }
         let state = AlignedBuffer<Float>(repeating: 0, count: tokens * hidden)
@@ -142,9 +176,20 @@ final class Decoder: Sendable {
             embedding.loadRow(Int(token), into: state, from: row * hidden)
             row += 1
         }
-        let pass = DecoderPass(
-            configuration, sequences: sequences.map(\.count), rotary: rotary, causal: causal)
-        for block in blocks { pass.apply(block, to: state) }
+        if eightBits { Int8Products.round(BLAS.Operand(state, rows: tokens, columns: hidden)) }
+        return state
+    }
+
+    func pass(_ sequences: [[Int32]], causal: Bool, outlierRatio: Float?) -> DecoderPass {
+        DecoderPass(
+            configuration, sequences: sequences.map(\.count), rotary: rotary, causal: causal,
+            outlierRatio: outlierRatio)
+    }
+
+    /// The states after the last block, normed: tokens × hidden; in place.
+    func finished(_ state: AlignedBuffer<Float>) -> Matrix {
+        let hidden = configuration.hiddenSize
+        let tokens = state.count / hidden
         let rows = LayerKernels.Rows(state, rows: tokens, columns: hidden)
         LayerKernels.rmsNorm(rows, weight: finalNorm, epsilon: configuration.normEpsilon, into: rows)
         return Matrix(rows: tokens, columns: hidden, elements: state)

@@ -19,9 +19,14 @@ struct DecoderPass {
     private let gateUp: AlignedBuffer<Float>
     /// longest × longest
     private let scores: AlignedBuffer<Float>
-    private let scratch = LinearWeights.Scratch()
+    private let scratch: LinearWeights.Scratch
 
-    init(_ configuration: DecoderConfiguration, sequences lengths: [Int], rotary: RotaryTable, causal: Bool) {
+    /// - Parameter outlierRatio: as `LinearWeights.Scratch` has it.
+    init(
+        _ configuration: DecoderConfiguration, sequences lengths: [Int], rotary: RotaryTable, causal: Bool,
+        outlierRatio: Float? = nil
+    ) {
+        scratch = LinearWeights.Scratch(outlierRatio: outlierRatio)
         self.configuration = configuration
         self.lengths = lengths
         self.rotary = rotary

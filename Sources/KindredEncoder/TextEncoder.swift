@@ -49,15 +49,43 @@ package final class TextEncoder: Sendable {
                     + "they do not belong together", at: .init(path: model.tokenizer.string))
         }
         try shape.checkWindow(tokens: model.maximumTokens, of: model.base)
-        decoder = try Decoder(model, precision: precision)
+        decoder = try Self.decoder(model, tokenizer: tokenizer, precision: precision)
         fingerprint = try Self.fingerprint(
-            tensors: decoder.tensors, precision: decoder.precision, tokenizer: MappedFile(model.tokenizer),
+            tensors: decoder.tensors, precision: decoder.precision, plan: decoder.planDescription,
+            tokenizer: MappedFile(model.tokenizer),
             keepsEnd: !tokenizer.template.suffix.isEmpty, model: model)
         dense = model.dense
         configuration = usage
         decoderConfiguration = shape
         maximumTokens = model.maximumTokens
         self.tokenizer = tokenizer
+    }
+
+    /// With 8 bits, what is computed otherwise.
+    package var eightBitPlan: EightBitPlan { decoder.plan }
+
+    /// The decoder; with 8 bits for weights that are not stored so, by a plan that is searched for.
+    private static func decoder(
+        _ model: ModelDirectory, tokenizer: Tokenizer, precision: EncodingPrecision?
+    ) throws -> Decoder {
+        guard precision == .int8, try !SafetensorsFile(directory: model.base).isQuantized else {
+            return try Decoder(model, precision: precision)
+        }
+        return try Decoder(model, precision: .int8, plan: eightBitPlan(model, tokenizer: tokenizer))
+    }
+
+    private static func eightBitPlan(_ model: ModelDirectory, tokenizer: Tokenizer) throws -> EightBitPlan {
+        let inputs = (CalibrationTexts.short + CalibrationTexts.passages).map {
+            EncoderInput(
+                $0, instruction: "", tokenizer: tokenizer, usage: model.usage, shape: model.shape,
+                maximumTokens: model.maximumTokens)
+        }
+        return try EightBitCalibration(
+            model, packs: packs(inputs.map(\.tokens.count)).map { $0.map { inputs[$0] } },
+            causal: model.usage.attention == .causal
+        ) { inputs, states in
+            pooled(states, inputs, by: model.usage.pooling, dense: model.dense)
+        }.plan()
     }
 
     /// A text as the decoder sees it.
@@ -87,13 +115,7 @@ package final class TextEncoder: Sendable {
             let chosen = packs[pack].map { sequences[$0] }
             let states = decoder.hiddenStates(
                 chosen.map(\.tokens), causal: configuration.attention == .causal)
-            var pooled = Matrix(rows: chosen.count, columns: hiddenSize)
-            var start = 0
-            for (row, sequence) in chosen.enumerated() {
-                pool(states, from: start, sequence, into: pooled, row: row)
-                start += sequence.tokens.count
-            }
-            if let dense { pooled = dense.apply(to: pooled) }
+            let pooled = Self.pooled(states, chosen, by: configuration.pooling, dense: dense)
             for (row, index) in packs[pack].enumerated() {
                 Self.scale(pooled, row: row, into: vectors, row: index)
             }
@@ -173,18 +195,27 @@ package final class TextEncoder: Sendable {
         return packs
     }
 
-    /// Pools the rows of a sequence that starts at `start`.
-    private func pool(
-        _ states: Matrix, from start: Int, _ sequence: EncoderInput, into pooled: Matrix, row: Int
-    ) {
-        let (positions, weights) = sequence.pooling(configuration.pooling)
-        // An array of its own: a matrix's elements are reached by a call each from this module.
-        var sum = [Float](repeating: 0, count: hiddenSize)
-        for (position, weight) in zip(positions, weights) {
-            let base = (start + position) * hiddenSize
-            for column in 0..<hiddenSize { sum[column] += weight * states.elements[base + column] }
+    /// The vectors of texts that were encoded together, not scaled to length 1: a row for each.
+    ///
+    /// - Parameter states: the texts' hidden states, one text after the other: tokens × hidden.
+    private static func pooled(
+        _ states: Matrix, _ inputs: [EncoderInput], by mode: EncoderConfiguration.Pooling, dense: Dense?
+    ) -> Matrix {
+        let hidden = states.columns
+        let pooled = Matrix(rows: inputs.count, columns: hidden)
+        var start = 0
+        for (row, input) in inputs.enumerated() {
+            let (positions, weights) = input.pooling(mode)
+            // An array of its own: a matrix's elements are reached by a call each from this module.
+            var sum = [Float](repeating: 0, count: hidden)
+            for (position, weight) in zip(positions, weights) {
+                let base = (start + position) * hidden
+                for column in 0..<hidden { sum[column] += weight * states.elements[base + column] }
+            }
+            for column in 0..<hidden { pooled[row, column] = sum[column] }
+            start += input.tokens.count
         }
-        for column in 0..<hiddenSize { pooled[row, column] = sum[column] }
+        return dense?.apply(to: pooled) ?? pooled
     }
 
     /// Scales a row to length 1.
@@ -197,7 +228,7 @@ package final class TextEncoder: Sendable {
     }
 
     private static func fingerprint(
-        tensors: [StoredTensor], precision: EncodingPrecision, tokenizer: MappedFile, keepsEnd: Bool,
+        tensors: [StoredTensor], precision: EncodingPrecision, plan: String, tokenizer: MappedFile, keepsEnd: Bool,
         model: ModelDirectory
     ) throws -> String {
         let (shape, usage) = (model.shape, model.usage)
@@ -214,6 +245,7 @@ package final class TextEncoder: Sendable {
                 """.utf8))
         // What was before there was a choice keeps its fingerprint.
         if precision != .float32 { digest.update(data: Data("\(precision.rawValue)\n".utf8)) }
+        if !plan.isEmpty { digest.update(data: Data(plan.utf8)) }
         if keepsEnd { digest.update(data: Data("template kept whole\n".utf8)) }
         if !usage.exceptions.isEmpty { digest.update(data: Data("\(usage.exceptions)\n".utf8)) }
         for tensor in tensors.sorted(by: { $0.name < $1.name }) {

@@ -5,6 +5,12 @@ package enum BrainFloat {
     /// Whether the processor multiplies pairs of bfloat16; elsewhere floats are as quick, and exact.
     package static let isNative = kindred_features() & UInt32(KINDRED_AVX512_BF16) != 0
 
+    /// Whether rounding changes none of the numbers.
+    package static func isExact(_ x: AlignedBuffer<Float>, _ range: Range<Int>) -> Bool {
+        UnsafeBufferPointer(start: x.pointer(range), count: range.count)
+            .allSatisfy { $0.bitPattern & 0xFFFF == 0 }
+    }
+
     /// Numbers rounded to nearest even, into the first elements of `out`.
     package static func round(
         _ x: AlignedBuffer<Float>, _ range: Range<Int>, into out: AlignedBuffer<UInt16>

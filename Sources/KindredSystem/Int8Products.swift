@@ -4,17 +4,54 @@ import CKindredKernels
 /// so that every processor gives the same bits. See `kindred_int8.h`.
 package enum Int8Products {
     /// A left factor: quantized rows. Owned by one thread; its memory grows with what it is given.
+    ///
+    /// One scale for a row loses most of a row with an outlier, such as the first token's massive activation in a decoder
+    /// (Sun et al. 2024, "Massive Activations in Large Language Models", arXiv 2402.17762). Such a row is quantized twice:
+    /// as it is, and what that left of it; the product is the sum of both.
     package final class Rows {
         private var buffer = AlignedBuffer<UInt8>(repeating: 0, count: 0)
         private var scales = AlignedBuffer<Float>(repeating: 0, count: 0)
         private var work = AlignedBuffer<Int16>(repeating: 0, count: 0)
         fileprivate private(set) var rows = 0
         fileprivate private(set) var inner = 0
+        /// Numbers of the rows that have residuals.
+        private var outliers = AlignedBuffer<Int32>(repeating: 0, count: 0)
+        private var residualValues = AlignedBuffer<Float>(repeating: 0, count: 0)
+        /// The residuals of the outliers, in order; nil: there are none.
+        fileprivate private(set) var residuals: Rows?
+        private var unusedResiduals: Rows?
+        fileprivate var residualProducts = AlignedBuffer<Float>(repeating: 0, count: 0)
 
         package init() {}
 
         /// Takes the rows of a matrix. A row that is not finite gives products that are not.
-        package func take(_ x: BLAS.Operand) {
+        ///
+        /// - Parameter outlierRatio: a row whose largest magnitude is more than this many times its root mean square is
+        ///   quantized twice; nil: none is.
+        package func take(_ x: BLAS.Operand, outlierRatio: Float? = nil) {
+            quantize(x)
+            residuals = nil
+            guard let outlierRatio else { return }
+            if x.rows > outliers.count { outliers = AlignedBuffer(repeating: 0, count: x.rows) }
+            let count = kindred_int8_outlier_rows(
+                outliers.pointer(0..<x.rows), x.pointer, x.stride, x.rows, x.columns, outlierRatio)
+            guard count > 0 else { return }
+            if count * x.columns > residualValues.count {
+                residualValues = AlignedBuffer(repeating: 0, count: count * x.columns)
+            }
+            kindred_int8_residuals(
+                residualValues.pointer(0..<count * x.columns), x.pointer, x.stride, outliers.pointer(0..<count),
+                count, x.columns)
+            let own = unusedResiduals ?? Rows()
+            unusedResiduals = own
+            own.quantize(BLAS.Operand(residualValues, rows: count, columns: x.columns))
+            residuals = own
+        }
+
+        /// The row that residual `index` belongs to.
+        fileprivate func row(ofResidual index: Int) -> Int { Int(outliers[index]) }
+
+        private func quantize(_ x: BLAS.Operand) {
             rows = x.rows
             inner = x.columns
             let count = rows * kindred_int8_row_bytes(inner)
@@ -64,6 +101,17 @@ package enum Int8Products {
                 y.pointer, y.stride, x.pointer, x.scalePointer, packed.pointer(0..<packed.count),
                 scales.pointer(0..<outputs), sums.pointer(0..<outputs), y.rows, outputs, inputs,
                 adding ? 1 : 0, x.workPointer)
+            guard let residuals = x.residuals else { return }
+            let count = residuals.rows * outputs
+            if count > x.residualProducts.count { x.residualProducts = AlignedBuffer(repeating: 0, count: count) }
+            multiply(
+                residuals, into: BLAS.Operand(x.residualProducts, rows: residuals.rows, columns: outputs),
+                adding: false)
+            for index in 0..<residuals.rows {
+                kindred_add_scaled(
+                    y.pointer + x.row(ofResidual: index) * y.stride,
+                    x.residualProducts.pointer(index * outputs..<(index + 1) * outputs), outputs, 1)
+            }
         }
     }
 
@@ -74,5 +122,18 @@ package enum Int8Products {
         kindred_int8_quantize(
             out.pointer(0..<x.rows * x.columns), scales.pointer(0..<x.rows), x.pointer, x.stride, x.rows,
             x.columns)
+    }
+
+    /// Rounds each row of `x` to what `quantize` keeps of it.
+    package static func round(_ x: BLAS.Operand) {
+        let quantized = AlignedBuffer<Int8>(repeating: 0, count: x.rows * x.columns)
+        let scales = AlignedBuffer<Float>(repeating: 0, count: x.rows)
+        quantize(x, into: quantized, scales: scales)
+        for row in 0..<x.rows {
+            for column in 0..<x.columns {
+                x.buffer[x.offset + row * x.stride + column] =
+                    Float(quantized[row * x.columns + column]) * scales[row]
+            }
+        }
     }
 }

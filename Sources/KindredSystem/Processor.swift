@@ -77,6 +77,18 @@ package enum Processor {
         }
     }
 
+    /// What `transform` gives for each of `0..<count`, in order; as `parallel`.
+    package static func map<Value: Sendable>(
+        _ count: Int, threads: Int = Processor.count, _ transform: @Sendable (Int) -> Value
+    ) -> [Value] {
+        let values = Mutex([Value?](repeating: nil, count: count))
+        parallel(count, threads: threads) { index in
+            let value = transform(index)
+            values.withLock { $0[index] = value }
+        }
+        return values.withLock { $0.map { $0! } }
+    }
+
     /// Runs `body` for pieces of a range whose elements do not touch each other's: large ones, so that little is spent on
     /// handing them out.
     package static func parallel(

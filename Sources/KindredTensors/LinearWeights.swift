@@ -36,8 +36,11 @@ package struct LinearWeights: Sendable {
     package final class Scratch {
         fileprivate let halves = BrainFloat.Rows()
         fileprivate let bytes = Int8Products.Rows()
+        fileprivate let outlierRatio: Float?
 
-        package init() {}
+        /// - Parameter outlierRatio: with 8 bits, inputs with an element larger than this many times their root mean
+        ///   square keep what one scale loses (`Int8Products.Rows`); nil: none does.
+        package init(outlierRatio: Float? = nil) { self.outlierRatio = outlierRatio }
     }
 
     /// y = x · wᵀ, or y += x · wᵀ.
@@ -51,7 +54,7 @@ package struct LinearWeights: Sendable {
             scratch.halves.take(x)
             BrainFloat.multiply(scratch.halves, packed, into: y, adding: adding)
         case .int8(let weights):
-            scratch.bytes.take(x)
+            scratch.bytes.take(x, outlierRatio: scratch.outlierRatio)
             weights.multiply(scratch.bytes, into: y, adding: adding)
         }
     }

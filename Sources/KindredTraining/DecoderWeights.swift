@@ -44,9 +44,11 @@ package enum DecoderWeights {
     /// its own.
     ///
     /// With 8 bits, linear layers have them, and the token embedding where its rows bear it. Other matrices are then
-    /// bfloat16, and vectors have 32 bits.
+    /// bfloat16, and vectors have 32 bits. What the plan keeps exact is bfloat16 where that loses nothing, else it has
+    /// 32 bits.
     static func tensors(
-        _ weights: AlignedBuffer<Float>, of shape: DecoderConfiguration, as precision: LayerKernels.Precision
+        _ weights: AlignedBuffer<Float>, of shape: DecoderConfiguration, as precision: LayerKernels.Precision,
+        plan: EightBitPlan = .init()
     ) -> [SafetensorsWriter.Tensor] {
         ParameterLayout.decoder(shape).entries.map { entry in
             func tensor(_ precision: LayerKernels.Precision) -> SafetensorsWriter.Tensor {
@@ -56,6 +58,10 @@ package enum DecoderWeights {
             }
             guard precision == .i8 else { return tensor(precision) }
             guard entry.shape.count == 2 else { return tensor(.f32) }
+            if entry.layer.map(plan.exactLayers.contains) ?? (plan.hasExactEmbedding && entry.name == embedding) {
+                let elements = entry.offset..<entry.offset + entry.shape.reduce(1, *)
+                return tensor(BrainFloat.isExact(weights, elements) ? .bf16 : .f32)
+            }
             let bearsEightBits =
                 entry.name.hasSuffix("_proj.weight")
                 || entry.name == embedding && SafetensorsWriter.bearsEightBits(tensor(.f32))
@@ -68,5 +74,12 @@ package enum DecoderWeights {
     /// Whether the token embedding is written in 8 bits.
     static func embeddingHasEightBits(_ tensors: [SafetensorsWriter.Tensor]) -> Bool {
         tensors.contains { $0.name.hasSuffix(embedding) && $0.precision == .i8 }
+    }
+
+    /// Linear layers that are not written in 8 bits, by the names of their modules.
+    static func exactLinearLayers(_ tensors: [SafetensorsWriter.Tensor]) -> [String] {
+        let suffix = ".weight"
+        return tensors.filter { $0.name.hasSuffix("_proj" + suffix) && $0.precision != .i8 }
+            .map { String($0.name.dropLast(suffix.count)) }
     }
 }

@@ -12,7 +12,9 @@ package enum MergedModel {
     ]
 
     /// How other programs are told of 8-bit weights (vllm-project/compressed-tensors, `QuantizationConfig`).
-    private static func quantization(embedding: Bool) -> [String: Any] {
+    ///
+    /// - Parameter exact: linear layers that keep floats.
+    private static func quantization(embedding: Bool, exact: [String]) -> [String: Any] {
         let weights: [String: Any] = [
             "num_bits": 8, "type": "int", "symmetric": true, "strategy": "channel", "dynamic": false,
         ]
@@ -25,7 +27,7 @@ package enum MergedModel {
         if embedding { groups["group_1"] = ["targets": ["Embedding"], "weights": weights] }
         return [
             "quant_method": "compressed-tensors", "format": "int-quantized",
-            "quantization_status": "compressed", "config_groups": groups, "ignore": ["lm_head"],
+            "quantization_status": "compressed", "config_groups": groups, "ignore": ["lm_head"] + exact,
         ]
     }
 
@@ -65,13 +67,24 @@ package enum MergedModel {
         try AtomicFile.makeDirectory(directory)
         for (name, bytes) in files { try AtomicFile.replace(directory.appending(name), with: bytes) }
         var configuration = configuration
-        let tensors = DecoderWeights.tensors(weights, of: shape, as: precision)
+        var plan = EightBitPlan()
+        if precision == .i8 {
+            // The plan is searched for on the model as it stands on disk.
+            try write(
+                weights, shape: shape, dense: dense, usage: usage, configuration: configuration, files: [],
+                as: .f32, to: directory)
+            plan = try TextEncoder(ModelDirectory(directory), precision: .int8).eightBitPlan
+        }
+        let tensors = DecoderWeights.tensors(weights, of: shape, as: precision, plan: plan)
         let name = precision == .bf16 ? "bfloat16" : "float32"
         configuration["dtype"] = name
         if configuration["torch_dtype"] != nil { configuration["torch_dtype"] = name }
         configuration["quantization_config"] =
             precision == .i8
-            ? quantization(embedding: DecoderWeights.embeddingHasEightBits(tensors)) : nil
+            ? quantization(
+                embedding: DecoderWeights.embeddingHasEightBits(tensors),
+                exact: DecoderWeights.exactLinearLayers(tensors)) : nil
+        configuration[EightBitPlan.outlierRatioField] = plan.outlierRatio
         try JSONFile.write(configuration, to: directory.appending("config.json"))
         try JSONFile.write(usage.fields, to: directory.appending("llm2vec_config.json"))
         if let dense {

@@ -12,6 +12,11 @@ package struct ParameterLayout: Sendable {
         package let offset: Int
         /// Whether weight decay pulls at it: matrices yes, vectors no.
         package var decays: Bool { shape.count > 1 }
+        /// The number of the layer that it belongs to; nil outside the layers.
+        var layer: Int? {
+            let parts = name.split(separator: ".", maxSplits: 2)
+            return parts.first == "layers" ? Int(parts[1]) : nil
+        }
         package var count: Int { shape.reduce(1, *) }
         package var range: Range<Int> { offset..<offset + count }
     }

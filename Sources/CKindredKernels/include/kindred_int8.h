@@ -36,6 +36,17 @@ static inline ptrdiff_t kindred_int8_packed_count(ptrdiff_t columns, ptrdiff_t i
 void kindred_int8_quantize(int8_t *out, float *scales, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
                            ptrdiff_t columns);
 
+/// The rows of `in` (rows x columns) whose largest magnitude is more than `ratio` times their root mean square, in order:
+/// their numbers in `out`, which has room for `rows`. A row that is not finite is none of them.
+/// @return how many there are.
+ptrdiff_t kindred_int8_outlier_rows(int32_t *out, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
+                                    ptrdiff_t columns, float ratio);
+
+/// What quantization leaves of the chosen rows of `in`: out[i] = in[chosen[i]] - scale * q, with the numbers q and the
+/// scale that `kindred_int8_rows` gives that row. out has count x columns elements.
+void kindred_int8_residuals(float *out, const float *in, ptrdiff_t in_stride, const int32_t *chosen, ptrdiff_t count,
+                            ptrdiff_t columns);
+
 /// Packs `columns` x `inner` quantized weights, and sums each column: sums has `columns` elements.
 void kindred_int8_pack(int8_t *packed, int32_t *sums, const int8_t *in, ptrdiff_t columns, ptrdiff_t inner);
 
