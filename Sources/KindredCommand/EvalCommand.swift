@@ -89,6 +89,8 @@ private final class ProgressLine: @unchecked Sendable {
 struct EncoderOutput: Encodable {
     let model, fingerprint, pooling, attention, precision: String
     let dimensions, maximumTokens: Int
+    /// "int8, layers 0–8 in floats"
+    let precisionLabel: String
 
     init(_ encoder: TextEncoder, name: String) {
         model = name
@@ -96,13 +98,14 @@ struct EncoderOutput: Encodable {
         pooling = encoder.configuration.pooling.rawValue
         attention = encoder.configuration.attention.rawValue
         precision = encoder.precision.rawValue
+        precisionLabel = encoder.precisionLabel
         dimensions = encoder.dimensions
         maximumTokens = encoder.maximumTokens
     }
 
     /// "embedded, mean pooling, causal attention, 256 dimensions"
     var line: String {
-        "\(Terminal.sanitized(model)), \(pooling) pooling, \(attention) attention, \(precision), \(dimensions) dimensions, "
+        "\(Terminal.sanitized(model)), \(pooling) pooling, \(attention) attention, \(precisionLabel), \(dimensions) dimensions, "
             + "fingerprint \(fingerprint.prefix(12))"
     }
 }

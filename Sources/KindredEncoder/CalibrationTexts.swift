@@ -3,7 +3,8 @@ enum CalibrationTexts {
     static let short = [
         "rain", "Lisbon", "why?", "42", "photosynthesis", "A", "the", "price of gold", "who wrote Faust",
         "moon landing date", "how do bees find their way home", "capital of Mongolia", "1848 revolutions",
-        "def add(a, b): return a + b", "E = mc²", "cheap flights to Oslo in May", "vitamin D deficiency symptoms",
+        "def add(a, b): return a + b", "E = mc²", "cheap flights to Oslo in May",
+        "vitamin D deficiency symptoms",
         "What causes the tides?", "Is glass a liquid?", "Treaty of Westphalia", "SELECT name FROM users;",
         "¿Dónde nace el río Ebro?", "Qui a inventé le stéthoscope ?", "Wie tief ist der Bodensee?",
         "столица Казахстана", "富士山の高さ", "长城有多长", "أطول نهر في العالم", "हिमालय कहाँ है", "서울의 인구",

@@ -40,14 +40,15 @@ final class Decoder: Sendable {
     package let precision: EncodingPrecision
     /// With 8 bits: which parts keep floats, and which activations are quantized twice.
     let plan: EightBitPlan
+    private let isStoredInEightBits: Bool
     /// Whether the rows of the embedding, which have more, are rounded to 8 bits.
     private let roundsEmbedding: Bool
     /// Every tensor that is used, for the fingerprint.
     let tensors: [StoredTensor]
 
     /// What the plan changes in vectors, for the fingerprint; empty where nothing.
-    var planDescription: String {
-        precision == .int8 ? plan.description(embedding: roundsEmbedding) : ""
+    var planFingerprint: String {
+        precision == .int8 ? plan.fingerprint(stored: isStoredInEightBits) : ""
     }
 
     /// - Parameters:
@@ -59,11 +60,11 @@ final class Decoder: Sendable {
         let configuration = model.shape
         let weights = try SafetensorsFile(directory: model.base)
         let isStoredInEightBits = weights.isQuantized
+        self.isStoredInEightBits = isStoredInEightBits
         let precision = precision ?? (isStoredInEightBits ? .int8 : .float32)
         self.precision = precision
         var plan = plan
         if isStoredInEightBits { plan.outlierRatio = try EightBitPlan.storedOutlierRatio(of: model.base) }
-        self.plan = plan
         roundsEmbedding = precision == .int8 && !isStoredInEightBits && !plan.hasExactEmbedding
         self.configuration = configuration
         let hidden = configuration.hiddenSize
@@ -88,15 +89,17 @@ final class Decoder: Sendable {
             return buffer
         }
         embedding = try tensor("embed_tokens.weight", [configuration.vocabularySize, hidden])
+        if isStoredInEightBits { plan.hasExactEmbedding = embedding.precision != .i8 }
         finalNorm = try stacked([("norm.weight", [hidden])])
         let (queries, keys) = (configuration.queryWidth, configuration.keyValueWidth)
         /// Linear layers of a block below one another, with the adapters merged in.
         func linear(_ layer: Int, _ modules: [String]) throws -> LinearWeights {
             let parts = modules.map { (Adapter.Module(layer: layer, name: $0), configuration.shape(of: $0)) }
             let tensors = try parts.map { try tensor($0.path + ".weight", [$1.output, $1.input]) }
-            let isExact =
-                isStoredInEightBits
-                ? tensors.contains { $0.precision != .i8 } : plan.exactLayers.contains(layer)
+            if isStoredInEightBits, tensors.contains(where: { $0.precision != .i8 }) {
+                plan.exactLayers.insert(layer)
+            }
+            let isExact = plan.exactLayers.contains(layer)
             let buffer = stack(tensors)
             var row = 0
             for (module, shape) in parts {
@@ -134,6 +137,7 @@ final class Decoder: Sendable {
         }
         try Self.checkUnused(in: weights, used, layers: configuration.layers)
         tensors = used
+        self.plan = plan
         rotary = RotaryTable(configuration.rotaryFrequencies, positions: model.maximumTokens)
     }
 

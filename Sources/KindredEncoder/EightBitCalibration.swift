@@ -3,12 +3,13 @@ import KindredTensors
 
 /// Measures how far a decoder's vectors move with parts of it in 8 bits.
 ///
-/// A measurement starts at the first part that is not exact: what comes before it is computed once.
+/// The states before each layer are kept, so that a measurement starts at the first part that is not exact.
 struct EightBitCalibration {
     private let exact: Decoder
     private let quantized: Decoder
     private let causal: Bool
-    private let packs: [Pack]
+    private let shortPacks: [Pack]
+    private let passagePacks: [Pack]
     private let vectors: @Sendable ([EncoderInput], Matrix) -> Matrix
 
     private struct Pack {
@@ -20,11 +21,11 @@ struct EightBitCalibration {
     }
 
     /// - Parameters:
-    ///   - packs: texts that are computed together.
+    ///   - short: texts, those of a pack computed together.
     ///   - vectors: pools the last hidden states of a pack, tokens × hidden, to a vector for each text.
     /// - Throws: as `Decoder.init`.
     init(
-        _ model: ModelDirectory, packs: [[EncoderInput]], causal: Bool,
+        _ model: ModelDirectory, short: [[EncoderInput]], passages: [[EncoderInput]], causal: Bool,
         vectors: @escaping @Sendable ([EncoderInput], Matrix) -> Matrix
     ) throws {
         let exact = try Decoder(model, precision: .float32)
@@ -32,7 +33,8 @@ struct EightBitCalibration {
         quantized = try Decoder(model, precision: .int8)
         self.causal = causal
         self.vectors = vectors
-        self.packs = Processor.map(packs.count) { index in
+        let packs = short + passages
+        let computed = Processor.map(packs.count) { index in
             let sequences = packs[index].map(\.tokens)
             let state = exact.embedded(sequences)
             let pass = exact.pass(sequences, causal: causal, outlierRatio: nil)
@@ -45,13 +47,22 @@ struct EightBitCalibration {
                 inputs: packs[index], states: states,
                 vectors: vectors(packs[index], exact.finished(state)))
         }
+        shortPacks = Array(computed[..<short.count])
+        passagePacks = Array(computed[short.count...])
     }
 
     /// Chooses the plan, see `EightBitPlan.search`.
-    func plan() -> EightBitPlan { EightBitPlan.search(layers: exact.blocks.count, error: error) }
+    func plan() -> EightBitPlan {
+        EightBitPlan.search(layers: exact.blocks.count) {
+            error($0, on: shortPacks + passagePacks)
+        } roughError: {
+            // Short texts suffer most.
+            error($0, on: shortPacks)
+        }
+    }
 
     /// How far the vectors lie from exact ones.
-    func error(_ plan: EightBitPlan) -> EightBitPlan.Error {
+    private func error(_ plan: EightBitPlan, on packs: [Pack]) -> EightBitPlan.Error {
         let first =
             plan.hasExactEmbedding
             ? exact.blocks.indices.first { !plan.exactLayers.contains($0) } ?? exact.blocks.count : 0
@@ -60,7 +71,8 @@ struct EightBitCalibration {
             guard first < exact.blocks.count else { return pack.inputs.map { _ in 0 } }
             let sequences = pack.inputs.map(\.tokens)
             let state =
-                plan.hasExactEmbedding ? Self.duplicate(pack.states[first]) : exact.embedded(sequences, eightBits: true)
+                plan.hasExactEmbedding
+                ? Self.duplicate(pack.states[first]) : exact.embedded(sequences, eightBits: true)
             let pass = exact.pass(sequences, causal: causal, outlierRatio: plan.outlierRatio)
             for layer in first..<exact.blocks.count {
                 let decoder = plan.exactLayers.contains(layer) ? exact : quantized
@@ -80,7 +92,9 @@ struct EightBitCalibration {
     }
 
     private static func cosine(_ a: [Float], _ b: [Float]) -> Double {
-        func dot(_ a: [Float], _ b: [Float]) -> Double { zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) } }
+        func dot(_ a: [Float], _ b: [Float]) -> Double {
+            zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        }
         return dot(a, b) / (dot(a, a) * dot(b, b)).squareRoot()
     }
 }

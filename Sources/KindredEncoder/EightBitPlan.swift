@@ -1,5 +1,5 @@
-import KindredTensors
 import KindredSystem
+import KindredTensors
 import SystemPackage
 
 /// Which parts of a decoder 8 bits would harm, so that they keep floats: 8-bit vectors then stay close to those of fp32.
@@ -14,6 +14,19 @@ package struct EightBitPlan: Sendable, Hashable {
 
     package init() {}
 
+    /// "int8", and what has more than 8 bits: "int8, layers 0–8 and the embedding in floats".
+    package var label: String {
+        let layers = exactLayers.sorted()
+        var parts: [String] = []
+        if let first = layers.first, let last = layers.last {
+            let isRun = layers.count > 2 && last - first == layers.count - 1
+            let numbers = isRun ? "\(first)–\(last)" : layers.map(String.init).joined(separator: ", ")
+            parts.append((layers.count == 1 ? "layer " : "layers ") + numbers)
+        }
+        if hasExactEmbedding { parts.append("the embedding") }
+        return "int8" + (parts.isEmpty ? "" : ", " + parts.joined(separator: " and ") + " in floats")
+    }
+
     /// Of `config.json` beside weights of 8 bits, Kindred's own.
     package static let outlierRatioField = "int8_outlier_ratio"
     private static let outlierRatio: Float = 12
@@ -25,16 +38,19 @@ package struct EightBitPlan: Sendable, Hashable {
         guard let found = try JSONFile.object(path)[outlierRatioField] else { return nil }
         guard let ratio = (found as? Double).map(Float.init), ratio >= 1, ratio.isFinite else {
             throw KindredError(
-                .invalidData, "\"\(outlierRatioField)\" must be a number of 1 or more", at: .init(path: path.string))
+                .invalidData, "\"\(outlierRatioField)\" must be a number of 1 or more",
+                at: .init(path: path.string))
         }
         return ratio
     }
 
-    /// What decides vectors, for the fingerprint; empty where nothing does.
-    func description(embedding rounded: Bool) -> String {
-        (outlierRatio.map { "outliers \($0)\n" } ?? "")
-            + (exactLayers.isEmpty ? "" : "exact \(exactLayers.sorted())\n")
-            + (rounded ? "embedding rounded\n" : "")
+    /// What decides vectors beside stored tensors, for the fingerprint; empty where nothing does.
+    ///
+    /// - Parameter stored: whether the weights are stored in 8 bits; their tensors then tell which are not.
+    func fingerprint(stored: Bool) -> String {
+        let outliers = outlierRatio.map { "outliers \($0)\n" } ?? ""
+        if stored { return outliers }
+        return outliers + "exact \(exactLayers.sorted())\(hasExactEmbedding ? " and embedding" : "")\n"
     }
 
     /// One part of a decoder: nil is the embedding, a number a layer.
@@ -65,7 +81,10 @@ package struct EightBitPlan: Sendable, Hashable {
     /// - Parameters:
     ///   - layers: of the decoder.
     ///   - error: measures a plan.
-    static func search(layers: Int, error: (EightBitPlan) throws -> Error) rethrows -> EightBitPlan {
+    ///   - roughError: the same on a part of the texts, to compare parts of the decoder by.
+    static func search(
+        layers: Int, error: (EightBitPlan) throws -> Error, roughError: (EightBitPlan) throws -> Error
+    ) rethrows -> EightBitPlan {
         var plan = EightBitPlan()
         if try error(plan).use <= 1 { return plan }
         plan.outlierRatio = outlierRatio
@@ -74,7 +93,7 @@ package struct EightBitPlan: Sendable, Hashable {
         let harms = try parts.map { part in
             var others = plan
             for other in parts where other != part { others.keep(other) }
-            return try error(others).use
+            return try roughError(others).use
         }
         let order = parts.indices.sorted { harms[$0] > harms[$1] }.map { parts[$0] }
         func keeping(_ count: Int) -> EightBitPlan {

@@ -51,7 +51,7 @@ package final class TextEncoder: Sendable {
         try shape.checkWindow(tokens: model.maximumTokens, of: model.base)
         decoder = try Self.decoder(model, tokenizer: tokenizer, precision: precision)
         fingerprint = try Self.fingerprint(
-            tensors: decoder.tensors, precision: decoder.precision, plan: decoder.planDescription,
+            tensors: decoder.tensors, precision: decoder.precision, plan: decoder.planFingerprint,
             tokenizer: MappedFile(model.tokenizer),
             keepsEnd: !tokenizer.template.suffix.isEmpty, model: model)
         dense = model.dense
@@ -63,6 +63,8 @@ package final class TextEncoder: Sendable {
 
     /// With 8 bits, what is computed otherwise.
     package var eightBitPlan: EightBitPlan { decoder.plan }
+    /// How linear layers are computed, for people: "fp32", "int8, layers 0–8 in floats".
+    package var precisionLabel: String { precision == .int8 ? eightBitPlan.label : precision.rawValue }
 
     /// The decoder; with 8 bits for weights that are not stored so, by a plan that is searched for.
     private static func decoder(
@@ -75,13 +77,18 @@ package final class TextEncoder: Sendable {
     }
 
     private static func eightBitPlan(_ model: ModelDirectory, tokenizer: Tokenizer) throws -> EightBitPlan {
-        let inputs = (CalibrationTexts.short + CalibrationTexts.passages).map {
-            EncoderInput(
-                $0, instruction: "", tokenizer: tokenizer, usage: model.usage, shape: model.shape,
-                maximumTokens: model.maximumTokens)
+        func inputs(_ texts: [String], perPack count: Int) -> [[EncoderInput]] {
+            stride(from: 0, to: texts.count, by: count).map { start in
+                texts[start..<min(start + count, texts.count)].map {
+                    EncoderInput(
+                        $0, instruction: "", tokenizer: tokenizer, usage: model.usage, shape: model.shape,
+                        maximumTokens: model.maximumTokens)
+                }
+            }
         }
         return try EightBitCalibration(
-            model, packs: packs(inputs.map(\.tokens.count)).map { $0.map { inputs[$0] } },
+            model, short: inputs(CalibrationTexts.short, perPack: 6),
+            passages: inputs(CalibrationTexts.passages, perPack: 2),
             causal: model.usage.attention == .causal
         ) { inputs, states in
             pooled(states, inputs, by: model.usage.pooling, dense: model.dense)
@@ -228,7 +235,8 @@ package final class TextEncoder: Sendable {
     }
 
     private static func fingerprint(
-        tensors: [StoredTensor], precision: EncodingPrecision, plan: String, tokenizer: MappedFile, keepsEnd: Bool,
+        tensors: [StoredTensor], precision: EncodingPrecision, plan: String, tokenizer: MappedFile,
+        keepsEnd: Bool,
         model: ModelDirectory
     ) throws -> String {
         let (shape, usage) = (model.shape, model.usage)

@@ -40,7 +40,8 @@ package enum Int8Products {
                 residualValues = AlignedBuffer(repeating: 0, count: count * x.columns)
             }
             kindred_int8_residuals(
-                residualValues.pointer(0..<count * x.columns), x.pointer, x.stride, outliers.pointer(0..<count),
+                residualValues.pointer(0..<count * x.columns), x.pointer, x.stride,
+                outliers.pointer(0..<count),
                 count, x.columns)
             let own = unusedResiduals ?? Rows()
             unusedResiduals = own
@@ -103,7 +104,9 @@ package enum Int8Products {
                 adding ? 1 : 0, x.workPointer)
             guard let residuals = x.residuals else { return }
             let count = residuals.rows * outputs
-            if count > x.residualProducts.count { x.residualProducts = AlignedBuffer(repeating: 0, count: count) }
+            if count > x.residualProducts.count {
+                x.residualProducts = AlignedBuffer(repeating: 0, count: count)
+            }
             multiply(
                 residuals, into: BLAS.Operand(x.residualProducts, rows: residuals.rows, columns: outputs),
                 adding: false)

@@ -58,7 +58,9 @@ package enum DecoderWeights {
             }
             guard precision == .i8 else { return tensor(precision) }
             guard entry.shape.count == 2 else { return tensor(.f32) }
-            if entry.layer.map(plan.exactLayers.contains) ?? (plan.hasExactEmbedding && entry.name == embedding) {
+            if entry.layer.map(plan.exactLayers.contains)
+                ?? (plan.hasExactEmbedding && entry.name == embedding)
+            {
                 let elements = entry.offset..<entry.offset + entry.shape.reduce(1, *)
                 return tensor(BrainFloat.isExact(weights, elements) ? .bf16 : .f32)
             }

@@ -1,4 +1,5 @@
 import CKindredKernels
+import Foundation
 import KindredSystem
 import KindredTensors
 import KindredTestSupport
@@ -151,5 +152,45 @@ import Testing
             }
         #expect((error / size).squareRoot() <= bound)
         if precision != .float32 { #expect(error > 0) }
+    }
+
+    @Test func `a row with an outlier keeps its small elements and other rows keep their bits`() {
+        let (rows, outputs, inputs) = (4, 33, 96)
+        var values = random(rows * inputs, seed: 8)
+        values[2 * inputs + 5] = 900
+        let x = BLAS.Operand(AlignedBuffer(values), rows: rows, columns: inputs)
+        // The outlier meets a weight of zero, so that the products are those of the small elements.
+        var w = random(outputs * inputs, seed: 9)
+        for output in 0..<outputs { w[output * inputs + 5] = 0 }
+        let weights = Int8Products.Weights(BLAS.Operand(AlignedBuffer(w), rows: outputs, columns: inputs))
+        func product(outlierRatio: Float?) -> [Float] {
+            let factor = Int8Products.Rows()
+            // Memory of a former product is no part of the next.
+            factor.take(
+                BLAS.Operand(AlignedBuffer(random(9 * inputs, seed: 10)), rows: 9, columns: inputs),
+                outlierRatio: 1.1)
+            factor.take(x, outlierRatio: outlierRatio)
+            let y = AlignedBuffer<Float>(repeating: 1, count: rows * outputs)
+            weights.multiply(factor, into: BLAS.Operand(y, rows: rows, columns: outputs), adding: true)
+            return y.array()
+        }
+        let (plain, split) = (product(outlierRatio: nil), product(outlierRatio: 6))
+        func error(_ found: [Float], row: Int) -> Double {
+            var (wrong, size) = (0.0, 0.0)
+            for output in 0..<outputs {
+                let exact = (0..<inputs).reduce(0.0) {
+                    $0 + Double(values[row * inputs + $1]) * Double(w[output * inputs + $1])
+                }
+                wrong += pow(Double(found[row * outputs + output]) - 1 - exact, 2)
+                size += exact * exact
+            }
+            return (wrong / size).squareRoot()
+        }
+        #expect(error(plain, row: 2) > 0.3)
+        #expect(error(split, row: 2) < 0.015)
+        for row in [0, 1, 3] {
+            let range = row * outputs..<(row + 1) * outputs
+            #expect(plain[range] == split[range])
+        }
     }
 }
