@@ -55,14 +55,89 @@ BODY void softmax_body(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_
     }
 }
 
-BODY void silu_multiply_body(float *gate, ptrdiff_t stride, const float *up, ptrdiff_t up_stride, ptrdiff_t rows,
-                             ptrdiff_t columns) {
+BODY void layer_norm_body(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, const float *weight,
+                          const float *bias, ptrdiff_t rows, ptrdiff_t columns, float epsilon) {
     for (ptrdiff_t row = 0; row < rows; row++) {
-        float *restrict g = gate + row * stride;
-        const float *restrict u = up + row * up_stride;
+        const float *x = in + row * in_stride;
+        float *y = out + row * out_stride;
+        float lanes[LANES] = {0};
+        ptrdiff_t column = 0;
+        for (; column + LANES <= columns; column += LANES)
+            for (int lane = 0; lane < LANES; lane++) lanes[lane] += x[column + lane];
+        float sum = sum_lanes(lanes);
+        for (; column < columns; column++) sum += x[column];
+        float mean = sum / (float)columns;
+        // A second pass over the differences: the difference of two sums would lose what a large mean hides.
+        float squares[LANES] = {0};
+        for (column = 0; column + LANES <= columns; column += LANES)
+            for (int lane = 0; lane < LANES; lane++) {
+                float difference = x[column + lane] - mean;
+                squares[lane] += difference * difference;
+            }
+        float variance = sum_lanes(squares);
+        for (; column < columns; column++) variance += (x[column] - mean) * (x[column] - mean);
+        float factor = 1.0f / sqrtf(variance / (float)columns + epsilon);
+        INDEPENDENT
+        for (column = 0; column < columns; column++) y[column] = (x[column] - mean) * factor * weight[column] + bias[column];
+    }
+}
+
+// The error function by Abramowitz and Stegun 7.1.26; absolute error below 2e-7.
+BODY float error_function(float x) {
+    float size = __builtin_fabsf(x);
+    float t = 1.0f / (1.0f + 0.3275911f * size);
+    float p = 1.061405429f;
+    p = p * t - 1.453152027f;
+    p = p * t + 1.421413741f;
+    p = p * t - 0.284496736f;
+    p = p * t + 0.254829592f;
+    float value = 1.0f - p * t * exponential(-size * size);
+    return __builtin_copysignf(value, x);
+}
+
+BODY float activated(float x, enum kindred_activation activation) {
+    switch (activation) {
+    case KINDRED_SILU: return x / (1.0f + exponential(-x));
+    case KINDRED_GELU: return 0.5f * x * (1.0f + error_function(x * 0.70710678118654752f));
+    // 1 + tanh(u) is twice the logistic function of 2u.
+    case KINDRED_GELU_TANH: return x / (1.0f + exponential(-1.5957691216057308f * (x + 0.044715f * x * x * x)));
+    default: return x > 0 ? x : 0;
+    }
+}
+
+BODY void activate_rows(float *x, ptrdiff_t stride, const float *up, ptrdiff_t up_stride, ptrdiff_t rows,
+                        ptrdiff_t columns, enum kindred_activation activation) {
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        float *restrict g = x + row * stride;
+        if (up) {
+            const float *restrict u = up + row * up_stride;
+            INDEPENDENT
+            for (ptrdiff_t column = 0; column < columns; column++) g[column] = activated(g[column], activation) * u[column];
+        } else {
+            INDEPENDENT
+            for (ptrdiff_t column = 0; column < columns; column++) g[column] = activated(g[column], activation);
+        }
+    }
+}
+
+// A loop for each activation, so that each is vectorised.
+BODY void activate_body(float *x, ptrdiff_t stride, const float *up, ptrdiff_t up_stride, ptrdiff_t rows,
+                        ptrdiff_t columns, enum kindred_activation activation) {
+    switch (activation) {
+    case KINDRED_SILU: return activate_rows(x, stride, up, up_stride, rows, columns, KINDRED_SILU);
+    case KINDRED_GELU: return activate_rows(x, stride, up, up_stride, rows, columns, KINDRED_GELU);
+    case KINDRED_GELU_TANH: return activate_rows(x, stride, up, up_stride, rows, columns, KINDRED_GELU_TANH);
+    case KINDRED_RELU: return activate_rows(x, stride, up, up_stride, rows, columns, KINDRED_RELU);
+    }
+}
+
+BODY void cap_body(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale, float cap) {
+    float inner = 2.0f * scale / cap;
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        float *y = x + row * stride;
         INDEPENDENT
         for (ptrdiff_t column = 0; column < columns; column++)
-            g[column] = g[column] / (1.0f + exponential(-g[column])) * u[column];
+            y[column] = cap * (2.0f / (1.0f + exponential(-inner * y[column])) - 1.0f);
     }
 }
 
@@ -93,9 +168,18 @@ BODY void rotate_body(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t head
                                         float scale, int causal) {                                                   \
         softmax_body(scores, stride, rows, columns, scale, causal);                                                  \
     }                                                                                                                \
-    TARGET void kindred_silu_multiply##SUFFIX(float *gate, ptrdiff_t stride, const float *up, ptrdiff_t up_stride,       \
-                                              ptrdiff_t rows, ptrdiff_t columns) {                                                   \
-        silu_multiply_body(gate, stride, up, up_stride, rows, columns);                                                         \
+    TARGET void kindred_layer_norm##SUFFIX(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride,    \
+                                           const float *weight, const float *bias, ptrdiff_t rows, ptrdiff_t columns, \
+                                           float epsilon) {                                                          \
+        layer_norm_body(out, out_stride, in, in_stride, weight, bias, rows, columns, epsilon);                        \
+    }                                                                                                                \
+    TARGET void kindred_activate##SUFFIX(float *x, ptrdiff_t stride, const float *up, ptrdiff_t up_stride,            \
+                                         ptrdiff_t rows, ptrdiff_t columns, enum kindred_activation activation) {     \
+        activate_body(x, stride, up, up_stride, rows, columns, activation);                                          \
+    }                                                                                                                \
+    TARGET void kindred_cap##SUFFIX(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale,       \
+                                    float cap) {                                                                     \
+        cap_body(x, stride, rows, columns, scale, cap);                                                              \
     }                                                                                                                \
     TARGET void kindred_rotate##SUFFIX(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t half,   \
                                        const float *cosines, const float *sines) {                                   \
@@ -126,9 +210,18 @@ void kindred_softmax(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t 
     DISPATCH(kindred_softmax, (scores, stride, rows, columns, scale, causal))
 }
 
-void kindred_silu_multiply(float *gate, ptrdiff_t stride, const float *up, ptrdiff_t up_stride, ptrdiff_t rows,
-                           ptrdiff_t columns) {
-    DISPATCH(kindred_silu_multiply, (gate, stride, up, up_stride, rows, columns))
+void kindred_layer_norm(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, const float *weight,
+                        const float *bias, ptrdiff_t rows, ptrdiff_t columns, float epsilon) {
+    DISPATCH(kindred_layer_norm, (out, out_stride, in, in_stride, weight, bias, rows, columns, epsilon))
+}
+
+void kindred_activate(float *x, ptrdiff_t stride, const float *up, ptrdiff_t up_stride, ptrdiff_t rows,
+                      ptrdiff_t columns, enum kindred_activation activation) {
+    DISPATCH(kindred_activate, (x, stride, up, up_stride, rows, columns, activation))
+}
+
+void kindred_cap(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale, float cap) {
+    DISPATCH(kindred_cap, (x, stride, rows, columns, scale, cap))
 }
 
 void kindred_rotate(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t half, const float *cosines,

@@ -153,7 +153,7 @@ package struct Adapter: Sendable {
         let path = directory.appending(Self.configurationFile)
         let configuration = try AdapterConfiguration(path: path)
         base = try JSONFile.object(path)["base_model_name_or_path"] as? String ?? ""
-        let file = try SafetensorsFile(path: directory.appending(Self.weightsFile))
+        let file = try TensorFile(path: directory.appending(Self.weightsFile))
         let location = KindredError.Location(path: file.path.string)
         var found: [String: StoredTensor] = [:]
         for (name, tensor) in file.tensors {
@@ -217,8 +217,14 @@ package struct Adapter: Sendable {
 
     /// weights += scale · B · A for one module, if the adapter changes it; `weights` is output × input.
     package func merge(_ module: Module, into weights: BLAS.Operand) {
+        merge(module, rows: 0..<weights.rows, into: weights)
+    }
+
+    /// The same for some rows, which `weights` holds.
+    func merge(_ module: Module, rows: Range<Int>, into weights: BLAS.Operand) {
         guard let (a, b) = matrices[module] else { return }
-        let scaled = b.floats()
+        let scaled = AlignedBuffer<Float>(repeating: 0, count: rows.count * configuration.rank)
+        b.load(rows: rows, into: scaled, from: 0)
         for index in 0..<scaled.count { scaled[index] *= configuration.scale }
         BLAS.multiply(
             BLAS.Operand(scaled, rows: weights.rows, columns: configuration.rank),

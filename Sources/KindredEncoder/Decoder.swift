@@ -2,41 +2,15 @@ import Foundation
 import KindredSystem
 import KindredTensors
 
-/// The weights of one block. Matrices are output × input, as `torch.nn.Linear` has them; those that
-/// read the same input are one matrix, so that they are one product.
-struct DecoderBlock: Sendable {
-    /// hidden
-    let attentionNorm: AlignedBuffer<Float>
-    /// (query width + 2 · key/value width) × hidden: queries, keys, values
-    let queryKeyValue: LinearWeights
-    /// query width + 2 · key/value width; nil without biases
-    let queryKeyValueBias: AlignedBuffer<Float>?
-    /// head dimension each; nil where heads are not normalised
-    let queryNorm: AlignedBuffer<Float>?
-    let keyNorm: AlignedBuffer<Float>?
-    /// hidden × query width
-    let output: LinearWeights
-    /// hidden; nil without bias
-    let outputBias: AlignedBuffer<Float>?
-    /// hidden
-    let feedForwardNorm: AlignedBuffer<Float>
-    /// (2 · intermediate) × hidden: gate, up
-    let gateUp: LinearWeights
-    /// hidden × intermediate
-    let down: LinearWeights
-}
-
-/// A Llama-family decoder without its head (Touvron et al. 2023, §2.2; Jiang et al. 2023 for grouped key/value heads):
-/// token ids → hidden states.
+/// A transformer without its head: token ids → hidden states.
 ///
 /// Sequences are packed one after the other without padding. Attention is the only place where they are told apart.
 final class Decoder: Sendable {
     let configuration: DecoderConfiguration
-    /// vocabulary × hidden, as stored; rows are converted when they are looked up.
-    private let embedding: StoredTensor
+    private let embedding: TokenEmbedding
     let blocks: [DecoderBlock]
-    private let finalNorm: AlignedBuffer<Float>
-    private let rotary: RotaryTable
+    private let finalNorm: NormLayer?
+    private let positions: RotaryPositions
     package let precision: EncodingPrecision
     /// With 8 bits: which parts keep floats, and which activations are quantized twice.
     let plan: EightBitPlan
@@ -55,106 +29,37 @@ final class Decoder: Sendable {
     ///   - precision: of the linear layers; nil: 8 bits where the weights are stored so, else 32. Where some are
     ///     stored in 8 bits, 8 bits are for those alone.
     ///   - plan: with 8 bits and weights that are not stored so, what is computed otherwise.
+    ///   - keepsStored: with 32 bits, whether matrices stay as they are stored; nil: where they would take a large part of
+    ///     the memory as floats.
     /// - Throws: `invalidData` where a tensor is missing or of another shape than the configuration says.
-    init(_ model: ModelDirectory, precision: EncodingPrecision? = nil, plan: EightBitPlan = .init()) throws {
+    init(
+        _ model: ModelDirectory, precision: EncodingPrecision? = nil, plan: EightBitPlan = .init(),
+        keepsStored: Bool? = nil
+    ) throws {
         let configuration = model.shape
-        let weights = try SafetensorsFile(directory: model.base)
-        let isStoredInEightBits = weights.isQuantized
-        self.isStoredInEightBits = isStoredInEightBits
-        let precision = precision ?? (isStoredInEightBits ? .int8 : .float32)
+        let weights = try model.checkpoint.weights(configuration)
+        isStoredInEightBits = weights.isQuantized
+        let precision = precision ?? (weights.isQuantized ? .int8 : .float32)
         self.precision = precision
-        var plan = plan
-        if isStoredInEightBits { plan.outlierRatio = try EightBitPlan.storedOutlierRatio(of: model.base) }
-        roundsEmbedding = precision == .int8 && !isStoredInEightBits && !plan.hasExactEmbedding
         self.configuration = configuration
-        let hidden = configuration.hiddenSize
-        var used: [StoredTensor] = []
-        func tensor(_ name: String, _ shape: [Int]) throws -> StoredTensor {
-            let tensor = try weights.tensor(name, shape: shape)
-            used.append(tensor)
-            if let scales = tensor.rowScales { used.append(scales.tensor) }
-            return tensor
+        var plan = plan
+        if isStoredInEightBits {
+            plan.outlierRatio = try EightBitPlan.storedOutlierRatio(
+                model.checkpoint.configuration(), path: model.checkpoint.configurationPath)
         }
-        /// The tensors below one another as floats; nil for none.
-        func stacked(_ parts: [(String, [Int])]) throws -> AlignedBuffer<Float> {
-            stack(try parts.map { try tensor($0.0, $0.1) })
-        }
-        func stack(_ tensors: [StoredTensor]) -> AlignedBuffer<Float> {
-            let buffer = AlignedBuffer<Float>(repeating: 0, count: tensors.reduce(0) { $0 + $1.count })
-            var start = 0
-            for tensor in tensors {
-                tensor.load(into: buffer, from: start)
-                start += tensor.count
-            }
-            return buffer
-        }
-        embedding = try tensor("embed_tokens.weight", [configuration.vocabularySize, hidden])
-        if isStoredInEightBits { plan.hasExactEmbedding = embedding.precision != .i8 }
-        finalNorm = try stacked([("norm.weight", [hidden])])
-        let (queries, keys) = (configuration.queryWidth, configuration.keyValueWidth)
-        /// Linear layers of a block below one another, with the adapters merged in.
-        func linear(_ layer: Int, _ modules: [String]) throws -> LinearWeights {
-            let parts = modules.map { (Adapter.Module(layer: layer, name: $0), configuration.shape(of: $0)) }
-            let tensors = try parts.map { try tensor($0.path + ".weight", [$1.output, $1.input]) }
-            if isStoredInEightBits, tensors.contains(where: { $0.precision != .i8 }) {
-                plan.exactLayers.insert(layer)
-            }
-            let isExact = plan.exactLayers.contains(layer)
-            let buffer = stack(tensors)
-            var row = 0
-            for (module, shape) in parts {
-                let matrix = BLAS.Operand(
-                    buffer, offset: row * shape.input, rows: shape.output, columns: shape.input)
-                for adapter in model.adapters { adapter.merge(module, into: matrix) }
-                row += shape.output
-            }
-            return LinearWeights(
-                Matrix(rows: row, columns: buffer.count / row, elements: buffer),
-                precision: precision == .int8 && isExact ? .float32 : precision)
-        }
-        blocks = try (0..<configuration.layers).map { layer in
-            let prefix = "layers.\(layer)."
-            let attention = prefix + "self_attn."
-            let head = [configuration.headDimension]
-            return DecoderBlock(
-                attentionNorm: try stacked([(prefix + "input_layernorm.weight", [hidden])]),
-                queryKeyValue: try linear(layer, ["q_proj", "k_proj", "v_proj"]),
-                queryKeyValueBias: configuration.hasAttentionBias
-                    ? try stacked([
-                        (attention + "q_proj.bias", [queries]), (attention + "k_proj.bias", [keys]),
-                        (attention + "v_proj.bias", [keys]),
-                    ]) : nil,
-                queryNorm: configuration.normalizesHeads
-                    ? try stacked([(attention + "q_norm.weight", head)]) : nil,
-                keyNorm: configuration.normalizesHeads
-                    ? try stacked([(attention + "k_norm.weight", head)]) : nil,
-                output: try linear(layer, ["o_proj"]),
-                outputBias: configuration.hasOutputBias
-                    ? try stacked([(attention + "o_proj.bias", [hidden])]) : nil,
-                feedForwardNorm: try stacked([(prefix + "post_attention_layernorm.weight", [hidden])]),
-                gateUp: try linear(layer, ["gate_proj", "up_proj"]),
-                down: try linear(layer, ["down_proj"]))
-        }
-        try Self.checkUnused(in: weights, used, layers: configuration.layers)
-        tensors = used
-        self.plan = plan
-        rotary = RotaryTable(configuration.rotaryFrequencies, positions: model.maximumTokens)
-    }
-
-    /// - Throws: `invalidData` for a tensor of a block that this decoder does not compute with. Tables of rotary positions,
-    ///   which some files have, are computed.
-    private static func checkUnused(in weights: SafetensorsFile, _ used: [StoredTensor], layers: Int) throws {
-        let known = Set(used.map(\.name))
-        for name in weights.tensors.keys.sorted() where !known.contains(name) {
-            let parts = name.split(separator: ".").drop { $0 == "model" }
-            guard parts.first == "layers", let layer = parts.dropFirst().first.flatMap({ Int($0) }),
-                layer < layers,
-                !name.hasSuffix("rotary_emb.inv_freq")
-            else { continue }
-            throw KindredError(
-                .invalidData, "the tensor \"\(name.prefix(120))\" is not one that this kind of decoder has",
-                at: .init(path: weights.path.string))
-        }
+        roundsEmbedding = precision == .int8 && !isStoredInEightBits && !plan.hasExactEmbedding
+        let names = model.checkpoint.tensorNames(configuration)
+        let isLarge = 4 * configuration.linearParameters > Processor.memory / 4
+        var reader = DecoderReader(
+            model, weights, names: names, precision: precision, plan: plan,
+            keepsStored: precision == .float32 && keepsStored ?? isLarge)
+        embedding = try reader.embedding()
+        finalNorm = configuration.hasFinalNorm ? try reader.norm(names.finalNorm) : nil
+        blocks = try (0..<configuration.layers).map { try reader.block($0) }
+        try reader.checkUnused()
+        tensors = reader.used
+        self.plan = reader.plan
+        positions = RotaryPositions(configuration, positions: model.maximumTokens)
     }
 
     /// The last hidden states, after the final norm, of sequences packed one after the other: tokens × hidden.
@@ -172,22 +77,13 @@ final class Decoder: Sendable {
     ///
     /// - Parameter eightBits: whether each token's row is rounded to 8 bits.
     func embedded(_ sequences: [[Int32]], eightBits: Bool = false) -> AlignedBuffer<Float> {
-        let hidden = configuration.hiddenSize
-        let tokens = sequences.reduce(0) { $0 + $1.count }
-        let state = AlignedBuffer<Float>(repeating: 0, count: tokens * hidden)
-        var row = 0
-        for token in sequences.joined() {
-            embedding.loadRow(Int(token), into: state, from: row * hidden)
-            row += 1
-        }
-        if eightBits { Int8Products.round(BLAS.Operand(state, rows: tokens, columns: hidden)) }
-        return state
+        embedding.states(sequences, configuration, eightBits: eightBits)
     }
 
     func pass(_ sequences: [[Int32]], causal: Bool, outlierRatio: Float?) -> DecoderPass {
         DecoderPass(
-            configuration, sequences: sequences.map(\.count), rotary: rotary, causal: causal,
-            outlierRatio: outlierRatio)
+            configuration, sequences: sequences.map(\.count), positions: positions,
+            causal: causal && !configuration.isEncoder, outlierRatio: outlierRatio)
     }
 
     /// The states after the last block, normed: tokens × hidden; in place.
@@ -195,7 +91,50 @@ final class Decoder: Sendable {
         let hidden = configuration.hiddenSize
         let tokens = state.count / hidden
         let rows = LayerKernels.Rows(state, rows: tokens, columns: hidden)
-        LayerKernels.rmsNorm(rows, weight: finalNorm, epsilon: configuration.normEpsilon, into: rows)
+        finalNorm?.apply(rows, into: rows)
         return Matrix(rows: tokens, columns: hidden, elements: state)
+    }
+}
+
+/// Tokens' vectors before the first block.
+struct TokenEmbedding: Sendable {
+    /// vocabulary × hidden, as stored; rows are converted when they are looked up.
+    let tokens: StoredTensor
+    /// positions × hidden, and the offset of the first; nil for rotary positions.
+    let positions: (table: StoredTensor, offset: Int)?
+    /// hidden: the first segment's; nil without segments.
+    let segment: AlignedBuffer<Float>?
+    let norm: NormLayer?
+
+    /// The states of sequences packed one after the other: tokens × hidden.
+    func states(
+        _ sequences: [[Int32]], _ configuration: DecoderConfiguration, eightBits: Bool
+    ) -> AlignedBuffer<Float> {
+        let hidden = configuration.hiddenSize
+        let count = sequences.reduce(0) { $0 + $1.count }
+        let state = AlignedBuffer<Float>(repeating: 0, count: count * hidden)
+        let matrix = BLAS.Operand(state, rows: count, columns: hidden)
+        var row = 0
+        for token in sequences.joined() {
+            tokens.loadRow(Int(token), into: state, from: row * hidden)
+            row += 1
+        }
+        if eightBits { Int8Products.round(matrix) }
+        if configuration.embeddingScale != 1 { matrix.scale(by: configuration.embeddingScale) }
+        if let positions {
+            let places = AlignedBuffer<Float>(repeating: 0, count: count * hidden)
+            row = 0
+            for sequence in sequences {
+                positions.table.load(
+                    rows: positions.offset..<positions.offset + sequence.count, into: places,
+                    from: row * hidden)
+                row += sequence.count
+            }
+            matrix.add(BLAS.Operand(places, rows: count, columns: hidden))
+        }
+        if let segment { matrix.addToRows(BLAS.Operand(segment, rows: 1, columns: hidden)) }
+        let rows = LayerKernels.Rows(state, rows: count, columns: hidden)
+        norm?.apply(rows, into: rows)
+        return state
     }
 }

@@ -3,17 +3,26 @@ import KindredSystem
 import KindredTensors
 import SystemPackage
 
-/// The shape of a Llama-family decoder, from a Hugging Face `config.json`.
+/// The shape of a transformer, from a Hugging Face `config.json`. `Families` has a file for each group of models that
+/// read their own fields.
 package struct DecoderConfiguration: Sendable, Hashable {
-    package enum Family: String, Sendable, CaseIterable { case llama, mistral, qwen2, qwen3 }
+    /// "model_type" of `config.json`.
+    package enum Family: String, Sendable, CaseIterable {
+        case llama, mistral, qwen2, qwen3, smollm3, gemma, gemma2
+        case gemma3 = "gemma3_text"
+        case phi3, gpt2
+        case gptNeoX = "gpt_neox"
+        case bert, roberta
+        case xlmRoberta = "xlm-roberta"
+        case distilBERT = "distilbert"
+    }
 
-    /// How rotary frequencies are changed for long contexts.
-    package enum RotaryScaling: Sendable, Hashable {
-        case none
-        /// All frequencies divided by a factor.
-        case linear(factor: Double)
-        /// Llama 3.1 (transformers, modeling_rope_utils.py, `_compute_llama3_parameters`).
-        case llama3(factor: Double, lowFrequency: Double, highFrequency: Double, originalContext: Double)
+    /// How a token's place in the text is told.
+    package enum Positions: Sendable, Hashable {
+        /// By rotating queries and keys (Su et al. 2021).
+        case rotary
+        /// By a vector for each place, added to the token's; the first place has row `offset` of the table.
+        case learned(offset: Int)
     }
 
     package let family: Family
@@ -23,25 +32,47 @@ package struct DecoderConfiguration: Sendable, Hashable {
     package let attentionHeads: Int
     package let keyValueHeads: Int
     package let headDimension: Int
-    package let normEpsilon: Float
-    package let rotaryBase: Double
-    package let rotaryScaling: RotaryScaling
+    package var normEpsilon: Float = 1e-6
+    package var rotaryBase = 10_000.0
+    package var rotaryScaling = RotaryScaling.none
     package private(set) var vocabularySize: Int
-    package let maximumPositions: Int
+    package var maximumPositions: Int
     /// The token that ends a text, where the model has one.
     package private(set) var endToken: Int32?
-    /// Positions that a token sees, itself included; nil: all.
-    package let slidingWindow: Int?
-    /// Biases on the projections of queries, keys and values; on the output projection too for Llama and Qwen 3.
-    package let hasAttentionBias: Bool
+    /// Positions that a token sees in layers that slide, itself included; with attention both ways on each side; nil: all.
+    package var slidingWindow: Int?
+    /// Layers that see a window alone.
+    package var slidingLayers: Set<Int> = []
+    /// Biases on the projections of queries, keys and values; on the output projection too where `hasOutputBias`.
+    package var hasAttentionBias = false
+    package var hasOutputBias = false
+    /// The head shares the embedding's matrix.
+    package var tiesEmbeddings = false
+
+    package var block = BlockShape()
+    package var positions = Positions.rotary
+    /// Elements of a head that are rotated; the rest are left as they are.
+    package var rotaryDimensions: Int
+    /// θ in layers that slide, where it is another (Gemma 3); rotary scaling is not for them then.
+    package var slidingRotaryBase: Double?
+    /// Layers without positions (SmolLM 3).
+    package var layersWithoutPositions: Set<Int> = []
+    /// What tokens' vectors are multiplied by.
+    package var embeddingScale: Float = 1
+    /// Whether tokens' vectors are normed before the first block (BERT).
+    package var normalizesEmbeddings = false
+    /// Whether the first row of a table of segments is added to tokens' vectors (BERT).
+    package var hasSegments = false
+    package var hasFinalNorm = true
+    /// Whether every token sees every other, as it was trained: an encoder.
+    package var isEncoder = false
+    /// Whether the file says that the model was made an encoder by attention both ways (`LlamaBiModel`).
+    package var isBidirectional = false
 
     package var queryWidth: Int { attentionHeads * headDimension }
     package var keyValueWidth: Int { keyValueHeads * headDimension }
-    /// Query and key heads are normalised before rotation (Qwen 3).
-    package var normalizesHeads: Bool { family == .qwen3 }
-    package var hasOutputBias: Bool { hasAttentionBias && (family == .llama || family == .qwen3) }
-    /// The head shares the embedding's matrix.
-    package let tiesEmbeddings: Bool
+    /// Query and key heads are normalised before rotation.
+    package var normalizesHeads: Bool { block.normalizesHeads }
 
     /// Output and input of one of a block's linear layers, by its name there ("q_proj").
     package func shape(of module: String) -> (output: Int, input: Int) {
@@ -51,19 +82,38 @@ package struct DecoderConfiguration: Sendable, Hashable {
         case "o_proj": (hiddenSize, queryWidth)
         case "gate_proj", "up_proj": (intermediateSize, hiddenSize)
         case "down_proj": (hiddenSize, intermediateSize)
+        case "qkv_proj": (queryWidth + 2 * keyValueWidth, hiddenSize)
+        case "gate_up_proj": (2 * intermediateSize, hiddenSize)
         default: preconditionFailure("no linear layer \(module)")
         }
     }
 
-    /// - Throws: `incompatible` where texts may have more tokens than a token sees: a sliding window is not supported, and
-    ///   changes nothing for shorter texts.
+    /// The window of a layer; nil where it sees all.
+    func window(ofLayer layer: Int) -> Int? { slidingLayers.contains(layer) ? slidingWindow : nil }
+
+    /// - Throws: `incompatible` where texts may have more tokens than a token sees: training knows no windows.
     package func checkWindow(tokens: Int, of model: FilePath) throws {
-        guard let slidingWindow, slidingWindow < tokens else { return }
+        guard let slidingWindow, !slidingLayers.isEmpty, slidingWindow < tokens else { return }
         throw KindredError(
             .incompatible,
-            "a sliding window of \(slidingWindow) positions is not supported, and texts may have \(tokens) tokens; put "
-                + "\"max_length\": \(slidingWindow) into llm2vec_config.json",
-            at: .init(path: model.appending("config.json").string))
+            "a sliding window of \(slidingWindow) positions is not supported in training, and texts may have \(tokens) "
+                + "tokens; train on at most \(slidingWindow)",
+            at: .init(path: model.string))
+    }
+
+    /// - Throws: `incompatible` for a family that can be used and not trained.
+    package func checkTrainable(_ model: FilePath) throws {
+        var plain = BlockShape()
+        plain.normalizesHeads = block.normalizesHeads
+        guard block == plain, positions == .rotary, rotaryDimensions == headDimension, !tensorNames.isFused,
+            embeddingScale == 1, layersWithoutPositions.isEmpty, slidingRotaryBase == nil,
+            rotaryScaling.magnitude == 1
+        else {
+            throw KindredError(
+                .incompatible,
+                "models of the type \"\(family.rawValue)\" can encode, and cannot be trained, cut or merged; those of "
+                    + "llama, mistral, qwen2 and qwen3 can", at: .init(path: model.string))
+        }
     }
 
     /// The shape with the first layers alone, and with some of the tokens.
@@ -78,98 +128,119 @@ package struct DecoderConfiguration: Sendable, Hashable {
 
     /// - Throws: `notFound`; `invalidData` naming the field that is missing, out of range or not supported.
     package init(path: FilePath) throws {
-        let json = try JSONFile.object(path)
-        func invalid(_ message: String) -> KindredError {
-            KindredError(.invalidData, message, at: .init(path: path.string))
+        try self.init(JSONFile.object(path), path: path)
+    }
+
+    /// - Parameters:
+    ///   - json: what `config.json` holds.
+    ///   - path: what errors name.
+    /// - Throws: as `init(path:)`.
+    package init(_ json: [String: Any], path: FilePath) throws {
+        var json = json
+        // A model of texts and images keeps the decoder's fields in an object of their own.
+        if let text = json["text_config"] as? [String: Any] {
+            json = text.merging(["architectures": json["architectures"] ?? NSNull()]) { $1 }
         }
-        func number(_ key: String, _ range: ClosedRange<Int>, default value: Int? = nil) throws -> Int {
-            guard let found = json[key], !(found is NSNull) else {
-                if let value { return value }
-                throw invalid("has no \"\(key)\"")
-            }
-            guard let number = found as? Int, range.contains(number) else {
-                throw invalid(
-                    "\"\(key)\" must be a whole number from \(range.lowerBound) to \(range.upperBound)")
-            }
-            return number
-        }
+        let fields = ConfigurationFields(json: json, path: path)
         let type = json["model_type"] as? String ?? "none"
-        guard let family = Family(rawValue: type) else {
+        guard let family = Family(rawValue: Self.aliases[type] ?? type) else {
             let known = Family.allCases.map(\.rawValue).joined(separator: ", ")
-            throw invalid("the model type \"\(type.prefix(40))\" is not supported; Kindred runs \(known)")
+            throw fields.invalid(
+                "the model type \"\(type.prefix(40))\" is not supported; Kindred runs \(known)")
         }
+        let keys = family.sizeKeys
+        let hidden = try fields.number(keys.hidden, 1...65_536)
+        let heads = try fields.number(keys.heads, 1...1_024)
         self.family = family
-        hiddenSize = try number("hidden_size", 1...65_536)
-        intermediateSize = try number("intermediate_size", 1...1_048_576)
-        layers = try number("num_hidden_layers", 1...1_024)
-        attentionHeads = try number("num_attention_heads", 1...1_024)
-        keyValueHeads = try number("num_key_value_heads", 1...1_024, default: attentionHeads)
-        headDimension = try number("head_dim", 2...4_096, default: hiddenSize / attentionHeads)
-        vocabularySize = try number("vocab_size", 1...4_194_304)
-        maximumPositions = try number("max_position_embeddings", 1...16_777_216, default: 2048)
+        hiddenSize = hidden
+        intermediateSize = try fields.number(
+            keys.intermediate, 1...1_048_576, default: family == .gpt2 ? 4 * hidden : nil)
+        layers = try fields.number(keys.layers, 1...1_024)
+        attentionHeads = heads
+        keyValueHeads = try fields.number("num_key_value_heads", 1...1_024, default: heads)
+        headDimension = try fields.number("head_dim", 1...4_096, default: max(1, hidden / heads))
+        vocabularySize = try fields.number("vocab_size", 1...4_194_304)
+        maximumPositions = try fields.number(keys.positions, 1...16_777_216, default: 2048)
+        rotaryDimensions = headDimension
         guard attentionHeads % keyValueHeads == 0 else {
-            throw invalid(
+            throw fields.invalid(
                 "\(attentionHeads) attention heads cannot share \(keyValueHeads) key/value heads evenly")
         }
-        guard headDimension % 2 == 0 else { throw invalid("\"head_dim\" must be even for rotary positions") }
-        let epsilon = json["rms_norm_eps"] as? Double ?? 1e-6
-        guard epsilon > 0, epsilon < 1 else { throw invalid("\"rms_norm_eps\" must lie between 0 and 1") }
-        normEpsilon = Float(epsilon)
-        let activation = json["hidden_act"] as? String ?? "silu"
-        guard activation == "silu" else {
-            throw invalid("the activation \"\(activation.prefix(40))\" is not supported")
-        }
-        tiesEmbeddings = json["tie_word_embeddings"] as? Bool ?? false
-        hasAttentionBias = family == .qwen2 || (json["attention_bias"] as? Bool ?? false)
-        guard json["mlp_bias"] as? Bool != true else { throw invalid("\"mlp_bias\" is not supported") }
-        // Newer configurations list each layer's attention.
-        let types = json["layer_types"] as? [String]
-        let slides =
-            types?.prefix(layers).contains("sliding_attention")
-            ?? (json["use_sliding_window"] as? Bool != false)
-        slidingWindow = slides ? json["sliding_window"] as? Int : nil
+        tiesEmbeddings = try fields.flag("tie_word_embeddings", default: family.tiesEmbeddings)
         // A model may have several; the first is the one that ends a text.
         let end = json["eos_token_id"] as? Int ?? (json["eos_token_id"] as? [Int])?.first
         let vocabulary = vocabularySize
         endToken = end.flatMap { (0..<vocabulary).contains($0) ? Int32($0) : nil }
-        // transformers 5 writes "rope_parameters"; before it, "rope_theta" and "rope_scaling".
-        let rope = (json["rope_parameters"] ?? json["rope_scaling"]) as? [String: Any] ?? [:]
-        rotaryBase = rope["rope_theta"] as? Double ?? json["rope_theta"] as? Double ?? 10_000
-        guard rotaryBase > 1, rotaryBase.isFinite else { throw invalid("\"rope_theta\" must be above 1") }
-        let kind = rope["rope_type"] as? String ?? rope["type"] as? String ?? "default"
-        let factor = rope["factor"] as? Double ?? 1
-        guard factor >= 1, factor.isFinite else {
-            throw invalid("the rotary scaling's factor must be at least 1")
+        let classes = json["architectures"] as? [String] ?? []
+        isBidirectional =
+            Self.aliases[type] != nil || classes.contains { $0.contains("Bi") && !$0.contains("BigBird") }
+        switch family {
+        case .llama, .mistral, .qwen2, .qwen3, .smollm3: try readLlama(fields)
+        case .gemma, .gemma2, .gemma3: try readGemma(fields)
+        case .phi3: try readPhi(fields)
+        case .gpt2: try readGPT2(fields)
+        case .gptNeoX: try readGPTNeoX(fields)
+        case .bert, .roberta, .xlmRoberta, .distilBERT: try readBERT(fields)
         }
-        switch kind {
-        case "default": rotaryScaling = .none
-        case "linear": rotaryScaling = .linear(factor: factor)
-        case "llama3":
-            guard let low = rope["low_freq_factor"] as? Double,
-                let high = rope["high_freq_factor"] as? Double,
-                let original = rope["original_max_position_embeddings"] as? Double, low > 0, high > low,
-                original > 0
-            else { throw invalid("the rotary scaling \"llama3\" lacks its factors") }
-            rotaryScaling = .llama3(
-                factor: factor, lowFrequency: low, highFrequency: high, originalContext: original)
-        default: throw invalid("the rotary scaling \"\(kind.prefix(40))\" is not supported")
+        if positions == .rotary, rotaryDimensions % 2 != 0 || rotaryDimensions < 2 {
+            throw fields.invalid(
+                "a head's dimension must be even for rotary positions; it is \(rotaryDimensions)")
+        }
+        guard hiddenSize % attentionHeads == 0 || json["head_dim"] is Int else {
+            throw fields.invalid(
+                "\(attentionHeads) attention heads do not divide the hidden size of \(hiddenSize)")
         }
     }
 
-    /// Angle per position of each pair of a head, half a head's elements.
+    /// Names that publishers gave to their bidirectional classes (NVIDIA's NV-Embed and Llama-Embed).
+    private static let aliases = ["llama_bidirec": "llama", "mistral_bidirec": "mistral"]
+
+    /// Angle per position of each pair of a head that is rotated.
     package var rotaryFrequencies: [Double] {
-        (0..<headDimension / 2).map { pair in
-            let frequency = pow(rotaryBase, -2 * Double(pair) / Double(headDimension))
-            switch rotaryScaling {
-            case .none: return frequency
-            case .linear(let factor): return frequency / factor
-            case .llama3(let factor, let low, let high, let original):
-                let wavelength = 2 * Double.pi / frequency
-                if wavelength > original / low { return frequency / factor }
-                if wavelength < original / high { return frequency }
-                let smooth = (original / wavelength - low) / (high - low)
-                return (1 - smooth) * frequency / factor + smooth * frequency
-            }
+        rotaryScaling.frequencies(base: rotaryBase, dimensions: rotaryDimensions)
+    }
+
+    /// What decides vectors beside what the first version knew, for the fingerprint; empty where that is all.
+    ///
+    /// - Parameter tokens: of a text, at most; a window that is not smaller changes nothing.
+    func exceptions(tokens: Int) -> String {
+        var parts: [String] = []
+        if let slidingWindow, slidingWindow < tokens, !slidingLayers.isEmpty {
+            parts.append("window \(slidingWindow) \(slidingLayers.sorted())")
+        }
+        var plain = BlockShape()
+        plain.normalizesHeads = family == .qwen3
+        if block != plain { parts.append("\(block)") }
+        if positions != .rotary { parts.append("\(positions)") }
+        if rotaryDimensions != headDimension { parts.append("rotary \(rotaryDimensions)") }
+        if let slidingRotaryBase { parts.append("sliding base \(slidingRotaryBase)") }
+        if !layersWithoutPositions.isEmpty { parts.append("no positions \(layersWithoutPositions.sorted())") }
+        if embeddingScale != 1 { parts.append("embedding × \(embeddingScale)") }
+        return parts.joined(separator: "\n")
+    }
+}
+
+extension DecoderConfiguration.Family {
+    /// What a family calls its sizes.
+    fileprivate var sizeKeys:
+        (hidden: String, intermediate: String, layers: String, heads: String, positions: String)
+    {
+        switch self {
+        case .gpt2: ("n_embd", "n_inner", "n_layer", "n_head", "n_positions")
+        case .distilBERT: ("dim", "hidden_dim", "n_layers", "n_heads", "max_position_embeddings")
+        default:
+            (
+                "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+                "max_position_embeddings"
+            )
+        }
+    }
+
+    /// Whether the head shares the embedding's matrix where the file does not say (transformers, configuration_*.py).
+    fileprivate var tiesEmbeddings: Bool {
+        switch self {
+        case .gemma, .gemma2, .gemma3, .gpt2, .smollm3, .bert, .roberta, .xlmRoberta, .distilBERT: true
+        case .llama, .mistral, .qwen2, .qwen3, .phi3, .gptNeoX: false
         }
     }
 }

@@ -4,18 +4,21 @@ import KindredTensors
 /// One pass of packed sequences through a decoder's blocks, with the memory that it needs.
 struct DecoderPass {
     private let configuration: DecoderConfiguration
+    private let shape: BlockShape
     private let lengths: [Int]
     private let tokens: Int
-    private let rotary: RotaryTable
+    private let positions: RotaryPositions
     private let causal: Bool
 
     /// tokens × hidden
     private let normed: AlignedBuffer<Float>
+    /// tokens × hidden: what a part adds to the state, where that is normed first, and the second norm of parallel parts.
+    private let second: AlignedBuffer<Float>
     /// tokens × (query width + 2 · key/value width)
     private let queryKeyValue: AlignedBuffer<Float>
     /// tokens × query width
     private let attended: AlignedBuffer<Float>
-    /// tokens × (2 · intermediate)
+    /// tokens × (2 · intermediate); without a gate tokens × intermediate
     private let gateUp: AlignedBuffer<Float>
     /// longest × longest
     private let scores: AlignedBuffer<Float>
@@ -23,74 +26,104 @@ struct DecoderPass {
 
     /// - Parameter outlierRatio: as `LinearWeights.Scratch` has it.
     init(
-        _ configuration: DecoderConfiguration, sequences lengths: [Int], rotary: RotaryTable, causal: Bool,
+        _ configuration: DecoderConfiguration, sequences lengths: [Int], positions: RotaryPositions,
+        causal: Bool,
         outlierRatio: Float? = nil
     ) {
         scratch = LinearWeights.Scratch(outlierRatio: outlierRatio)
         self.configuration = configuration
+        shape = configuration.block
         self.lengths = lengths
-        self.rotary = rotary
+        self.positions = positions
         self.causal = causal
         tokens = lengths.reduce(0, +)
         let longest = lengths.max() ?? 0
-        normed = AlignedBuffer(repeating: 0, count: tokens * configuration.hiddenSize)
+        let hidden = configuration.hiddenSize
+        normed = AlignedBuffer(repeating: 0, count: tokens * hidden)
+        let needsSecond = [.beforeAndAfter, .parallel].contains(shape.placement)
+        second = AlignedBuffer(repeating: 0, count: needsSecond ? tokens * hidden : 0)
         queryKeyValue = AlignedBuffer(
             repeating: 0, count: tokens * (configuration.queryWidth + 2 * configuration.keyValueWidth))
         attended = AlignedBuffer(repeating: 0, count: tokens * configuration.queryWidth)
-        gateUp = AlignedBuffer(repeating: 0, count: tokens * 2 * configuration.intermediateSize)
+        gateUp = AlignedBuffer(
+            repeating: 0, count: tokens * (shape.isGated ? 2 : 1) * configuration.intermediateSize)
         scores = AlignedBuffer(repeating: 0, count: longest * longest)
     }
 
-    /// state ← state + attention(norm(state)), then state ← state + feedForward(norm(state)).
+    /// state ← state + attention(norm(state)), then state ← state + feedForward(norm(state)), with norms where the shape has
+    /// them.
     func apply(_ block: DecoderBlock, to state: AlignedBuffer<Float>) {
-        let hidden = configuration.hiddenSize
-        let x = BLAS.Operand(state, rows: tokens, columns: hidden)
-        let stateRows = LayerKernels.Rows(state, rows: tokens, columns: hidden)
-        let normedRows = LayerKernels.Rows(normed, rows: tokens, columns: hidden)
-        let input = BLAS.Operand(normed, rows: tokens, columns: hidden)
+        let x = matrix(state)
+        let input = matrix(normed)
+        switch shape.placement {
+        case .before:
+            block.attentionNorm.apply(rows(state), into: rows(normed))
+            attend(block, input, into: x, adding: true)
+            block.feedForwardNorm.apply(rows(state), into: rows(normed))
+            feedForward(block, input, into: x, adding: true)
+        case .beforeAndAfter:
+            block.attentionNorm.apply(rows(state), into: rows(normed))
+            attend(block, input, into: matrix(second), adding: false)
+            block.afterAttentionNorm?.apply(rows(second), into: rows(second))
+            x.add(matrix(second))
+            block.feedForwardNorm.apply(rows(state), into: rows(normed))
+            feedForward(block, input, into: matrix(second), adding: false)
+            block.afterFeedForwardNorm?.apply(rows(second), into: rows(second))
+            x.add(matrix(second))
+        case .parallel:
+            block.attentionNorm.apply(rows(state), into: rows(normed))
+            block.feedForwardNorm.apply(rows(state), into: rows(second))
+            attend(block, input, into: x, adding: true)
+            feedForward(block, matrix(second), into: x, adding: true)
+        case .after:
+            attend(block, x, into: x, adding: true)
+            block.attentionNorm.apply(rows(state), into: rows(state))
+            feedForward(block, x, into: x, adding: true)
+            block.feedForwardNorm.apply(rows(state), into: rows(state))
+        }
+    }
 
-        LayerKernels.rmsNorm(
-            stateRows, weight: block.attentionNorm, epsilon: configuration.normEpsilon, into: normedRows)
-        attend(block, input: input)
-        let attendedInput = BLAS.Operand(attended, rows: tokens, columns: configuration.queryWidth)
-        block.output.multiply(attendedInput, into: x, adding: true, scratch)
-        if let bias = block.outputBias { add(bias, to: state, width: hidden) }
+    private func matrix(_ buffer: AlignedBuffer<Float>) -> BLAS.Operand {
+        BLAS.Operand(buffer, rows: tokens, columns: configuration.hiddenSize)
+    }
 
-        LayerKernels.rmsNorm(
-            stateRows, weight: block.feedForwardNorm, epsilon: configuration.normEpsilon, into: normedRows)
+    private func rows(_ buffer: AlignedBuffer<Float>) -> LayerKernels.Rows {
+        LayerKernels.Rows(buffer, rows: tokens, columns: configuration.hiddenSize)
+    }
+
+    private func feedForward(_ block: DecoderBlock, _ input: BLAS.Operand, into y: BLAS.Operand, adding: Bool)
+    {
         let middle = configuration.intermediateSize
-        block.gateUp.multiply(
-            input, into: BLAS.Operand(gateUp, rows: tokens, columns: 2 * middle), scratch)
-        LayerKernels.siluMultiply(
-            gate: LayerKernels.Rows(gateUp, rows: tokens, columns: middle, stride: 2 * middle),
-            up: LayerKernels.Rows(gateUp, offset: middle, rows: tokens, columns: middle, stride: 2 * middle))
-        block.down.multiply(
-            BLAS.Operand(gateUp, rows: tokens, columns: middle, stride: 2 * middle), into: x, adding: true,
+        let width = shape.isGated ? 2 * middle : middle
+        block.gateUp.apply(input, into: BLAS.Operand(gateUp, rows: tokens, columns: width), scratch)
+        let gate = LayerKernels.Rows(gateUp, rows: tokens, columns: middle, stride: width)
+        let up =
+            shape.isGated
+            ? LayerKernels.Rows(gateUp, offset: middle, rows: tokens, columns: middle, stride: width) : nil
+        LayerKernels.activate(gate, shape.activation.kernel, times: up)
+        block.down.apply(
+            BLAS.Operand(gateUp, rows: tokens, columns: middle, stride: width), into: y, adding: adding,
             scratch)
     }
 
-    /// attended ← softmax(rotate(q) · rotate(k)ᵀ / √d) · v for each sequence and head.
-    private func attend(_ block: DecoderBlock, input: BLAS.Operand) {
+    /// attended ← softmax(rotate(q) · rotate(k)ᵀ · scale) · v for each sequence and head, then y from that.
+    private func attend(_ block: DecoderBlock, _ input: BLAS.Operand, into y: BLAS.Operand, adding: Bool) {
         let (queries, keys) = (configuration.queryWidth, configuration.keyValueWidth)
         let width = queries + 2 * keys
         let dimension = configuration.headDimension
-        block.queryKeyValue.multiply(
+        block.queryKeyValue.apply(
             input, into: BLAS.Operand(queryKeyValue, rows: tokens, columns: width), scratch)
-        if let bias = block.queryKeyValueBias { add(bias, to: queryKeyValue, width: width) }
         if let queryNorm = block.queryNorm, let keyNorm = block.keyNorm {
             normalizeHeads(queryNorm, offset: 0, heads: configuration.attentionHeads, width: width)
             normalizeHeads(keyNorm, offset: queries, heads: configuration.keyValueHeads, width: width)
         }
-        let scale = 1 / Float(dimension).squareRoot()
+        let scale = shape.scoreScale ?? 1 / Float(dimension).squareRoot()
         let group = configuration.attentionHeads / configuration.keyValueHeads
+        let window = configuration.window(ofLayer: block.layer)
         var start = 0
         for length in lengths {
             let base = start * width
-            // Queries and keys lie side by side, so one call rotates both.
-            LayerKernels.rotate(
-                LayerKernels.Rows(
-                    queryKeyValue, offset: base, rows: length, columns: queries + keys, stride: width),
-                headDimension: dimension, cosines: rotary.cosines, sines: rotary.sines)
+            rotate(block.layer, base: base, length: length, width: width)
             for head in 0..<configuration.attentionHeads {
                 let shared = head / group * dimension
                 func part(_ offset: Int) -> BLAS.Operand {
@@ -99,31 +132,98 @@ struct DecoderPass {
                 }
                 let weights = BLAS.Operand(scores, rows: length, columns: length)
                 BLAS.multiply(part(head * dimension), part(queries + shared), transposed: true, into: weights)
-                LayerKernels.softmax(
-                    LayerKernels.Rows(scores, rows: length, columns: length), scale: scale, causal: causal)
+                softmax(length: length, scale: scale, window: window)
                 BLAS.multiply(
                     weights, part(queries + keys + shared),
                     into: BLAS.Operand(
                         attended, offset: start * queries + head * dimension, rows: length,
-                        columns: dimension,
-                        stride: queries))
+                        columns: dimension, stride: queries))
             }
             start += length
         }
+        block.output.apply(
+            BLAS.Operand(attended, rows: tokens, columns: queries), into: y, adding: adding, scratch)
     }
 
-    private func normalizeHeads(_ weight: AlignedBuffer<Float>, offset: Int, heads: Int, width: Int) {
+    private func softmax(length: Int, scale: Float, window: Int?) {
+        let rows = LayerKernels.Rows(scores, rows: length, columns: length)
+        var scale = scale
+        if let cap = shape.scoreCap {
+            LayerKernels.cap(rows, scale: scale, cap: cap)
+            scale = 1
+        }
+        if let window, window < length {
+            for row in 0..<length {
+                for column in 0..<length where abs(row - column) >= window {
+                    scores[row * length + column] = -.infinity
+                }
+            }
+        }
+        LayerKernels.softmax(rows, scale: scale, causal: causal)
+    }
+
+    /// Rotates the queries and keys of a sequence. They lie side by side, so one call rotates both where heads are rotated
+    /// whole.
+    private func rotate(_ layer: Int, base: Int, length: Int, width: Int) {
+        guard let table = positions.table(ofLayer: layer) else { return }
+        let (dimension, rotated) = (configuration.headDimension, configuration.rotaryDimensions)
+        let all = configuration.queryWidth + configuration.keyValueWidth
+        let heads = rotated == dimension ? 1 : all / dimension
+        for head in 0..<heads {
+            LayerKernels.rotate(
+                LayerKernels.Rows(
+                    queryKeyValue, offset: base + head * dimension, rows: length,
+                    columns: heads == 1 ? all : rotated, stride: width),
+                headDimension: rotated, cosines: table.cosines, sines: table.sines)
+        }
+    }
+
+    private func normalizeHeads(_ norm: NormLayer, offset: Int, heads: Int, width: Int) {
         for head in 0..<heads {
             let rows = LayerKernels.Rows(
                 queryKeyValue, offset: offset + head * configuration.headDimension, rows: tokens,
                 columns: configuration.headDimension, stride: width)
-            LayerKernels.rmsNorm(rows, weight: weight, epsilon: configuration.normEpsilon, into: rows)
+            norm.apply(rows, into: rows)
+        }
+    }
+}
+
+extension BlockShape.Activation {
+    var kernel: LayerKernels.Activation {
+        switch self {
+        case .silu: .silu
+        case .gelu: .gelu
+        case .geluTanh: .geluTanh
+        case .relu: .relu
+        }
+    }
+}
+
+/// The rotary tables of a decoder's layers.
+struct RotaryPositions: Sendable {
+    private let table: RotaryTable?
+    private let slidingTable: RotaryTable?
+    private let configuration: DecoderConfiguration
+
+    init(_ configuration: DecoderConfiguration, positions: Int) {
+        self.configuration = configuration
+        guard configuration.positions == .rotary else {
+            (table, slidingTable) = (nil, nil)
+            return
+        }
+        table = RotaryTable(
+            configuration.rotaryFrequencies, positions: positions,
+            magnitude: configuration.rotaryScaling.magnitude)
+        slidingTable = configuration.slidingRotaryBase.map {
+            RotaryTable(
+                RotaryScaling.none.frequencies(base: $0, dimensions: configuration.rotaryDimensions),
+                positions: positions)
         }
     }
 
-    private func add(_ bias: AlignedBuffer<Float>, to rows: AlignedBuffer<Float>, width: Int) {
-        for row in 0..<tokens {
-            for column in 0..<width { rows[row * width + column] += bias[column] }
-        }
+    /// nil for a layer that does not rotate.
+    func table(ofLayer layer: Int) -> RotaryTable? {
+        if configuration.layersWithoutPositions.contains(layer) { return nil }
+        return configuration.slidingLayers.contains(layer) ? slidingTable ?? table : table
     }
 }

@@ -72,7 +72,7 @@ package struct Dense: Sendable {
             }
         }
         shape = Shape(inputs: inputs, outputs: outputs, hasBias: hasBias, activation: activation)
-        let file = try SafetensorsFile(directory: directory)
+        let file = try TensorFile(directory: directory)
         weight = try file.tensor(Self.weightName, shape: [outputs, inputs])
         bias = hasBias ? try file.tensor(Self.biasName, shape: [outputs]) : nil
         let known = [Self.weightName, Self.biasName].prefix(hasBias ? 2 : 1)

@@ -1,5 +1,4 @@
 import KindredSystem
-import KindredTensors
 import SystemPackage
 
 /// Which parts of a decoder 8 bits would harm, so that they keep floats: 8-bit vectors then stay close to those of fp32.
@@ -33,9 +32,8 @@ package struct EightBitPlan: Sendable, Hashable {
 
     /// What `config.json` says of activations with outliers; nil: nothing.
     /// - Throws: `invalidData`.
-    static func storedOutlierRatio(of base: FilePath) throws -> Float? {
-        let path = base.appending("config.json")
-        guard let found = try JSONFile.object(path)[outlierRatioField] else { return nil }
+    static func storedOutlierRatio(_ configuration: [String: Any], path: FilePath) throws -> Float? {
+        guard let found = configuration[outlierRatioField] else { return nil }
         guard let ratio = (found as? Double).map(Float.init), ratio >= 1, ratio.isFinite else {
             throw KindredError(
                 .invalidData, "\"\(outlierRatioField)\" must be a number of 1 or more",

@@ -11,8 +11,10 @@ import SystemPackage
 /// "base_sha256", as those trained here do, another base of the same shape is not taken for its own.
 package struct ModelDirectory: Sendable {
     package let path: FilePath
-    /// The directory that holds `model.safetensors`.
+    /// The directory that holds `model.safetensors`, or a GGUF file.
     package let base: FilePath
+    /// What the base is made of.
+    package let checkpoint: Checkpoint
     /// In the order in which they are merged.
     package let adapters: [Adapter]
     package let shape: DecoderConfiguration
@@ -32,18 +34,15 @@ package struct ModelDirectory: Sendable {
         var chain: [FilePath] = []
         var current = path
         while true {
-            var isDirectory: ObjCBool = false
-            guard FileManager.default.fileExists(atPath: current.string, isDirectory: &isDirectory),
-                isDirectory.boolValue
-            else {
+            guard FileManager.default.fileExists(atPath: current.string) else {
                 let asked = chain.last.map { " (the base of the adapter \($0))" } ?? ""
                 throw KindredError(
                     .notFound,
                     "no such model directory\(asked); name one that holds config.json, model.safetensors and "
-                        + "tokenizer.json", at: .init(path: current.string))
+                        + "tokenizer.json, or a GGUF file", at: .init(path: current.string))
             }
             chain.append(current)
-            guard Adapter.isAdapter(current),
+            guard !Checkpoint.isFile(current), Adapter.isAdapter(current),
                 !FileManager.default.fileExists(atPath: current.appending("model.safetensors").string)
             else { break }
             let configuration = current.appending(Adapter.configurationFile)
@@ -63,14 +62,15 @@ package struct ModelDirectory: Sendable {
                 next.isRelative && FileManager.default.fileExists(atPath: beside.string) ? beside : next
         }
         base = current
-        shape = try DecoderConfiguration(path: current.appending("config.json"))
+        checkpoint = try Checkpoint(current)
+        shape = try checkpoint.shape()
         let shape = shape
         adapters = try chain.dropLast().reversed().map { try Adapter(directory: $0, for: shape) }
         var modules: ModuleList?
         var usage: EncoderConfiguration?
         for directory in chain {
             let path = directory.appending(EncoderConfiguration.file)
-            let own = try ModuleList(directory: directory)
+            let own = Checkpoint.isFile(directory) ? nil : try ModuleList(directory: directory)
             if usage == nil {
                 if FileManager.default.fileExists(atPath: path.string) {
                     let described = try EncoderConfiguration(path: path)
@@ -82,22 +82,29 @@ package struct ModelDirectory: Sendable {
             }
             modules = modules ?? own
         }
-        self.usage = usage ?? EncoderConfiguration()
+        var plain = EncoderConfiguration()
+        if shape.isBidirectional { plain.attention = .bidirectional }
+        self.usage = usage ?? plain
+        guard !shape.isEncoder || self.usage.attention == .bidirectional else {
+            throw KindredError(
+                .invalidData,
+                "an encoder of the type \"\(shape.family.rawValue)\" attends both ways; it cannot be causal",
+                at: .init(path: path.appending(EncoderConfiguration.file).string))
+        }
         dense = try modules?.dense.map { try Dense(directory: $0, inputs: shape.hiddenSize) }
-        try Self.checkTokenizer(current)
+        if !Checkpoint.isFile(current) { try Self.checkTokenizer(current) }
         try checkBases(of: chain.dropLast())
     }
 
     /// Hex SHA-256 of the base's tensors, by name, of its tokenizer, and of its linear map, if it has one of its own.
     package func baseDigest() throws -> String {
         var digest = SHA256()
-        for (name, tensor) in try SafetensorsFile(directory: base).tensors.sorted(by: { $0.key < $1.key }) {
+        for (name, tensor) in try checkpoint.weights(shape).tensors.sorted(by: { $0.key < $1.key }) {
             digest.update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
             digest.update(tensor.file, tensor.range)
         }
-        let tokenizer = try MappedFile(tokenizer)
-        digest.update(tokenizer, 0..<tokenizer.count)
-        if let own = try ModuleList(directory: base)?.dense {
+        digest.update(data: Data(try checkpoint.tokenizerJSON()))
+        if !Checkpoint.isFile(base), let own = try ModuleList(directory: base)?.dense {
             let dense = try Dense(directory: own, inputs: shape.hiddenSize)
             for tensor in [dense.weight, dense.bias].compactMap({ $0 }) {
                 digest.update(
@@ -140,8 +147,6 @@ package struct ModelDirectory: Sendable {
 
     /// Of an adapter's `llm2vec_config.json`.
     package static let baseDigestField = "base_sha256"
-
-    package var tokenizer: FilePath { base.appending("tokenizer.json") }
 
     /// Elements of a text's vector.
     package var dimensions: Int { dense?.shape.outputs ?? shape.hiddenSize }

@@ -10,8 +10,10 @@ package struct RotaryTable: Sendable {
     /// Pairs of a head.
     package let half: Int
 
-    /// - Parameter frequencies: angle per position of each pair.
-    package init(_ frequencies: [Double], positions: Int) {
+    /// - Parameters:
+    ///   - frequencies: angle per position of each pair.
+    ///   - magnitude: what cosines and sines are multiplied by.
+    package init(_ frequencies: [Double], positions: Int, magnitude: Double = 1) {
         half = frequencies.count
         cosines = AlignedBuffer(repeating: 0, count: positions * half)
         sines = AlignedBuffer(repeating: 0, count: positions * half)
@@ -20,9 +22,9 @@ package struct RotaryTable: Sendable {
             for (pair, frequency) in frequencies.enumerated() {
                 // The reference computes the angle in 32-bit floats; so does this.
                 let angle = Float(position) * Float(frequency)
-                cosines[position * half + pair] = Float(cos(Double(angle)))
-                sines[position * half + pair] = Float(sin(Double(angle)))
-                negativeSines[position * half + pair] = -Float(sin(Double(angle)))
+                cosines[position * half + pair] = Float(cos(Double(angle)) * magnitude)
+                sines[position * half + pair] = Float(sin(Double(angle)) * magnitude)
+                negativeSines[position * half + pair] = -Float(sin(Double(angle)) * magnitude)
             }
         }
     }

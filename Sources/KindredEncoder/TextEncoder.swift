@@ -41,18 +41,17 @@ package final class TextEncoder: Sendable {
     package init(_ model: ModelDirectory, precision: EncodingPrecision? = nil) throws {
         let shape = model.shape
         let usage = model.usage
-        let tokenizer = try Tokenizer(path: model.tokenizer)
+        let tokenizer = try model.checkpoint.tokenizer()
         guard tokenizer.vocabularySize <= shape.vocabularySize else {
             throw KindredError(
                 .invalidData,
                 "has ids up to \(tokenizer.vocabularySize - 1), and the model embeds \(shape.vocabularySize) tokens; "
-                    + "they do not belong together", at: .init(path: model.tokenizer.string))
+                    + "they do not belong together", at: .init(path: model.checkpoint.tokenizerPath.string))
         }
-        try shape.checkWindow(tokens: model.maximumTokens, of: model.base)
         decoder = try Self.decoder(model, tokenizer: tokenizer, precision: precision)
         fingerprint = try Self.fingerprint(
             tensors: decoder.tensors, precision: decoder.precision, plan: decoder.planFingerprint,
-            tokenizer: MappedFile(model.tokenizer),
+            tokenizer: model.checkpoint.tokenizerJSON(),
             keepsEnd: !tokenizer.template.suffix.isEmpty, model: model)
         dense = model.dense
         configuration = usage
@@ -70,7 +69,7 @@ package final class TextEncoder: Sendable {
     private static func decoder(
         _ model: ModelDirectory, tokenizer: Tokenizer, precision: EncodingPrecision?
     ) throws -> Decoder {
-        guard precision == .int8, try !SafetensorsFile(directory: model.base).isQuantized else {
+        guard precision == .int8, try !model.checkpoint.weights(model.shape).isQuantized else {
             return try Decoder(model, precision: precision)
         }
         return try Decoder(model, precision: .int8, plan: eightBitPlan(model, tokenizer: tokenizer))
@@ -235,7 +234,7 @@ package final class TextEncoder: Sendable {
     }
 
     private static func fingerprint(
-        tensors: [StoredTensor], precision: EncodingPrecision, plan: String, tokenizer: MappedFile,
+        tensors: [StoredTensor], precision: EncodingPrecision, plan: String, tokenizer: [UInt8],
         keepsEnd: Bool,
         model: ModelDirectory
     ) throws -> String {
@@ -255,13 +254,15 @@ package final class TextEncoder: Sendable {
         if precision != .float32 { digest.update(data: Data("\(precision.rawValue)\n".utf8)) }
         if !plan.isEmpty { digest.update(data: Data(plan.utf8)) }
         if keepsEnd { digest.update(data: Data("template kept whole\n".utf8)) }
+        let exceptions = shape.exceptions(tokens: model.maximumTokens)
+        if !exceptions.isEmpty { digest.update(data: Data("\(exceptions)\n".utf8)) }
         if !usage.exceptions.isEmpty { digest.update(data: Data("\(usage.exceptions)\n".utf8)) }
         for tensor in tensors.sorted(by: { $0.name < $1.name }) {
             let name = tensor.name.hasPrefix("model.") ? String(tensor.name.dropFirst(6)) : tensor.name
             digest.update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
             digest.update(tensor.file, tensor.range)
         }
-        digest.update(tokenizer, 0..<tokenizer.count)
+        digest.update(data: Data(tokenizer))
         for adapter in model.adapters {
             digest.update(data: Data("adapter \(adapter.configuration.scale)\n".utf8))
             for (module, pair) in adapter.matrices.sorted(by: { $0.key.path < $1.key.path }) {

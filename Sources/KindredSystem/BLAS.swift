@@ -148,9 +148,19 @@ extension BLAS.Operand {
     /// Each row += the one row of `vector`.
     package func addToRows(_ vector: BLAS.Operand) {
         precondition(vector.rows == 1 && vector.columns == columns)
+        let added = vector.pointer
         for row in 0..<rows {
             let start = pointer + row * stride
-            for column in 0..<columns { start[column] += vector.pointer[column] }
+            for column in 0..<columns { start[column] += added[column] }
+        }
+    }
+
+    /// This += x.
+    package func add(_ x: BLAS.Operand) {
+        precondition(x.rows == rows && x.columns == columns)
+        for row in 0..<rows {
+            let (start, added) = (pointer + row * stride, x.pointer + row * x.stride)
+            for column in 0..<columns { start[column] += added[column] }
         }
     }
 

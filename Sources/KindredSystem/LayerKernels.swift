@@ -43,16 +43,46 @@ package enum LayerKernels {
             out.pointer, out.stride, x.pointer, x.stride, weight.pointer, x.rows, x.columns, epsilon)
     }
 
+    /// Normalisation of each row to mean 0 and variance 1, times `weight` plus `bias`; `out` may be `x`.
+    package static func layerNorm(
+        _ x: Rows, weight: AlignedBuffer<Float>, bias: AlignedBuffer<Float>, epsilon: Float, into out: Rows
+    ) {
+        precondition(out.rows == x.rows && out.columns == x.columns)
+        precondition(weight.count == x.columns && bias.count == x.columns)
+        kindred_layer_norm(
+            out.pointer, out.stride, x.pointer, x.stride, weight.pointer(0..<weight.count),
+            bias.pointer(0..<bias.count), x.rows, x.columns, epsilon)
+    }
+
+    /// What a feed-forward layer does to each element.
+    package enum Activation: Sendable {
+        case silu, gelu, geluTanh, relu
+
+        fileprivate var kernel: kindred_activation {
+            switch self {
+            case .silu: KINDRED_SILU
+            case .gelu: KINDRED_GELU
+            case .geluTanh: KINDRED_GELU_TANH
+            case .relu: KINDRED_RELU
+            }
+        }
+    }
+
+    /// x ← activation(x), or activation(x) · up, element by element.
+    package static func activate(_ x: Rows, _ activation: Activation, times up: Rows?) {
+        if let up { precondition(x.rows == up.rows && x.columns == up.columns) }
+        kindred_activate(
+            x.pointer, x.stride, up?.pointer, up?.stride ?? 0, x.rows, x.columns, activation.kernel)
+    }
+
+    /// x ← cap · tanh(scale · x / cap), element by element.
+    package static func cap(_ x: Rows, scale: Float, cap: Float) {
+        kindred_cap(x.pointer, x.stride, x.rows, x.columns, scale, cap)
+    }
+
     /// Softmax of `scale` × each row in place; with `causal` row r sees columns 0...r and has zeros elsewhere.
     package static func softmax(_ scores: Rows, scale: Float, causal: Bool) {
         kindred_softmax(scores.pointer, scores.stride, scores.rows, scores.columns, scale, causal ? 1 : 0)
-    }
-
-    /// gate ← silu(gate) · up, element by element.
-    package static func siluMultiply(gate: Rows, up: Rows) {
-        precondition(gate.rows == up.rows && gate.columns == up.columns)
-        kindred_silu_multiply(
-            gate.pointer, gate.stride, up.pointer, up.stride, gate.rows, gate.columns)
     }
 
     /// Rotary positions on heads of `headDimension` elements; `cosines` and `sines` have a row of half as many for
@@ -69,18 +99,53 @@ package enum LayerKernels {
     }
 
     /// How numbers of a weight file are stored.
-    package enum Precision: String, Sendable {
+    package enum Precision: String, Sendable, CaseIterable {
         case f32 = "F32"
         case f16 = "F16"
         case bf16 = "BF16"
         /// With a scale for each row, in a tensor beside it.
         case i8 = "I8"
+        /// Blocks of a GGUF file, see `kindred_blocks.h`.
+        case q4_0 = "Q4_0"
+        case q4_1 = "Q4_1"
+        case q5_0 = "Q5_0"
+        case q5_1 = "Q5_1"
+        case q8_0 = "Q8_0"
+        case q2K = "Q2_K"
+        case q3K = "Q3_K"
+        case q4K = "Q4_K"
+        case q5K = "Q5_K"
+        case q6K = "Q6_K"
 
-        package var bytes: Int {
+        fileprivate var block: kindred_block_kind? {
             switch self {
-            case .f32: 4
-            case .f16, .bf16: 2
-            case .i8: 1
+            case .f32, .f16, .bf16, .i8: nil
+            case .q4_0: KINDRED_Q4_0
+            case .q4_1: KINDRED_Q4_1
+            case .q5_0: KINDRED_Q5_0
+            case .q5_1: KINDRED_Q5_1
+            case .q8_0: KINDRED_Q8_0
+            case .q2K: KINDRED_Q2_K
+            case .q3K: KINDRED_Q3_K
+            case .q4K: KINDRED_Q4_K
+            case .q5K: KINDRED_Q5_K
+            case .q6K: KINDRED_Q6_K
+            }
+        }
+
+        /// Whether numbers lie in blocks that share a scale.
+        package var isBlocked: Bool { block != nil }
+
+        /// Numbers that lie together: 1, or a block's.
+        package var blockNumbers: Int { block.map { kindred_block_numbers($0) } ?? 1 }
+
+        /// Bytes of `count` numbers, whole blocks.
+        package func bytes(_ count: Int) -> Int {
+            if let block { return count / kindred_block_numbers(block) * kindred_block_bytes(block) }
+            switch self {
+            case .f32: return count * 4
+            case .f16, .bf16: return count * 2
+            default: return count
             }
         }
     }
@@ -92,15 +157,20 @@ package enum LayerKernels {
         from start: Int
     ) {
         guard count > 0 else { return }
-        let source = file.pointer(offset..<offset + count * precision.bytes)!
+        let source = file.pointer(offset..<offset + precision.bytes(count))!
         let target = out.pointer(start..<start + count)
+        if let block = precision.block {
+            precondition(count % precision.blockNumbers == 0, "not a whole number of blocks")
+            return kindred_blocks_to_f32(
+                target, source.assumingMemoryBound(to: UInt8.self), count / precision.blockNumbers, block)
+        }
         switch precision {
-        case .f32: UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: count * 4)
         case .f16: kindred_f16_to_f32(target, source.assumingMemoryBound(to: UInt16.self), count)
         case .bf16: kindred_bf16_to_f32(target, source.assumingMemoryBound(to: UInt16.self), count)
         case .i8:
             let bytes = source.assumingMemoryBound(to: Int8.self)
             for index in 0..<count { target[index] = Float(bytes[index]) }
+        default: UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: count * 4)
         }
     }
 }

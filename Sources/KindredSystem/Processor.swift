@@ -17,6 +17,12 @@ package enum Processor {
         return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     }()
 
+    /// Bytes of memory that the machine has.
+    package static let memory: Int = {
+        let pages = sysconf(Int32(_SC_PHYS_PAGES))
+        return max(1 << 30, pages * sysconf(Int32(_SC_PAGESIZE)))
+    }()
+
     /// Refuses a level of instructions that is not known (`kindred_features.h`): kernels would run without the limit that
     /// was asked for.
     package static func checkLevel(

@@ -15,6 +15,24 @@ package struct LinearWeights: Sendable {
         case float32(Matrix)
         case bfloat16(BrainFloat.Packed)
         case int8(Int8Products.Weights)
+        case stored(StoredRows)
+    }
+
+    /// A matrix whose rows are turned into floats each time that they are multiplied: for models that as floats would not
+    /// fit into memory.
+    package struct StoredRows: Sendable {
+        let rows: Int
+        let columns: Int
+        /// Puts some rows into the first elements of a buffer.
+        let load: @Sendable (Range<Int>, AlignedBuffer<Float>) -> Void
+
+        package init(
+            rows: Int, columns: Int, load: @escaping @Sendable (Range<Int>, AlignedBuffer<Float>) -> Void
+        ) {
+            self.rows = rows
+            self.columns = columns
+            self.load = load
+        }
     }
 
     private let storage: Storage
@@ -32,11 +50,16 @@ package struct LinearWeights: Sendable {
         }
     }
 
+    /// Weights that stay as they are stored; products are in 32 bits.
+    package init(_ rows: StoredRows) { storage = .stored(rows) }
+
     /// What a thread needs for products beside the factors.
     package final class Scratch {
         fileprivate let halves = BrainFloat.Rows()
         fileprivate let bytes = Int8Products.Rows()
         fileprivate let outlierRatio: Float?
+        /// Rows of stored weights as floats.
+        fileprivate var floats = AlignedBuffer<Float>(repeating: 0, count: 0)
 
         /// - Parameter outlierRatio: with 8 bits, inputs with an element larger than this many times their root mean
         ///   square keep what one scale loses (`Int8Products.Rows`); nil: none does.
@@ -56,6 +79,28 @@ package struct LinearWeights: Sendable {
         case .int8(let weights):
             scratch.bytes.take(x, outlierRatio: scratch.outlierRatio)
             weights.multiply(scratch.bytes, into: y, adding: adding)
+        case .stored(let weights): Self.multiply(x, weights, into: y, adding: adding, scratch)
+        }
+    }
+
+    /// Floats that are held at a time: few enough for the second-level cache and its neighbour.
+    private static let floatsAtATime = 1 << 19
+
+    private static func multiply(
+        _ x: BLAS.Operand, _ weights: StoredRows, into y: BLAS.Operand, adding: Bool, _ scratch: Scratch
+    ) {
+        let step = max(1, min(weights.rows, floatsAtATime / weights.columns))
+        if scratch.floats.count < step * weights.columns {
+            scratch.floats = AlignedBuffer(repeating: 0, count: step * weights.columns)
+        }
+        for start in stride(from: 0, to: weights.rows, by: step) {
+            let rows = start..<min(start + step, weights.rows)
+            weights.load(rows, scratch.floats)
+            BLAS.multiply(
+                x, BLAS.Operand(scratch.floats, rows: rows.count, columns: weights.columns), transposed: true,
+                into: BLAS.Operand(
+                    y.buffer, offset: y.offset + start, rows: y.rows, columns: rows.count, stride: y.stride),
+                adding: adding ? 1 : 0)
         }
     }
 }

@@ -2,56 +2,6 @@ import Foundation
 import KindredSystem
 import SystemPackage
 
-/// A tensor in a mapped safetensors file.
-package struct StoredTensor: Sendable {
-    package let name: String
-    package let precision: LayerKernels.Precision
-    package let shape: [Int]
-    /// Bytes of the file.
-    package let range: Range<Int>
-    package let file: MappedFile
-    /// What the rows are multiplied by, where the numbers have 8 bits.
-    package fileprivate(set) var rowScales: RowScales?
-
-    package final class RowScales: Sendable {
-        package let tensor: StoredTensor
-        fileprivate let values: AlignedBuffer<Float>
-
-        fileprivate init(_ tensor: StoredTensor) {
-            self.tensor = tensor
-            values = tensor.floats()
-        }
-    }
-
-    package var count: Int { range.count / precision.bytes }
-
-    /// All numbers as floats, row-major.
-    package func floats() -> AlignedBuffer<Float> {
-        let buffer = AlignedBuffer<Float>(repeating: 0, count: count)
-        load(into: buffer, from: 0)
-        return buffer
-    }
-
-    /// All numbers as floats into part of a buffer.
-    package func load(into buffer: AlignedBuffer<Float>, from start: Int) {
-        LayerKernels.load(file, at: range.lowerBound, count: count, as: precision, into: buffer, from: start)
-        guard let rowScales else { return }
-        for row in 0..<shape[0] { scale(row, by: rowScales, in: buffer, at: start + row * shape[1]) }
-    }
-
-    /// Row `row` of a matrix as floats into part of a buffer.
-    package func loadRow(_ row: Int, into buffer: AlignedBuffer<Float>, from start: Int) {
-        precondition(shape.count == 2 && row >= 0 && row < shape[0])
-        let offset = range.lowerBound + row * shape[1] * precision.bytes
-        LayerKernels.load(file, at: offset, count: shape[1], as: precision, into: buffer, from: start)
-        if let rowScales { scale(row, by: rowScales, in: buffer, at: start) }
-    }
-
-    private func scale(_ row: Int, by scales: RowScales, in buffer: AlignedBuffer<Float>, at start: Int) {
-        BLAS.Operand(buffer, offset: start, rows: 1, columns: shape[1]).scale(by: scales.values[row])
-    }
-}
-
 /// The tensors of a model's directory: `model.safetensors`, or the shards of `model.safetensors.index.json`.
 ///
 /// A safetensors file (github.com/huggingface/safetensors, "Format"):
@@ -61,12 +11,7 @@ package struct StoredTensor: Sendable {
 /// | 0 | 8 | n, the header's size in bytes, little-endian |
 /// | 8 | n | JSON: name → {"dtype", "shape", "data_offsets": [begin, end]}, and "__metadata__" |
 /// | 8 + n | … | the tensors, row-major, little-endian; offsets count from here |
-package struct SafetensorsFile: Sendable {
-    package let tensors: [String: StoredTensor]
-    package let path: FilePath
-    /// Text that was kept with the tensors; none for shards.
-    package let metadata: [String: String]
-
+extension TensorFile {
     private static let maximumHeader = 100_000_000
 
     /// Opens a model directory's weights.
@@ -87,20 +32,46 @@ package struct SafetensorsFile: Sendable {
                 throw KindredError(
                     .invalidData, "is no index of safetensors shards", at: .init(path: index.string))
             }
+            func shardTensors(_ shard: String) throws -> [String: StoredTensor] {
+                let path = directory.appending(shard)
+                guard FileManager.default.fileExists(atPath: path.string) else {
+                    throw KindredError(
+                        .notFound,
+                        "is not there, and the index names it (\(Set(map.values).count) shards); get it from where the "
+                            + "model came from", at: .init(path: path.string))
+                }
+                return try TensorFile(path: path).tensors
+            }
             var all: [String: StoredTensor] = [:]
             for shard in Set(map.values).sorted() {
                 guard !shard.contains("/") else {
                     throw KindredError(
                         .invalidData, "names a shard outside its directory", at: .init(path: index.string))
                 }
-                all.merge(try SafetensorsFile(path: directory.appending(shard)).tensors) { first, _ in first }
+                all.merge(try shardTensors(shard)) { first, _ in first }
             }
             tensors = all
             path = index
             metadata = [:]
         } else {
-            self = try SafetensorsFile(path: single)
+            try Self.refusePickle(directory, instead: single)
+            self = try TensorFile(path: single)
         }
+    }
+
+    /// - Throws: `incompatible` where the weights are a pickle, which could run any program when it is read.
+    private static func refusePickle(_ directory: FilePath, instead wanted: FilePath) throws {
+        let names = ["pytorch_model.bin", "pytorch_model.bin.index.json", "adapter_model.bin"]
+        guard !FileManager.default.fileExists(atPath: wanted.string),
+            let pickle = names.first(where: {
+                FileManager.default.fileExists(atPath: directory.appending($0).string)
+            })
+        else { return }
+        throw KindredError(
+            .incompatible,
+            "holds weights as a Python pickle, which Kindred does not read; convert it once with Python: "
+                + "AutoModel.from_pretrained(\"\(directory)\").save_pretrained(\"\(directory)\", safe_serialization=True)",
+            at: .init(path: directory.appending(pickle).string))
     }
 
     /// Opens one file.
@@ -129,25 +100,25 @@ package struct SafetensorsFile: Sendable {
                 let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int],
                 offsets.count == 2
             else { throw invalid("the header's entry for \"\(name.prefix(120))\" is malformed") }
-            guard let precision = LayerKernels.Precision(rawValue: dtype) else {
+            guard let precision = LayerKernels.Precision(rawValue: dtype), !precision.isBlocked else {
                 // Tensors of other types (counters, masks) may be there; whoever needs one is told it is missing.
                 continue
             }
             guard shape.allSatisfy({ $0 >= 0 }), let count = Self.product(shape), offsets[0] >= 0,
                 offsets[0] <= offsets[1], offsets[1] <= file.count - data,
-                offsets[1] - offsets[0] == count * precision.bytes
+                offsets[1] - offsets[0] == precision.bytes(count)
             else {
                 throw invalid("the tensor \"\(name.prefix(120))\" does not lie in the file as its shape says")
             }
             tensors[name] = StoredTensor(
                 name: name, precision: precision, shape: shape, range: data + offsets[0]..<data + offsets[1],
-                file: file, rowScales: nil)
+                file: file)
         }
         self.tensors = tensors
     }
 
     /// nil where the product does not fit.
-    private static func product(_ shape: [Int]) -> Int? {
+    static func product(_ shape: [Int]) -> Int? {
         var product = 1
         for extent in shape {
             let (next, overflow) = product.multipliedReportingOverflow(by: extent)
@@ -155,38 +126,5 @@ package struct SafetensorsFile: Sendable {
             product = next
         }
         return product
-    }
-
-    /// Whether there are weights of 8 bits.
-    package var isQuantized: Bool { tensors.values.contains { $0.precision == .i8 } }
-
-    /// The tensor called `name`, with or without the "model." that a model with a head puts before it.
-    ///
-    /// Numbers of 8 bits have the scales of their rows in a tensor called `name` + "_scale", rows × 1
-    /// (vllm-project/compressed-tensors, "int-quantized" with the strategy "channel").
-    /// - Throws: `invalidData` where it is missing or of another shape.
-    package func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
-        guard var tensor = tensors["model." + name] ?? tensors[name] else {
-            throw KindredError(
-                .invalidData, "has no tensor \"\(name)\" in F32, F16, BF16 or I8; config.json asks for it",
-                at: .init(path: path.string))
-        }
-        guard tensor.shape == shape else {
-            throw KindredError(
-                .invalidData,
-                "the tensor \"\(name)\" has the shape \(tensor.shape), and config.json asks for \(shape)",
-                at: .init(path: path.string))
-        }
-        guard tensor.precision == .i8 else { return tensor }
-        guard shape.count == 2, let scales = tensors[tensor.name + "_scale"], scales.precision != .i8,
-            scales.count == shape[0]
-        else {
-            throw KindredError(
-                .invalidData,
-                "the tensor \"\(name)\" has 8 bits and no \"\(tensor.name)_scale\" with a number for each row",
-                at: .init(path: path.string))
-        }
-        tensor.rowScales = StoredTensor.RowScales(scales)
-        return tensor
     }
 }

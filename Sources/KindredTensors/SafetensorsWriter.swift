@@ -2,7 +2,7 @@ import Foundation
 import KindredSystem
 import SystemPackage
 
-/// Writes tensors of 32-bit floats, bfloat16 or 8 bits as a safetensors file; the format is above `SafetensorsFile`.
+/// Writes tensors of 32-bit floats, bfloat16 or 8 bits as a safetensors file; the format is above `TensorFile`.
 package enum SafetensorsWriter {
     /// A tensor to be written: `shape` elements, row-major, from `offset` of a buffer on.
     package struct Tensor {
@@ -18,7 +18,7 @@ package enum SafetensorsWriter {
             name: String, shape: [Int], buffer: AlignedBuffer<Float>, offset: Int,
             precision: LayerKernels.Precision = .f32
         ) {
-            precondition(precision != .f16 && (precision != .i8 || shape.count == 2))
+            precondition(precision != .f16 && !precision.isBlocked && (precision != .i8 || shape.count == 2))
             self.precision = precision
             self.name = name
             self.shape = shape
@@ -36,7 +36,7 @@ package enum SafetensorsWriter {
         let shape: [Int]
         let write: (AtomicFile) throws -> Void
 
-        var bytes: Int { shape.reduce(1, *) * dtype.bytes }
+        var bytes: Int { dtype.bytes(shape.reduce(1, *)) }
     }
 
     /// Writes the file whole or not at all; tensors lie in the order of their names.

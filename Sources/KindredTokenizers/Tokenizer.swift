@@ -29,9 +29,20 @@ package final class Tokenizer: Sendable {
     private let suffix: [Int32]
 
     /// - Throws: `notFound`; `invalidData` for a file that is malformed or uses what is not supported, which is named.
-    package init(path: FilePath) throws {
+    package convenience init(path: FilePath) throws {
         let file = try MappedFile(path)
-        let json = try JSONBytes(parsing: file.bytes(0..<file.count), path: path.string)
+        try self.init(json: file.bytes(0..<file.count), path: path)
+    }
+
+    /// The tokenizer of a model directory.
+    package static func file(in directory: FilePath) -> FilePath { directory.appending("tokenizer.json") }
+
+    /// - Parameters:
+    ///   - bytes: what a `tokenizer.json` holds.
+    ///   - path: what errors name.
+    /// - Throws: as `init(path:)`.
+    package init(json bytes: [UInt8], path: FilePath) throws {
+        let json = try JSONBytes(parsing: bytes, path: path.string)
         let parts = TokenizerFile(json: json, path: path)
         let vocabulary = try parts.vocabulary()
         let added = try parts.addedTokens()

@@ -18,7 +18,16 @@ package struct TrimmedTokenizer {
     /// - Throws: as `Tokenizer(path:)`.
     package init(path: FilePath, keeping wanted: Set<Int32>) throws {
         let file = try MappedFile(path)
-        let json = try JSONBytes(parsing: file.bytes(0..<file.count), path: path.string)
+        try self.init(json: file.bytes(0..<file.count), path: path, keeping: wanted)
+    }
+
+    /// - Parameters:
+    ///   - source: what a `tokenizer.json` that `Tokenizer` reads holds.
+    ///   - path: what errors name.
+    ///   - wanted: ids of tokens.
+    /// - Throws: as `Tokenizer(path:)`.
+    package init(json source: [UInt8], path: FilePath, keeping wanted: Set<Int32>) throws {
+        let json = try JSONBytes(parsing: source, path: path.string)
         let parts = TokenizerFile(json: json, path: path)
         let vocabulary = try parts.vocabulary()
         let added = try parts.addedTokens()

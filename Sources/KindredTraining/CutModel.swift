@@ -18,7 +18,7 @@ package struct CutModel {
     /// - Throws: as `Tokenizer(path:)`.
     package init(_ model: ModelDirectory) throws {
         self.model = model
-        tokenizer = try Tokenizer(path: model.tokenizer)
+        tokenizer = try model.checkpoint.tokenizer()
     }
 
     /// Counts the tokens of a text.
@@ -48,7 +48,7 @@ package struct CutModel {
                 .invalidRequest, "the model has \(model.shape.layers) layers; keep 1 to \(model.shape.layers)"
             )
         }
-        var configuration = try JSONFile.object(model.base.appending("config.json"))
+        var configuration = try model.checkpoint.configuration()
         var kept = (0..<model.shape.vocabularySize).map(Int32.init)
         var files = ["tokenizer_config.json", "special_tokens_map.json"].compactMap { name in
             FileManager.default.contents(atPath: model.base.appending(name).string).map {
@@ -59,19 +59,19 @@ package struct CutModel {
             var wanted = Set(uses.filter { $0.value >= minimumUses }.keys)
             // The ids that the configuration names.
             for id in Self.specialIDs(configuration) { wanted.insert(id) }
-            let trimmed = try TrimmedTokenizer(path: model.tokenizer, keeping: wanted)
+            let trimmed = try TrimmedTokenizer(
+                json: model.checkpoint.tokenizerJSON(), path: model.checkpoint.tokenizerPath, keeping: wanted)
             guard let last = trimmed.kept.last, Int(last) < model.shape.vocabularySize else {
                 throw KindredError(
                     .invalidData, "has ids that the model does not embed; they do not belong together",
-                    at: .init(path: model.tokenizer.string))
+                    at: .init(path: model.checkpoint.tokenizerPath.string))
             }
             kept = trimmed.kept
             files = try files.map { ($0, try Self.renumber($0, $1, kept)) }
             files.append(("tokenizer.json", trimmed.bytes))
             Self.renumber(&configuration, kept)
         } else {
-            let file = try MappedFile(model.tokenizer)
-            files.append(("tokenizer.json", file.bytes(0..<file.count)))
+            files.append(("tokenizer.json", try model.checkpoint.tokenizerJSON()))
         }
         let shape = model.shape.cut(layers: layers, tokens: kept)
         configuration["num_hidden_layers"] = layers

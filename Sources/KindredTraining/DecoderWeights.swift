@@ -14,7 +14,8 @@ package enum DecoderWeights {
     package static func load(
         _ model: ModelDirectory, dense: Dense.Shape? = nil
     ) throws -> AlignedBuffer<Float> {
-        let file = try SafetensorsFile(directory: model.base)
+        try model.shape.checkTrainable(model.base)
+        let file = try model.checkpoint.weights(model.shape)
         let decoder = ParameterLayout.decoder(model.shape)
         let layout = ParameterLayout.decoder(model.shape, dense: dense ?? model.dense?.shape)
         let buffer = AlignedBuffer<Float>(repeating: 0, count: layout.count)

@@ -8,7 +8,7 @@ import SystemPackage
 package enum MergedModel {
     /// Files of a base that a merged model takes over as they are.
     private static let copied = [
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
+        "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
     ]
 
     /// How other programs are told of 8-bit weights (vllm-project/compressed-tensors, `QuantizationConfig`).
@@ -49,7 +49,8 @@ package enum MergedModel {
         }
         try write(
             weights, shape: model.shape, dense: dense ?? model.dense?.shape, usage: usage,
-            configuration: JSONFile.object(model.base.appending("config.json")), files: files, as: precision,
+            configuration: model.checkpoint.configuration(),
+            files: files + [("tokenizer.json", model.checkpoint.tokenizerJSON())], as: precision,
             to: directory)
     }
 

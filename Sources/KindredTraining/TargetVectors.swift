@@ -59,7 +59,7 @@ package struct TargetVectors: Sendable {
             if let (row, what) = Self.firstUnusable(part, columns: width) {
                 throw invalid(
                     "row \(row) (counted from 0) \(what); leave its text out, or make its vector again",
-                    byte: part.start + row * width * part.precision.bytes)
+                    byte: part.start + row * width * part.precision.bytes(1))
             }
             digest.update(data: Data("\(part.precision.rawValue) \(header.rows) \(width)\n".utf8))
             digest.update(part.file, part.start..<part.file.count)
@@ -79,7 +79,7 @@ package struct TargetVectors: Sendable {
             guard let part = parts.first(where: { $0.rows.contains(row) }) else {
                 preconditionFailure("there is no row \(row)")
             }
-            let bytes = dimensions * part.precision.bytes
+            let bytes = part.precision.bytes(dimensions)
             LayerKernels.load(
                 part.file, at: part.start + (row - part.rows.lowerBound) * bytes, count: dimensions,
                 as: part.precision, into: result.elements, from: place * dimensions)
@@ -98,7 +98,7 @@ package struct TargetVectors: Sendable {
         for first in stride(from: 0, to: part.rows.count, by: rowsAtOnce) {
             let rows = min(rowsAtOnce, part.rows.count - first)
             LayerKernels.load(
-                part.file, at: part.start + first * columns * part.precision.bytes, count: rows * columns,
+                part.file, at: part.start + first * columns * part.precision.bytes(1), count: rows * columns,
                 as: part.precision, into: buffer, from: 0)
             for row in 0..<rows {
                 let square = squareSum(buffer, from: row * columns, columns)

@@ -98,9 +98,9 @@ final class TrainableBlock {
         gateUp.forward(feedForwardInput, into: gateUpRows, adding: false, kept: tape.kept[2], work)
         let activation = work.scratch("activation", rows: pack.count, columns: shape.intermediateSize)
         activation.copy(gateUpRows.slice(columns: 0..<shape.intermediateSize))
-        LayerKernels.siluMultiply(
-            gate: activation.elementRows,
-            up: gateUpRows.slice(columns: shape.intermediateSize..<2 * shape.intermediateSize).elementRows)
+        LayerKernels.activate(
+            activation.elementRows, .silu,
+            times: gateUpRows.slice(columns: shape.intermediateSize..<2 * shape.intermediateSize).elementRows)
         let result = rows(next, pack, hidden)
         result.copy(middle)
         down.forward(activation, into: result, adding: true, kept: tape.kept[3], work)

@@ -116,7 +116,7 @@ package struct ExampleCollector {
     {
         self.model = model
         self.usage = usage
-        tokenizer = try Tokenizer(path: model.tokenizer)
+        tokenizer = try model.checkpoint.tokenizer()
         self.maximumTokens = min(maximumTokens, model.shape.maximumPositions)
         self.limit = limit
     }

@@ -178,7 +178,7 @@ package struct TrainingRun {
     /// - Throws: `invalidData` for a damaged one.
     func restore(_ parameters: AlignedBuffer<Float>, _ optimizer: AdamW) throws -> Int? {
         guard FileManager.default.fileExists(atPath: checkpoint.string) else { return nil }
-        let file = try SafetensorsFile(path: checkpoint)
+        let file = try TensorFile(path: checkpoint)
         guard let step = file.metadata["step"].flatMap(Int.init), step >= 0 else {
             throw KindredError(
                 .invalidData,

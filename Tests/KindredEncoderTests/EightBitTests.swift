@@ -48,7 +48,7 @@ import Testing
     private func modelWithOutliers() throws -> ModelFiles {
         let model = try ModelFiles("llama", attention: "bidirectional")
         let path = model.path.appending("model.safetensors")
-        let tensors = try SafetensorsFile(directory: model.path).tensors.values.map { tensor in
+        let tensors = try TensorFile(directory: model.path).tensors.values.map { tensor in
             let values = tensor.floats()
             if tensor.name.hasSuffix("layers.0.mlp.down_proj.weight") {
                 for column in 0..<tensor.shape[1] { values[3 * tensor.shape[1] + column] *= 2_000 }

@@ -143,11 +143,9 @@ import Testing
         let without = try vector(model)
         try model.replace("\"sliding_window\": null", by: "\"sliding_window\": 16", in: "config.json")
         #expect(try vector(model) == without)
-        try model.replace("\"sliding_window\": 16", by: "\"sliding_window\": 15", in: "config.json")
-        let error = try refusal(model)
-        #expect(
-            error.code == .incompatible && error.message.contains("window of 15")
-                && error.message.contains("16 tokens"))
+        // The text has nine tokens.
+        try model.replace("\"sliding_window\": 16", by: "\"sliding_window\": 3", in: "config.json")
+        #expect(try !isNear(vector(model), without))
     }
 
     @Test func `every tensor of a block is used or refused`() throws {

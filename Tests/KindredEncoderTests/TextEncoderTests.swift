@@ -153,7 +153,7 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
         ("\"num_attention_heads\": 4", "\"num_attention_heads\": -4", "num_attention_heads"),
         ("\"rms_norm_eps\": 1e-05", "\"rms_norm_eps\": -1", "rms_norm_eps"),
         ("\"rope_type\": \"default\"", "\"rope_type\": \"yarn\"", "yarn"),
-        ("\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", "gelu"),
+        ("\"hidden_act\": \"silu\"", "\"hidden_act\": \"mish\"", "mish"),
         ("\"vocab_size\": 800", "\"vocab_size\": 700", "700"),
     ])
     func `a configuration that does not fit is refused by name`(old: String, new: String, word: String) throws

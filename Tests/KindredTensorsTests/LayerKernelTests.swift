@@ -1,4 +1,5 @@
 import CKindredKernels
+import Foundation
 import KindredSystem
 import KindredTensors
 import KindredTestSupport
@@ -72,20 +73,83 @@ import Testing
         }
     }
 
-    private typealias Silu =
-        @convention(c) (UnsafeMutablePointer<Float>?, Int, UnsafePointer<Float>?, Int, Int, Int) -> Void
+    private typealias Activate =
+        @convention(c) (
+            UnsafeMutablePointer<Float>?, Int, UnsafePointer<Float>?, Int, Int, Int, kindred_activation
+        ) -> Void
 
-    @Test(arguments: [1, 7, 16, 19, 64, 131])
-    func `every variant of the gate agrees with the definition`(columns: Int) {
-        let gate = random(columns, seed: 4, scale: 100)
+    @Test(arguments: [1, 7, 16, 19, 64, 131], [KINDRED_SILU, KINDRED_GELU, KINDRED_GELU_TANH, KINDRED_RELU])
+    func `every variant of the activations agrees with their definitions`(
+        columns: Int, activation: kindred_activation
+    ) {
+        let x = random(columns, seed: 4, scale: columns % 2 == 0 ? 4 : 100)
         let up = random(columns, seed: 5)
-        let expected = zip(gate, up).map { Float(Double($0) / (1 + exponential(-Double($0))) * Double($1)) }
-        var variants: [Silu] = [kindred_silu_multiply, kindred_silu_multiply_portable]
-        if hasAVX2 { variants.append(kindred_silu_multiply_avx2) }
-        if hasAVX512 { variants.append(kindred_silu_multiply_avx512) }
+        func expected(_ x: Double) -> Double {
+            switch activation {
+            case KINDRED_SILU: x / (1 + exponential(-x))
+            case KINDRED_GELU: 0.5 * x * (1 + erf(x / 2.0.squareRoot()))
+            case KINDRED_GELU_TANH:
+                0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+            default: max(x, 0)
+            }
+        }
+        var variants: [Activate] = [kindred_activate, kindred_activate_portable]
+        if hasAVX2 { variants.append(kindred_activate_avx2) }
+        if hasAVX512 { variants.append(kindred_activate_avx512) }
         for variant in variants {
-            var out = gate
-            variant(&out, columns, up, columns, 1, columns)
+            var (gated, plain) = (x, x)
+            variant(&gated, columns, up, columns, 1, columns, activation)
+            variant(&plain, columns, nil, 0, 1, columns, activation)
+            #expect(close(gated, zip(x, up).map { Float(expected(Double($0)) * Double($1)) }))
+            #expect(close(plain, x.map { Float(expected(Double($0))) }))
+        }
+    }
+
+    private typealias LayerNorm =
+        @convention(c) (
+            UnsafeMutablePointer<Float>?, Int, UnsafePointer<Float>?, Int, UnsafePointer<Float>?,
+            UnsafePointer<Float>?, Int, Int, Float
+        ) -> Void
+
+    @Test(arguments: [1, 2, 15, 16, 17, 64, 100])
+    func `every variant of the layer norm agrees with the definition`(columns: Int) {
+        let rows = 3
+        // A mean far from zero, which the variance must not lose.
+        let x = random(rows * columns, seed: 11).map { $0 + 50 }
+        let (weight, bias) = (random(columns, seed: 12), random(columns, seed: 13))
+        var expected: [Float] = []
+        for row in 0..<rows {
+            let values = x[row * columns..<(row + 1) * columns].map(Double.init)
+            let mean = values.reduce(0, +) / Double(columns)
+            let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(columns)
+            expected += values.indices.map {
+                Float(
+                    (values[$0] - mean) / (variance + 1e-5).squareRoot() * Double(weight[$0])
+                        + Double(bias[$0]))
+            }
+        }
+        var variants: [LayerNorm] = [kindred_layer_norm, kindred_layer_norm_portable]
+        if hasAVX2 { variants.append(kindred_layer_norm_avx2) }
+        if hasAVX512 { variants.append(kindred_layer_norm_avx512) }
+        for variant in variants {
+            var out = [Float](repeating: .nan, count: x.count)
+            variant(&out, columns, x, columns, weight, bias, rows, columns, 1e-5)
+            #expect(close(out, expected, within: 2e-5))
+        }
+    }
+
+    private typealias Cap = @convention(c) (UnsafeMutablePointer<Float>?, Int, Int, Int, Float, Float) -> Void
+
+    @Test(arguments: [1, 16, 19, 70])
+    func `every variant of the cap agrees with the definition`(columns: Int) {
+        let x = random(columns, seed: 14, scale: 300)
+        let expected = x.map { Float(5 * tanh(Double($0) * 0.2 / 5)) }
+        var variants: [Cap] = [kindred_cap, kindred_cap_portable]
+        if hasAVX2 { variants.append(kindred_cap_avx2) }
+        if hasAVX512 { variants.append(kindred_cap_avx512) }
+        for variant in variants {
+            var out = x
+            variant(&out, columns, 1, columns, 0.2, 5)
             #expect(close(out, expected))
         }
     }

@@ -53,7 +53,7 @@ import Testing
         for entry in ParameterLayout.decoder(small.shape, dense: small.dense?.shape).entries {
             #expect(part.array(entry.range) == whole.array(from[entry.name].range), "\(entry.name)")
         }
-        let file = try SafetensorsFile(directory: out)
+        let file = try TensorFile(directory: out)
         #expect(!file.tensors.keys.contains { $0.contains("layers.1.") })
         for layers in [0, 3] {
             let error = #expect(throws: KindredError.self) {

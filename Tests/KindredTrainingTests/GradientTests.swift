@@ -69,7 +69,7 @@ struct TrainingGoldens {
 
     /// The largest relative error over all parameters: |found − expected| / |expected|, by norms.
     func largestError(_ engine: GradientEngine, _ file: String) throws -> Float {
-        let expected = try SafetensorsFile(path: directory.appending(file))
+        let expected = try TensorFile(path: directory.appending(file))
         var largest: Float = 0
         for entry in engine.decoder.layout.entries {
             let names = ["model.", "base_model.model."].map { $0 + entry.name }

@@ -157,7 +157,7 @@ import Testing
             let fields = try JSONFile.object(path.appending("config.json"))["quantization_config"]
             let groups = (fields as? [String: Any])?["config_groups"] as? [String: Any]
             return (
-                try SafetensorsFile(directory: path).tensor("embed_tokens.weight", shape: entry.shape),
+                try TensorFile(directory: path).tensor("embed_tokens.weight", shape: entry.shape),
                 try #require(groups).count
             )
         }

@@ -4,6 +4,7 @@
 
 #include "kindred_crc32c.h"
 #include "kindred_bf16.h"
+#include "kindred_blocks.h"
 #include "kindred_codes.h"
 #include "kindred_features.h"
 #include "kindred_gradients.h"
