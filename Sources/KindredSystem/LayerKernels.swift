@@ -106,11 +106,11 @@ package enum LayerKernels {
         /// With a scale for each row, in a tensor beside it.
         case i8 = "I8"
         /// Blocks of a GGUF file, see `kindred_blocks.h`.
-        case q4_0 = "Q4_0"
-        case q4_1 = "Q4_1"
-        case q5_0 = "Q5_0"
-        case q5_1 = "Q5_1"
-        case q8_0 = "Q8_0"
+        case q4Zero = "Q4_0"
+        case q4One = "Q4_1"
+        case q5Zero = "Q5_0"
+        case q5One = "Q5_1"
+        case q8Zero = "Q8_0"
         case q2K = "Q2_K"
         case q3K = "Q3_K"
         case q4K = "Q4_K"
@@ -120,11 +120,11 @@ package enum LayerKernels {
         fileprivate var block: kindred_block_kind? {
             switch self {
             case .f32, .f16, .bf16, .i8: nil
-            case .q4_0: KINDRED_Q4_0
-            case .q4_1: KINDRED_Q4_1
-            case .q5_0: KINDRED_Q5_0
-            case .q5_1: KINDRED_Q5_1
-            case .q8_0: KINDRED_Q8_0
+            case .q4Zero: KINDRED_Q4_0
+            case .q4One: KINDRED_Q4_1
+            case .q5Zero: KINDRED_Q5_0
+            case .q5One: KINDRED_Q5_1
+            case .q8Zero: KINDRED_Q8_0
             case .q2K: KINDRED_Q2_K
             case .q3K: KINDRED_Q3_K
             case .q4K: KINDRED_Q4_K

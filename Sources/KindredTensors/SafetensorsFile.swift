@@ -32,23 +32,13 @@ extension TensorFile {
                 throw KindredError(
                     .invalidData, "is no index of safetensors shards", at: .init(path: index.string))
             }
-            func shardTensors(_ shard: String) throws -> [String: StoredTensor] {
-                let path = directory.appending(shard)
-                guard FileManager.default.fileExists(atPath: path.string) else {
-                    throw KindredError(
-                        .notFound,
-                        "is not there, and the index names it (\(Set(map.values).count) shards); get it from where the "
-                            + "model came from", at: .init(path: path.string))
-                }
-                return try TensorFile(path: path).tensors
-            }
             var all: [String: StoredTensor] = [:]
             for shard in Set(map.values).sorted() {
                 guard !shard.contains("/") else {
                     throw KindredError(
                         .invalidData, "names a shard outside its directory", at: .init(path: index.string))
                 }
-                all.merge(try shardTensors(shard)) { first, _ in first }
+                try all.merge(Self.shard(shard, in: directory, index: index).tensors) { first, _ in first }
             }
             tensors = all
             path = index
@@ -57,6 +47,17 @@ extension TensorFile {
             try Self.refusePickle(directory, instead: single)
             self = try TensorFile(path: single)
         }
+    }
+
+    /// - Throws: `notFound` naming the shard.
+    private static func shard(_ name: String, in directory: FilePath, index: FilePath) throws -> TensorFile {
+        let path = directory.appending(name)
+        guard FileManager.default.fileExists(atPath: path.string) else {
+            throw KindredError(
+                .notFound, "is not there, and \(index) names it; get it from where the model came from",
+                at: .init(path: path.string))
+        }
+        return try TensorFile(path: path)
     }
 
     /// - Throws: `incompatible` where the weights are a pickle, which could run any program when it is read.
