@@ -32,7 +32,7 @@ package enum BLAS {
             self.stride = stride
         }
 
-        var pointer: UnsafeMutablePointer<Float> { buffer.pointer(offset..<offset) }
+        @inlinable package var pointer: UnsafeMutablePointer<Float> { buffer.pointer(offset..<offset) }
     }
 
     /// OpenBLAS runs on the caller's thread. Kindred's products are many and small (a pack of passages, a head of a
@@ -119,11 +119,6 @@ extension BLAS.Operand {
         return BLAS.Operand(
             buffer, offset: offset + range.lowerBound * stride, rows: range.count, columns: columns,
             stride: stride)
-    }
-
-    /// The same memory as the element-wise kernels take it.
-    package var elementRows: LayerKernels.Rows {
-        LayerKernels.Rows(buffer, offset: offset, rows: rows, columns: columns, stride: stride)
     }
 
     package func fill(_ value: Float) {

@@ -71,7 +71,7 @@ package final class MappedFile: @unchecked Sendable {
     }
 
     /// The start of `range`, for the kernels. Checked; valid while the file lives; nil for an empty file.
-    func pointer(_ range: Range<Int>) -> UnsafeRawPointer? {
+    package func pointer(_ range: Range<Int>) -> UnsafeRawPointer? {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "range out of bounds")
         return base.map { $0 + range.lowerBound }
     }

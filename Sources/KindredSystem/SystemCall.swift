@@ -88,7 +88,7 @@ extension FilePath {
 ///
 /// - Parameter isInput: `body` may wait for as long as another program likes, so that a signal that asks the process to
 ///   stop ends the wait: then `interrupted` is thrown. Writing goes on, so that what was begun is finished.
-func retryingOnInterrupt(
+package func retryingOnInterrupt(
     _ action: String, _ path: FilePath, creating: Bool = false, isInput: Bool = false, _ body: () -> Int
 ) throws -> Int {
     while true {
@@ -114,7 +114,7 @@ func systemRead(_ descriptor: CInt, _ bytes: UnsafeMutableRawPointer, _ count: I
 }
 
 /// `stat(2)`; nil with `errno` where it fails.
-func systemStatus(_ path: String) -> stat? {
+package func systemStatus(_ path: String) -> stat? {
     var status = stat()
     return stat(path, &status) == 0 ? status : nil
 }

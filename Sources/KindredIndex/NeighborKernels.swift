@@ -1,4 +1,5 @@
 import CKindredKernels
+import KindredSystem
 
 /// Nearest rows among heads, and the choice among them (`kindred_neighbors.h`), with the memory it needs; owned by one
 /// thread of a build.

@@ -1,4 +1,5 @@
 import CKindredKernels
+import KindredSystem
 
 /// The links of a graph's nodes, a fixed number of places for each, in memory or in a mapped file.
 package final class LinkRows: @unchecked Sendable {

@@ -1,4 +1,6 @@
 import CKindredKernels
+import KindredSystem
+import KindredTensors
 
 /// The element-wise parts of training, on ranges that are checked here. See `kindred_gradients.h`.
 package enum GradientKernels {

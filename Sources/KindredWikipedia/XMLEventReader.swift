@@ -1,4 +1,5 @@
 import CLibXML2
+import KindredSystem
 
 /// XML as a stream of events, by libxml2's text reader; memory does not grow with the document.
 ///

@@ -1,4 +1,5 @@
 import CKindredKernels
+import KindredSystem
 
 #if canImport(Glibc)
     import Glibc

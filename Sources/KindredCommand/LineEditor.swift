@@ -1,4 +1,5 @@
 import CLibEdit
+import KindredSystem
 import SystemPackage
 
 #if canImport(Glibc)
@@ -10,8 +11,8 @@ import SystemPackage
 #endif
 
 /// Reads lines from a person, with editing and history (libedit), or from a pipe, as they come.
-package final class LineEditor {
-    package enum Line: Hashable, Sendable {
+final class LineEditor {
+    enum Line: Hashable, Sendable {
         /// Without its line break; bytes that are no UTF-8 become U+FFFD.
         case line(String)
         /// Ctrl-C: what was typed is given up.
@@ -33,7 +34,7 @@ package final class LineEditor {
     /// - Parameters:
     ///   - prompt: shown where a person types.
     ///   - history: the file that keeps the lines of earlier sessions; nil for none.
-    package init(prompt: String, history historyPath: FilePath?) {
+    init(prompt: String, history historyPath: FilePath?) {
         self.prompt = prompt
         self.historyPath = historyPath
         isInteractive = Terminal.isTerminal(.standardInput) && Terminal.isTerminal(.standardOutput)
@@ -58,7 +59,7 @@ package final class LineEditor {
     }
 
     /// The next line.
-    package func next() -> Line {
+    func next() -> Line {
         if !Interrupts.isTerminated { Interrupts.clear() }
         guard isInteractive, let editor else { return nextFromPipe() }
         var count: CInt = 0
@@ -76,7 +77,7 @@ package final class LineEditor {
     }
 
     /// Keeps a line in the history, in memory and on disk.
-    package func remember(_ line: String) {
+    func remember(_ line: String) {
         guard let history, !line.isEmpty else { return }
         kindred_history_add(history, line)
         guard let historyPath else { return }

@@ -1,3 +1,5 @@
+import KindredSystem
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -7,13 +9,13 @@
 #endif
 
 /// What a path names, symbolic links followed.
-package enum FileKind: Sendable {
+enum FileKind: Sendable {
     case regular, directory
     /// A pipe, a socket or a terminal: what can be read once.
     case pipe
     case missing
 
-    package init(_ path: String) {
+    init(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else {
             self = .missing

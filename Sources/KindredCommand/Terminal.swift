@@ -7,8 +7,8 @@
 #endif
 
 /// What is known of the terminal that a person sits at.
-package enum Terminal {
-    package enum Stream: Sendable {
+enum Terminal {
+    enum Stream: Sendable {
         case standardInput, standardOutput, standardError
 
         var descriptor: CInt {
@@ -20,10 +20,10 @@ package enum Terminal {
         }
     }
 
-    package static func isTerminal(_ stream: Stream) -> Bool { isatty(stream.descriptor) == 1 }
+    static func isTerminal(_ stream: Stream) -> Bool { isatty(stream.descriptor) == 1 }
 
     /// Whether to colour: on a terminal that can, unless NO_COLOR is set to anything (no-color.org).
-    package static func usesColor(_ stream: Stream) -> Bool {
+    static func usesColor(_ stream: Stream) -> Bool {
         guard isTerminal(stream) else { return false }
         if let value = getenv("NO_COLOR"), value.pointee != 0 { return false }
         guard let term = getenv("TERM") else { return false }
@@ -31,7 +31,7 @@ package enum Terminal {
     }
 
     /// Columns of standard output; 80 where nothing tells.
-    package static var columns: Int {
+    static var columns: Int {
         var size = winsize()
         if ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }
         if let value = getenv("COLUMNS"), let columns = Int(String(cString: value)), columns > 0 {
@@ -41,7 +41,7 @@ package enum Terminal {
     }
 
     /// Text without control characters, which a document could use to take over the terminal.
-    package static func sanitized(_ text: String) -> String {
+    static func sanitized(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: isControl) else { return text }
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars { result.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
@@ -57,7 +57,7 @@ package enum Terminal {
     }
 
     /// Columns that a text takes: two for wide characters (Unicode Standard Annex 11), none for combining marks.
-    package static func width(of text: String) -> Int { text.reduce(0) { $0 + width(of: $1) } }
+    static func width(of text: String) -> Int { text.reduce(0) { $0 + width(of: $1) } }
 
     private static func width(of character: Character) -> Int {
         guard let scalar = character.unicodeScalars.first else { return 0 }

@@ -1,4 +1,5 @@
 import CKindredKernels
+import KindredSystem
 
 /// A query as signed bytes, two for each dimension, arranged as the codes are; and what turns integer sums into
 /// similarities. The memory is used again for the next query; owned by one searching thread.

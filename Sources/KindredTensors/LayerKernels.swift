@@ -1,14 +1,15 @@
 import CKindredKernels
+import KindredSystem
 
 /// The element-wise parts of a decoder's layers, on ranges that are checked here. See `kindred_layers.h`.
 package enum LayerKernels {
     /// `rows` rows of `columns` elements in a buffer, the first at `offset`, each `stride` after the one before.
     package struct Rows {
-        let buffer: AlignedBuffer<Float>
-        let offset: Int
-        let rows: Int
-        let columns: Int
-        let stride: Int
+        package let buffer: AlignedBuffer<Float>
+        package let offset: Int
+        package let rows: Int
+        package let columns: Int
+        package let stride: Int
 
         package init(
             _ buffer: AlignedBuffer<Float>, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil
@@ -24,7 +25,7 @@ package enum LayerKernels {
             self.stride = stride
         }
 
-        var pointer: UnsafeMutablePointer<Float> { buffer.pointer(offset..<offset) }
+        package var pointer: UnsafeMutablePointer<Float> { buffer.pointer(offset..<offset) }
     }
 
     /// Root mean square normalisation of each row; `out` may be `x`.
@@ -102,5 +103,12 @@ package enum LayerKernels {
             let bytes = source.assumingMemoryBound(to: Int8.self)
             for index in 0..<count { target[index] = Float(bytes[index]) }
         }
+    }
+}
+
+extension BLAS.Operand {
+    /// The same memory as the element-wise kernels take it.
+    package var elementRows: LayerKernels.Rows {
+        LayerKernels.Rows(buffer, offset: offset, rows: rows, columns: columns, stride: stride)
     }
 }

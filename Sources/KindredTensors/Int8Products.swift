@@ -1,4 +1,5 @@
 import CKindredKernels
+import KindredSystem
 
 /// Products of matrices in 8-bit integers: weights quantized for each output, activations for each row. Sums are exact,
 /// so that every processor gives the same bits. See `kindred_int8.h`.

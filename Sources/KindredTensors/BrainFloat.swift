@@ -1,4 +1,5 @@
 import CKindredKernels
+import KindredSystem
 
 /// Products of matrices in bfloat16 with sums in 32-bit floats. See `kindred_bf16.h`.
 package enum BrainFloat {

@@ -1,3 +1,4 @@
+import KindredSystem
 import SystemPackage
 
 #if canImport(Glibc)

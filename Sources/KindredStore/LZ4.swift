@@ -1,4 +1,5 @@
 import CLZ4
+import KindredSystem
 
 /// LZ4 blocks (github.com/lz4/lz4, doc/lz4_Block_format.md): no frame, the size is kept beside the block.
 package enum LZ4 {
