@@ -146,3 +146,8 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Every target is checked for memory safety (SE-0458): an expression that is not safe is marked `unsafe`.
+for target in package.targets where [.regular, .executable, .test].contains(target.type) {
+    target.swiftSettings = [.strictMemorySafety()]
+}

@@ -17,7 +17,7 @@ package final class FileLock {
     /// - Throws: `busy` with `message` where another process holds it; `cannotCreate`, `inputOutput`.
     package convenience init(_ path: FilePath, busy message: String) throws {
         let descriptor = try retryingOnInterrupt("create", path, creating: true) {
-            Int(open(path.string, O_RDWR | O_CREAT | O_CLOEXEC, 0o644))
+            Int(systemOpen(path.string, O_RDWR | O_CREAT | O_CLOEXEC, mode: 0o644))
         }
         try self.init(CInt(descriptor), path, busy: message)
     }
@@ -26,7 +26,7 @@ package final class FileLock {
     /// - Throws: `notFound`, and as above.
     package convenience init(reading path: FilePath, busy message: String) throws {
         let descriptor = try retryingOnInterrupt("open", path) {
-            Int(open(path.string, O_RDONLY | O_CLOEXEC))
+            Int(systemOpen(path.string, O_RDONLY | O_CLOEXEC))
         }
         try self.init(CInt(descriptor), path, busy: message)
     }

@@ -11,6 +11,7 @@ import SystemPackage
 #endif
 
 /// Reads lines from a person, with editing and history (libedit), or from a pipe, as they come.
+@safe
 final class LineEditor {
     enum Line: Hashable, Sendable {
         /// Without its line break; bytes that are no UTF-8 become U+FFFD.
@@ -40,54 +41,58 @@ final class LineEditor {
         isInteractive = Terminal.isTerminal(.standardInput) && Terminal.isTerminal(.standardOutput)
         guard isInteractive else { return }
         // libedit decodes what is typed by the locale; without one that knows UTF-8 it would take bytes.
-        if setlocale(LC_CTYPE, "") == nil || !Self.isUTF8Locale { setlocale(LC_CTYPE, "C.UTF-8") }
-        free(Self.promptText)
-        Self.promptText = strdup(prompt)
-        history = kindred_history_start(Self.historySize)
-        if let historyPath { _ = kindred_history_load(history, historyPath.string) }
-        editor = kindred_edit_start("kindred", history) { _ in UnsafePointer(LineEditor.promptText) }
+        if unsafe setlocale(LC_CTYPE, "") == nil || !Self.isUTF8Locale {
+            unsafe setlocale(LC_CTYPE, "C.UTF-8")
+        }
+        unsafe free(Self.promptText)
+        unsafe Self.promptText = unsafe strdup(prompt)
+        unsafe history = unsafe kindred_history_start(Self.historySize)
+        if let historyPath { _ = unsafe kindred_history_load(history, historyPath.string) }
+        unsafe editor = unsafe kindred_edit_start("kindred", history) { _ in
+            unsafe UnsafePointer(LineEditor.promptText)
+        }
     }
 
     deinit {
-        if let editor { el_end(editor) }
-        if let history { history_end(history) }
+        if let editor = unsafe editor { unsafe el_end(editor) }
+        if let history = unsafe history { unsafe history_end(history) }
     }
 
     private static var isUTF8Locale: Bool {
-        guard let codeset = nl_langinfo(CInt(CODESET)) else { return false }
-        return String(cString: codeset) == "UTF-8"
+        guard let codeset = unsafe nl_langinfo(CInt(CODESET)) else { return false }
+        return unsafe String(cString: codeset) == "UTF-8"
     }
 
     /// The next line.
     func next() -> Line {
         if !Interrupts.isTerminated { Interrupts.clear() }
-        guard isInteractive, let editor else { return nextFromPipe() }
+        guard isInteractive, let editor = unsafe editor else { return nextFromPipe() }
         var count: CInt = 0
-        guard let bytes = el_gets(editor, &count), count > 0 else {
+        guard let bytes = unsafe el_gets(editor, &count), count > 0 else {
             if Interrupts.isTerminated { return .end }
             if Interrupts.requested {
                 Interrupts.clear()
-                kindred_edit_reset(editor)
+                unsafe kindred_edit_reset(editor)
                 print("^C")
                 return .interrupted
             }
             return .end
         }
-        return .line(Self.text(bytes, Int(count)))
+        return unsafe .line(Self.text(bytes, Int(count)))
     }
 
     /// Keeps a line in the history, in memory and on disk.
     func remember(_ line: String) {
-        guard let history, !line.isEmpty else { return }
-        kindred_history_add(history, line)
+        guard let history = unsafe history, !line.isEmpty else { return }
+        unsafe kindred_history_add(history, line)
         guard let historyPath else { return }
         let mask = umask(0o077)
-        _ = kindred_history_save(history, historyPath.string)
+        _ = unsafe kindred_history_save(history, historyPath.string)
         umask(mask)
     }
 
     private static func text(_ bytes: UnsafePointer<CChar>, _ count: Int) -> String {
-        var line = String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+        var line = unsafe String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
         while line.last?.isNewline == true { line.removeLast() }
         return line
     }

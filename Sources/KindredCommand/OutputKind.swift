@@ -39,8 +39,7 @@ struct OutputKind: Sendable {
     /// - Throws: `invalidRequest` for an output that is an input; `cannotCreate` where a file of another kind is there.
     func check(output path: String, inputs: [String], force: Bool) throws {
         guard path != "-" else { return }
-        var status = stat()
-        guard stat(path, &status) == 0 else { return }
+        guard let status = systemStatus(path) else { return }
         let isRegular = status.st_mode & S_IFMT == S_IFREG
         if isRegular, inputs.contains(where: { FileIdentity(input: $0) == FileIdentity(status) }) {
             throw KindredError(

@@ -1,3 +1,5 @@
+import KindredSystem
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -25,18 +27,15 @@ enum Terminal {
     /// Whether to colour: on a terminal that can, unless NO_COLOR is set to anything (no-color.org).
     static func usesColor(_ stream: Stream) -> Bool {
         guard isTerminal(stream) else { return false }
-        if let value = getenv("NO_COLOR"), value.pointee != 0 { return false }
-        guard let term = getenv("TERM") else { return false }
-        return String(cString: term) != "dumb"
+        if let value = systemEnvironment("NO_COLOR"), !value.isEmpty { return false }
+        guard let term = systemEnvironment("TERM") else { return false }
+        return term != "dumb"
     }
 
     /// Columns of standard output; 80 where nothing tells.
     static var columns: Int {
-        var size = winsize()
-        if ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }
-        if let value = getenv("COLUMNS"), let columns = Int(String(cString: value)), columns > 0 {
-            return columns
-        }
+        if let columns = windowColumns { return columns }
+        if let value = systemEnvironment("COLUMNS"), let columns = Int(value), columns > 0 { return columns }
         return 80
     }
 

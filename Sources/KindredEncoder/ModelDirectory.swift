@@ -32,10 +32,7 @@ package struct ModelDirectory: Sendable {
         var chain: [FilePath] = []
         var current = path
         while true {
-            var isDirectory: ObjCBool = false
-            guard FileManager.default.fileExists(atPath: current.string, isDirectory: &isDirectory),
-                isDirectory.boolValue
-            else {
+            guard FileKind(current.string) == .directory else {
                 let asked = chain.last.map { " (the base of the adapter \($0))" } ?? ""
                 throw KindredError(
                     .notFound,

@@ -21,8 +21,7 @@ package enum OutputPlace {
     init(_ path: FilePath) throws {
         let standardOutput = FileIdentity(descriptor: 1)
         let target = try Self.followed(path)
-        var status = stat()
-        guard path != "-", stat(target.string, &status) == 0 else {
+        guard path != "-", let status = systemStatus(target.string) else {
             guard path == "-" else {
                 guard errno == ENOENT else {
                     throw KindredError.systemCall("create", path: path, errno: errno, creating: true)
@@ -42,7 +41,7 @@ package enum OutputPlace {
             self = .through(
                 CInt(
                     try retryingOnInterrupt("open", path, creating: true) {
-                        Int(open(path.string, O_WRONLY | O_CLOEXEC))
+                        Int(systemOpen(path.string, O_WRONLY | O_CLOEXEC))
                     }))
         }
     }
@@ -60,15 +59,10 @@ package enum OutputPlace {
     private static func followed(_ path: FilePath) throws -> FilePath {
         var path = path
         for _ in 0..<mostLinks {
-            var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-            let length = readlink(path.string, &buffer, Int(PATH_MAX))
-            guard length > 0 else { return path }
-            let link = FilePath(
-                String(decoding: buffer[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self))
+            guard let link = systemLinkTarget(path.string).map({ FilePath($0) }) else { return path }
             // What /dev/stdout leads to has no path of its own where it is a pipe.
             let next = path.removingLastComponent().pushing(link)
-            var status = stat()
-            if lstat(next.string, &status) != 0, stat(path.string, &status) == 0 { return path }
+            if systemLinkStatus(next.string) == nil, systemStatus(path.string) != nil { return path }
             path = next
         }
         throw KindredError.systemCall("open", path: path, errno: ELOOP, creating: true)
@@ -87,8 +81,7 @@ package struct FileIdentity: Hashable, Sendable {
 
     /// nil where nothing is open.
     init?(descriptor: CInt) {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return nil }
+        guard let status = systemStatus(descriptor) else { return nil }
         self.init(status)
     }
 
@@ -97,8 +90,7 @@ package struct FileIdentity: Hashable, Sendable {
         if path == "-" {
             self.init(descriptor: 0)
         } else {
-            var status = stat()
-            guard stat(path, &status) == 0 else { return nil }
+            guard let status = systemStatus(path) else { return nil }
             self.init(status)
         }
     }

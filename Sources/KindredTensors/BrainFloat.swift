@@ -2,6 +2,7 @@ import CKindredKernels
 import KindredSystem
 
 /// Products of matrices in bfloat16 with sums in 32-bit floats. See `kindred_bf16.h`.
+@safe
 package enum BrainFloat {
     /// Whether the processor multiplies pairs of bfloat16; elsewhere floats are as quick, and exact.
     package static let isNative = kindred_features() & UInt32(KINDRED_AVX512_BF16) != 0
@@ -10,11 +11,12 @@ package enum BrainFloat {
     package static func round(
         _ x: AlignedBuffer<Float>, _ range: Range<Int>, into out: AlignedBuffer<UInt16>
     ) {
-        kindred_bf16_rows(
+        unsafe kindred_bf16_rows(
             out.pointer(0..<range.count), range.count, x.pointer(range), range.count, 1, range.count)
     }
 
     /// A left factor: rows of bfloat16. Owned by one thread; its memory grows with what it is given.
+    @safe
     package final class Rows {
         private var buffer = AlignedBuffer<UInt16>(repeating: 0, count: 0)
         fileprivate private(set) var rows = 0
@@ -32,19 +34,20 @@ package enum BrainFloat {
         /// Takes the rows of a matrix.
         package func take(_ x: BLAS.Operand) {
             resize(rows: x.rows, inner: x.columns)
-            kindred_bf16_rows(pointer, stride, x.pointer, x.stride, x.rows, x.columns)
+            unsafe kindred_bf16_rows(pointer, stride, x.pointer, x.stride, x.rows, x.columns)
         }
 
         /// Takes the columns of a matrix as rows.
         package func take(transposed x: BLAS.Operand) {
             resize(rows: x.columns, inner: x.rows)
-            kindred_bf16_transposed(pointer, stride, x.pointer, x.stride, x.rows, x.columns)
+            unsafe kindred_bf16_transposed(pointer, stride, x.pointer, x.stride, x.rows, x.columns)
         }
 
-        fileprivate var pointer: UnsafeMutablePointer<UInt16> { buffer.pointer(0..<rows * stride) }
+        fileprivate var pointer: UnsafeMutablePointer<UInt16> { unsafe buffer.pointer(0..<rows * stride) }
     }
 
     /// A right factor, packed. Its memory grows with what it is given.
+    @safe
     package final class Packed: @unchecked Sendable {
         private var buffer = AlignedBuffer<UInt16>(repeating: 0, count: 0)
         package private(set) var columns = 0
@@ -59,18 +62,18 @@ package enum BrainFloat {
             let count = kindred_bf16_packed_count(columns, inner)
             if count > buffer.count { buffer = AlignedBuffer(repeating: 0, count: count) }
             // The kernel names by its layout in memory what is the factor's transpose here.
-            kindred_bf16_pack(pointer, x.pointer, x.stride, columns, inner, transposed ? 0 : 1)
+            unsafe kindred_bf16_pack(pointer, x.pointer, x.stride, columns, inner, transposed ? 0 : 1)
         }
 
         fileprivate var pointer: UnsafeMutablePointer<UInt16> {
-            buffer.pointer(0..<kindred_bf16_packed_count(columns, inner))
+            unsafe buffer.pointer(0..<kindred_bf16_packed_count(columns, inner))
         }
     }
 
     /// c = a · b, or c += a · b.
     package static func multiply(_ a: Rows, _ b: Packed, into c: BLAS.Operand, adding: Bool) {
         precondition(a.inner == b.inner && c.rows == a.rows && c.columns == b.columns, "shapes do not fit")
-        kindred_bf16_multiply(
+        unsafe kindred_bf16_multiply(
             c.pointer, c.stride, a.pointer, a.stride, b.pointer, a.rows, b.columns, a.inner, adding ? 1 : 0)
     }
 }

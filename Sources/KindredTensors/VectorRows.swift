@@ -1,15 +1,5 @@
-import KindredSystem
-
 /// Plain work on rows of floats in a buffer, a row being `dimensions` long.
 package enum VectorRows {
-    /// The first of the rows with a number that is not finite or so large that its square could not be summed.
-    package static func firstUnusable(_ rows: AlignedBuffer<Float>, count: Int, dimensions: Int) -> Int? {
-        let values = rows.pointer(0..<count * dimensions)
-        return (0..<count).first { row in
-            var usable = true
-            let start = values + row * dimensions
-            for column in 0..<dimensions { usable = usable && abs(start[column]) < 1e15 }
-            return !usable
-        }
-    }
+    /// A vector whose numbers are all smaller has squares that vanish in 32 bits.
+    package static let smallest: Float = 1e-15
 }

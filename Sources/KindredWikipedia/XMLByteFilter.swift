@@ -27,9 +27,9 @@ struct XMLByteFilter {
     private(set) var failure: (message: String, line: Int, byte: Int)?
 
     private var isWide: Bool?
-    private var isUTF8 = true
+    var isUTF8 = true
     /// Bytes that wait for those that follow, and those after the end of a document.
-    private var held: [UInt8] = []
+    var held: [UInt8] = []
     /// Of `held[0]`, in all bytes.
     private(set) var offset = 0
     private(set) var line = 1
@@ -104,35 +104,8 @@ struct XMLByteFilter {
         return true
     }
 
-    /// The end of the run of bytes from `position` on that need no look of their own: most of ASCII, and whole characters
-    /// of two or three bytes, but for those beside surrogates, noncharacters and overlong forms.
-    private func plainRun(_ position: Int) -> Int {
-        let isPlain = Self.isPlain
-        return held.withUnsafeBufferPointer { bytes in
-            var end = position
-            while end < bytes.count {
-                let byte = bytes[end]
-                if isPlain[Int(byte)] {
-                    end += 1
-                } else if isUTF8, end + 1 < bytes.count, bytes[end + 1] & 0xC0 == 0x80,
-                    (0xC2...0xDF).contains(byte)
-                {
-                    end += 2
-                } else if isUTF8, end + 2 < bytes.count, bytes[end + 1] & 0xC0 == 0x80,
-                    bytes[end + 2] & 0xC0 == 0x80,
-                    (0xE1...0xEC).contains(byte) || byte == 0xEE
-                {
-                    end += 3
-                } else {
-                    return end
-                }
-            }
-            return end
-        }
-    }
-
     /// Characters of ASCII that are allowed and no markup.
-    private static let isPlain: [Bool] = (0..<256).map { (byte: Int) -> Bool in
+    static let isPlain: [Bool] = (0..<256).map { (byte: Int) -> Bool in
         if byte == 0x3C || byte == 0x3E || byte == 0x26 { return false }
         return (0x20..<0x80).contains(byte) || byte == 0x09 || byte == 0x0A || byte == 0x0D
     }

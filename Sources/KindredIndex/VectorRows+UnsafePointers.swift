@@ -6,23 +6,23 @@ extension VectorRows {
     package static func squares(
         _ rows: AlignedBuffer<Float>, count: Int, dimensions: Int, into out: AlignedBuffer<Float>
     ) {
-        let values = rows.pointer(0..<count * dimensions)
-        let sums = out.pointer(0..<count)
+        let values = unsafe rows.pointer(0..<count * dimensions)
+        let sums = unsafe out.pointer(0..<count)
         for row in 0..<count {
             var lanes = SIMD16<Float>(repeating: 0)
-            let start = values + row * dimensions
+            let start = unsafe values + row * dimensions
             var column = 0
             while column + 16 <= dimensions {
-                let part = UnsafeRawPointer(start + column).loadUnaligned(as: SIMD16<Float>.self)
+                let part = unsafe UnsafeRawPointer(start + column).loadUnaligned(as: SIMD16<Float>.self)
                 lanes += part * part
                 column += 16
             }
             var sum = lanes.sum()
             while column < dimensions {
-                sum += start[column] * start[column]
+                unsafe sum += start[column] * start[column]
                 column += 1
             }
-            sums[row] = sum
+            unsafe sums[row] = sum
         }
     }
 
@@ -30,49 +30,47 @@ extension VectorRows {
     package static func magnitudes(
         _ rows: AlignedBuffer<Float>, count: Int, dimensions: Int, into out: AlignedBuffer<Float>
     ) {
-        let values = rows.pointer(0..<count * dimensions)
-        let magnitudes = out.pointer(0..<count)
+        let values = unsafe rows.pointer(0..<count * dimensions)
+        let magnitudes = unsafe out.pointer(0..<count)
         for row in 0..<count {
             var largest: Float = 0
             for column in row * dimensions..<(row + 1) * dimensions {
-                largest = max(largest, abs(values[column]))
+                largest = unsafe max(largest, abs(values[column]))
             }
-            magnitudes[row] = largest
+            unsafe magnitudes[row] = largest
         }
     }
-
-    /// A vector whose numbers are all smaller has squares that vanish in 32 bits.
-    package static let smallest: Float = 1e-15
 
     /// Scales each row to length 1, however small its numbers are; a row of zeros stays.
     package static func normalize(_ rows: AlignedBuffer<Float>, count: Int, dimensions: Int) {
         let squares = AlignedBuffer<Float>(repeating: 0, count: count)
         Self.squares(rows, count: count, dimensions: dimensions, into: squares)
-        let values = rows.pointer(0..<count * dimensions)
+        let values = unsafe rows.pointer(0..<count * dimensions)
         for row in 0..<count {
             let columns = row * dimensions..<(row + 1) * dimensions
             if squares[row] >= Self.smallest * Self.smallest {
                 let scale = 1 / squares[row].squareRoot()
-                for column in columns { values[column] *= scale }
+                for column in columns { unsafe values[column] *= scale }
             } else {
-                let square = columns.reduce(0) { $0 + Double(values[$1]) * Double(values[$1]) }
+                let square = columns.reduce(0) { unsafe $0 + Double(values[$1]) * Double(values[$1]) }
                 guard square > 0 else { continue }
                 let scale = 1 / square.squareRoot()
-                for column in columns { values[column] = Float(Double(values[column]) * scale) }
+                for column in columns { unsafe values[column] = unsafe Float(Double(values[column]) * scale) }
             }
         }
     }
 
     /// The length of a row, however small or large its numbers are.
     package static func length(_ rows: AlignedBuffer<Float>, row: Int, dimensions: Int) -> Double {
-        let start = rows.pointer(row * dimensions..<(row + 1) * dimensions)
-        return (0..<dimensions).reduce(0) { $0 + Double(start[$1]) * Double(start[$1]) }.squareRoot()
+        let start = unsafe rows.pointer(row * dimensions..<(row + 1) * dimensions)
+        return (0..<dimensions).reduce(0) { unsafe $0 + Double(start[$1]) * Double(start[$1]) }.squareRoot()
     }
 
     /// Sets some of the rows to zero.
     package static func clear(_ rows: AlignedBuffer<Float>, _ cleared: some Sequence<Int>, dimensions: Int) {
         for row in cleared {
-            rows.pointer(row * dimensions..<(row + 1) * dimensions).update(repeating: 0, count: dimensions)
+            unsafe rows.pointer(row * dimensions..<(row + 1) * dimensions).update(
+                repeating: 0, count: dimensions)
         }
     }
 
@@ -81,10 +79,10 @@ extension VectorRows {
         _ rows: AlignedBuffer<Float>, row: Int, by factor: Double, subtracting vector: AlignedBuffer<Float>
     ) {
         let dimensions = vector.count
-        let start = rows.pointer(row * dimensions..<(row + 1) * dimensions)
-        let taken = vector.base
+        let start = unsafe rows.pointer(row * dimensions..<(row + 1) * dimensions)
+        let taken = unsafe vector.base
         for column in 0..<dimensions {
-            start[column] = Float(Double(start[column]) * factor - Double(taken[column]))
+            unsafe start[column] = unsafe Float(Double(start[column]) * factor - Double(taken[column]))
         }
     }
 
@@ -92,22 +90,22 @@ extension VectorRows {
     package static func subtract(_ vector: AlignedBuffer<Float>, from rows: AlignedBuffer<Float>, count: Int)
     {
         let dimensions = vector.count
-        let values = rows.pointer(0..<count * dimensions)
-        let taken = vector.base
+        let values = unsafe rows.pointer(0..<count * dimensions)
+        let taken = unsafe vector.base
         for row in 0..<count {
-            let start = values + row * dimensions
-            for column in 0..<dimensions { start[column] -= taken[column] }
+            let start = unsafe values + row * dimensions
+            for column in 0..<dimensions { unsafe start[column] -= taken[column] }
         }
     }
 
     /// Adds `vector` to each row.
     package static func add(_ vector: AlignedBuffer<Float>, to rows: AlignedBuffer<Float>, count: Int) {
         let dimensions = vector.count
-        let values = rows.pointer(0..<count * dimensions)
-        let added = vector.base
+        let values = unsafe rows.pointer(0..<count * dimensions)
+        let added = unsafe vector.base
         for row in 0..<count {
-            let start = values + row * dimensions
-            for column in 0..<dimensions { start[column] += added[column] }
+            let start = unsafe values + row * dimensions
+            for column in 0..<dimensions { unsafe start[column] += added[column] }
         }
     }
 
@@ -115,11 +113,11 @@ extension VectorRows {
     package static func addColumns(_ rows: AlignedBuffer<Float>, count: Int, into sums: AlignedBuffer<Double>)
     {
         let dimensions = sums.count
-        let values = rows.pointer(0..<count * dimensions)
-        let totals = sums.base
+        let values = unsafe rows.pointer(0..<count * dimensions)
+        let totals = unsafe sums.base
         for row in 0..<count {
-            let start = values + row * dimensions
-            for column in 0..<dimensions { totals[column] += Double(start[column]) }
+            let start = unsafe values + row * dimensions
+            for column in 0..<dimensions { unsafe totals[column] += Double(start[column]) }
         }
     }
 
@@ -128,9 +126,9 @@ extension VectorRows {
         _ rows: AlignedBuffer<Float>, row: Int, _ vector: AlignedBuffer<Float>
     ) -> Double {
         let dimensions = vector.count
-        let start = rows.pointer(row * dimensions..<(row + 1) * dimensions)
+        let start = unsafe rows.pointer(row * dimensions..<(row + 1) * dimensions)
         var sum = 0.0
-        for column in 0..<dimensions { sum += Double(start[column]) * Double(vector.base[column]) }
+        for column in 0..<dimensions { unsafe sum += Double(start[column]) * Double(vector.base[column]) }
         return sum
     }
 
@@ -139,9 +137,9 @@ extension VectorRows {
         -> Float
     {
         let dimensions = vector.count
-        let start = rows.pointer(row * dimensions..<(row + 1) * dimensions)
+        let start = unsafe rows.pointer(row * dimensions..<(row + 1) * dimensions)
         var sum: Float = 0
-        for column in 0..<dimensions { sum += start[column] * vector.base[column] }
+        for column in 0..<dimensions { unsafe sum += start[column] * vector.base[column] }
         return sum
     }
 
@@ -155,26 +153,26 @@ extension VectorRows {
         _ rows: AlignedBuffer<Float>, range: Range<Int>, dimensions: Int, random: () -> UInt64
     ) {
         guard range.count > 1 else { return }
-        let values = rows.pointer(0..<range.upperBound * dimensions)
+        let values = unsafe rows.pointer(0..<range.upperBound * dimensions)
         var power = 1
         while power * 2 <= range.count { power *= 2 }
         for _ in 0..<3 {
             for index in stride(from: range.count - 1, to: 0, by: -1) {
                 let other = Int(random() % UInt64(index + 1))
-                let (a, b) = (
+                let (a, b) = unsafe (
                     values + (range.lowerBound + index) * dimensions,
                     values + (range.lowerBound + other) * dimensions
                 )
                 let negates = random() & 1 == 1
                 for column in 0..<dimensions {
-                    let value = a[column]
-                    a[column] = b[column]
-                    b[column] = negates ? -value : value
+                    let value = unsafe a[column]
+                    unsafe a[column] = unsafe b[column]
+                    unsafe b[column] = negates ? -value : value
                 }
             }
-            hadamard(values + range.lowerBound * dimensions, count: power, dimensions: dimensions)
+            unsafe hadamard(values + range.lowerBound * dimensions, count: power, dimensions: dimensions)
             if power < range.count {
-                hadamard(
+                unsafe hadamard(
                     values + (range.upperBound - power) * dimensions, count: power, dimensions: dimensions)
             }
         }
@@ -186,11 +184,11 @@ extension VectorRows {
         while half < count {
             for start in stride(from: 0, to: count, by: 2 * half) {
                 for row in start..<start + half {
-                    let (a, b) = (values + row * dimensions, values + (row + half) * dimensions)
+                    let (a, b) = unsafe (values + row * dimensions, values + (row + half) * dimensions)
                     for column in 0..<dimensions {
-                        let (x, y) = (a[column], b[column])
-                        a[column] = (x + y) * scale
-                        b[column] = (x - y) * scale
+                        let (x, y) = unsafe (a[column], b[column])
+                        unsafe a[column] = (x + y) * scale
+                        unsafe b[column] = (x - y) * scale
                     }
                 }
             }

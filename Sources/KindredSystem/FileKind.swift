@@ -1,5 +1,3 @@
-import KindredSystem
-
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -9,15 +7,14 @@ import KindredSystem
 #endif
 
 /// What a path names, symbolic links followed.
-enum FileKind: Sendable {
+package enum FileKind: Sendable {
     case regular, directory
     /// A pipe, a socket or a terminal: what can be read once.
     case pipe
     case missing
 
-    init(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
+    package init(_ path: String) {
+        guard let status = systemStatus(path) else {
             self = .missing
             return
         }
