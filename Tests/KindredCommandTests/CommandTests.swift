@@ -77,7 +77,8 @@ import Testing
             [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0]
             + Array((header + String(repeating: " ", count: 117 - header.utf8.count) + "\n").utf8)
             + (0..<240).flatMap { _ in
-                withUnsafeBytes(of: Float.random(in: -1...1, using: &generator)) { Array($0) }
+                let bits = Float.random(in: -1...1, using: &generator).bitPattern
+                return (0..<4).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) }
             }
         let vectors = try directory.file("v.npy", array).string
         let (index, truth) = (

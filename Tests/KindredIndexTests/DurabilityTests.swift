@@ -28,18 +28,18 @@ private let fingerprint = [UInt8](repeating: 7, count: 32)
         var layer: FileLayer {
             let system = FileLayer.system
             return FileLayer(
-                write: { descriptor, bytes, count in
-                    guard self.isDue() else { return system.write(descriptor, bytes, count) }
+                write: { descriptor, bytes in
+                    guard self.isDue() else { return system.write(descriptor, bytes) }
                     switch self.kind {
                     case .fail:
                         errno = EIO
                         return -1
                     case .tear:
                         // A part is written, then the device is full.
-                        _ = system.write(descriptor, bytes, count / 2)
+                        _ = system.write(descriptor, bytes.extracting(first: bytes.byteCount / 2))
                         errno = ENOSPC
                         return -1
-                    case .drop: return count
+                    case .drop: return bytes.byteCount
                     }
                 },
                 sync: { descriptor in
@@ -110,9 +110,9 @@ private let fingerprint = [UInt8](repeating: 7, count: 32)
         let calls = Mutex<[Call]>([])
         let system = FileLayer.system
         let layer = FileLayer(
-            write: { descriptor, bytes, count in
+            write: { descriptor, bytes in
                 calls.withLock { $0.append(.write) }
-                return system.write(descriptor, bytes, count)
+                return system.write(descriptor, bytes)
             },
             sync: { descriptor in
                 calls.withLock { $0.append(.sync) }

@@ -92,8 +92,7 @@ extension IndexerTests {
     }
 
     @Test func `a named pipe is read like standard input`() throws {
-        let path = temporary.path.appending("pipe").string
-        #expect(mkfifo(path, 0o600) == 0)
+        let path = try temporary.pipe("pipe").string
         let bytes = Data(dump(pages(3)))
         DispatchQueue.global().async {
             let handle = FileHandle(forWritingAtPath: path)
