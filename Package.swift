@@ -31,25 +31,28 @@ let package = Package(
         .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CLibEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
 
-        // Layer 1: the only Swift that touches raw pointers.
+        // Layer 1: what several of the layers above need of the operating system and of C.
         .target(
             name: "KindredSystem",
             dependencies: [
-                "CKindredKernels", "COpenBLAS", "CLZ4", "CBzip2", "CZlib", "CLibXML2", "CLibEdit",
+                "CKindredKernels", "COpenBLAS", "CBzip2", "CZlib",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
 
         // Layer 2
-        .target(name: "KindredTensors", dependencies: ["KindredSystem"]),
+        .target(name: "KindredTensors", dependencies: ["CKindredKernels", "KindredSystem"]),
 
         // Layer 3: siblings never import each other.
-        .target(name: "KindredWikipedia", dependencies: ["KindredSystem"]),
+        .target(name: "KindredWikipedia", dependencies: ["CLibXML2", "KindredSystem"]),
         .target(name: "KindredTokenizers", dependencies: ["KindredSystem"]),
-        .target(name: "KindredIndex", dependencies: ["KindredSystem", "KindredTensors"]),
+        .target(
+            name: "KindredIndex", dependencies: ["CKindredKernels", "KindredSystem", "KindredTensors"]),
         .target(
             name: "KindredStore",
-            dependencies: ["CPageChecksums", "KindredSystem", .product(name: "GRDB", package: "GRDB.swift")]
+            dependencies: [
+                "CPageChecksums", "CLZ4", "KindredSystem", .product(name: "GRDB", package: "GRDB.swift"),
+            ]
         ),
 
         // Layer 4
@@ -65,7 +68,8 @@ let package = Package(
         .target(
             name: "KindredTraining",
             dependencies: [
-                "KindredSystem", "KindredTensors", "KindredWikipedia", "KindredTokenizers", "KindredEncoder",
+                "CKindredKernels", "KindredSystem", "KindredTensors", "KindredWikipedia", "KindredTokenizers",
+                "KindredEncoder",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]
         ),
@@ -92,7 +96,7 @@ let package = Package(
             name: "KindredCommand",
             dependencies: [
                 "Kindred", "KindredTraining", "KindredEvaluation", "KindredEncoder", "KindredIndex",
-                "KindredTensors", "KindredSystem", "COutOfMemory",
+                "KindredTensors", "KindredSystem", "CKindredKernels", "CLibEdit", "COutOfMemory",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -101,7 +105,9 @@ let package = Package(
         // Tests: one target for each target above.
         .target(
             name: "KindredTestSupport", dependencies: ["KindredSystem"], path: "Tests/KindredTestSupport"),
-        .testTarget(name: "KindredSystemTests", dependencies: ["KindredSystem", "KindredTestSupport"]),
+        .testTarget(
+            name: "KindredSystemTests",
+            dependencies: ["CKindredKernels", "KindredSystem", "KindredTestSupport"]),
         .testTarget(
             name: "KindredTensorsTests", dependencies: ["KindredTensors", "KindredTestSupport"]),
         .testTarget(
@@ -140,3 +146,8 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Every target is checked for memory safety (SE-0458): an expression that is not safe is marked `unsafe`.
+for target in package.targets where [.regular, .executable, .test].contains(target.type) {
+    target.swiftSettings = [.strictMemorySafety()]
+}

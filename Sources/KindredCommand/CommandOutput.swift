@@ -1,16 +1,17 @@
 import Foundation
 import Kindred
 import KindredSystem
+import Synchronization
 
 /// What the command prints: results to standard output, everything else to standard error.
 enum CommandOutput {
     /// Set, before anything is printed, by a command whose file goes to standard output.
-    nonisolated(unsafe) static var reportsToStandardError = false
+    static let reportsToStandardError = Atomic(false)
 
     /// Prints a line of results. Ends the process where it cannot be written: quietly when nobody reads it any more
     /// (`| head`), else with an error.
     static func line(_ text: String = "") {
-        if reportsToStandardError { return errorLine(text) }
+        if reportsToStandardError.load(ordering: .relaxed) { return errorLine(text) }
         do {
             try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
         } catch {
@@ -57,7 +58,7 @@ extension KindredError {
             $0
         }
         guard !codes.contains(POSIXErrorCode.EPIPE.rawValue) else { return nil }
-        let reason = codes.first.map { String(cString: strerror($0)) } ?? error.localizedDescription
+        let reason = codes.first.map { systemMessage($0) } ?? error.localizedDescription
         return KindredError(
             .inputOutput, "cannot write: \(reason); check where the output goes",
             at: .init(path: "standard output"))

@@ -32,7 +32,8 @@ struct EncodeCommand: ParsableCommand {
     func run() throws {
         try output.replacing.check(out, is: .array, inputs: [file])
         // The array and the report do not mix.
-        CommandOutput.reportsToStandardError = OutputPlace.isStandardOutput(out)
+        CommandOutput.reportsToStandardError.store(
+            OutputPlace.isStandardOutput(out), ordering: .relaxed)
         var texts: [String] = []
         try TextInput.forEach(in: file, jsonLines: jsonLines) { texts.append($0) }
         let encoder = try self.encoder.open()

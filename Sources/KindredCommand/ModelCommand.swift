@@ -3,6 +3,7 @@ import Foundation
 import Kindred
 import KindredEncoder
 import KindredSystem
+import KindredTensors
 import KindredTraining
 import SystemPackage
 

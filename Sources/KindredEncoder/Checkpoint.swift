@@ -12,10 +12,7 @@ package enum Checkpoint: Sendable {
 
     /// - Throws: `notFound`; `invalidData` for a file that is no GGUF file.
     package init(_ path: FilePath) throws {
-        var isDirectory: ObjCBool = false
-        if FileManager.default.fileExists(atPath: path.string, isDirectory: &isDirectory),
-            !isDirectory.boolValue
-        {
+        if Self.isFile(path) {
             self = .gguf(try GGUFCheckpoint(path))
         } else {
             self = .directory(path)
@@ -23,11 +20,7 @@ package enum Checkpoint: Sendable {
     }
 
     /// Whether a path names a single file, which can only be a GGUF file.
-    static func isFile(_ path: FilePath) -> Bool {
-        var isDirectory: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path.string, isDirectory: &isDirectory)
-            && !isDirectory.boolValue
-    }
+    static func isFile(_ path: FilePath) -> Bool { ![.directory, .missing].contains(FileKind(path.string)) }
 
     /// The directory or the file.
     package var path: FilePath {

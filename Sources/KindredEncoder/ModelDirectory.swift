@@ -34,7 +34,7 @@ package struct ModelDirectory: Sendable {
         var chain: [FilePath] = []
         var current = path
         while true {
-            guard FileManager.default.fileExists(atPath: current.string) else {
+            guard FileKind(current.string) != .missing else {
                 let asked = chain.last.map { " (the base of the adapter \($0))" } ?? ""
                 throw KindredError(
                     .notFound,

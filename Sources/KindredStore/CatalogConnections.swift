@@ -64,11 +64,4 @@ final class CatalogConnections: Sendable {
         }
         return try DatabaseQueue(path: address, configuration: configuration)
     }
-
-    /// Has a new database leave room for the checksums.
-    static func reserve(in database: Database) throws {
-        guard let connection = database.sqliteConnection else { return }
-        let code = kindred_pages_reserve(connection)
-        if code != 0 { throw DatabaseError(resultCode: .init(rawValue: code)) }
-    }
 }

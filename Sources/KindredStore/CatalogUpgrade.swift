@@ -32,7 +32,7 @@ enum CatalogUpgrade {
             try database.execute(sql: "PRAGMA user_version = \(CatalogSchema.version)")
         }
         try? FileManager.default.removeItem(atPath: copy.string + "-journal")
-        guard rename(copy.string, path.string) == 0 else {
+        guard systemRename(copy.string, path.string) == 0 else {
             throw KindredError.systemCall("rename", path: path, errno: errno, creating: true)
         }
         try AtomicFile.syncDirectory(path.removingLastComponent())

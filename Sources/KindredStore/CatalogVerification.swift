@@ -48,7 +48,7 @@ extension Catalog {
                 break
             }
             let number = start / size + 1
-            if kindred_page_is_sound(page, UInt32(number)) == 0 {
+            if !Self.isSound(page, number: number) {
                 problems.append("catalog.sqlite, byte \(start): the checksum of page \(number) is wrong")
             }
             if start == 0 {

@@ -9,44 +9,45 @@
 /// Elements in one block of memory that starts on a 64-byte boundary, as the kernels want them.
 ///
 /// A reference type: whoever holds it shares it. Reads and writes through the subscript are bounds-checked;
-/// only `KindredSystem` sees the pointer, so every kernel call checks its ranges in one place.
+/// `pointer` checks the range that a kernel gets.
 /// Not synchronised: threads may write to ranges that do not overlap.
+@safe
 package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
     package static var alignment: Int { 64 }
 
     package let count: Int
-    @usableFromInline let base: UnsafeMutablePointer<Element>
+    package let base: UnsafeMutablePointer<Element>
 
     /// From this size on a block asks for huge pages: rows read at random then miss the address cache seldom.
     private static var hugePage: Int { 2 << 20 }
 
-    private static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
+    @usableFromInline static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
         guard bytes >= 2 * hugePage else { return .allocate(byteCount: bytes, alignment: alignment) }
         let start = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: hugePage)
         #if os(Linux)
             // Only advice: without huge pages everything is the same, but slower.
-            _ = madvise(start, bytes, MADV_HUGEPAGE)
+            _ = unsafe madvise(start, bytes, MADV_HUGEPAGE)
         #endif
-        return start
+        return unsafe start
     }
 
     /// `count` elements, each `value`.
-    package init(repeating value: Element, count: Int) {
+    @inlinable package init(repeating value: Element, count: Int) {
         precondition(count >= 0)
         self.count = count
         let bytes = max(count, 1) * MemoryLayout<Element>.stride
-        base = Self.allocate(bytes).bindMemory(to: Element.self, capacity: max(count, 1))
+        unsafe base = unsafe Self.allocate(bytes).bindMemory(to: Element.self, capacity: max(count, 1))
         if Self.isZero(value) {
-            UnsafeMutableRawPointer(base).initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+            unsafe UnsafeMutableRawPointer(base).initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
         } else {
-            base.initialize(repeating: value, count: count)
+            unsafe base.initialize(repeating: value, count: count)
         }
     }
 
     /// Code that is not specialised for the element calls a function for each, so zeros, which most values are, are
     /// written as bytes.
-    private static func isZero(_ value: Element) -> Bool {
-        withUnsafeBytes(of: value) { $0.allSatisfy { $0 == 0 } }
+    @inlinable static func isZero(_ value: Element) -> Bool {
+        unsafe withUnsafeBytes(of: value) { unsafe $0.allSatisfy { $0 == 0 } }
     }
 
     package convenience init(_ elements: some Collection<Element>) {
@@ -56,65 +57,74 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
             return
         }
         self.init(repeating: first, count: elements.count)
-        for (index, element) in elements.enumerated() { base[index] = element }
+        for (index, element) in elements.enumerated() { unsafe base[index] = element }
     }
 
     private init(uninitialized count: Int) {
         self.count = count
-        base = UnsafeMutableRawPointer.allocate(
+        unsafe base = unsafe UnsafeMutableRawPointer.allocate(
             byteCount: max(count, 1) * MemoryLayout<Element>.stride, alignment: Self.alignment
         ).bindMemory(to: Element.self, capacity: max(count, 1))
     }
 
-    deinit { UnsafeMutableRawPointer(base).deallocate() }
+    deinit { unsafe UnsafeMutableRawPointer(base).deallocate() }
 
     @inlinable package subscript(index: Int) -> Element {
         get {
             precondition(index >= 0 && index < count, "index out of range")
-            return base[index]
+            return unsafe base[index]
         }
         set {
             precondition(index >= 0 && index < count, "index out of range")
-            base[index] = newValue
+            unsafe base[index] = newValue
         }
     }
 
     package func fill(_ value: Element) {
         if Self.isZero(value) {
-            memset(base, 0, count * MemoryLayout<Element>.stride)
+            unsafe memset(base, 0, count * MemoryLayout<Element>.stride)
         } else {
-            base.update(repeating: value, count: count)
+            unsafe base.update(repeating: value, count: count)
         }
     }
 
     /// Takes the elements of a buffer of the same size.
-    package func copy(_ source: AlignedBuffer<Element>) {
+    @inlinable package func copy(_ source: AlignedBuffer<Element>) {
         precondition(source.count == count)
-        base.update(from: source.base, count: count)
+        unsafe base.update(from: source.base, count: count)
     }
 
     /// Takes elements `range` of another buffer, to lie from `start` on here.
-    package func copy(_ source: AlignedBuffer<Element>, from range: Range<Int>, at start: Int) {
+    @inlinable package func copy(_ source: AlignedBuffer<Element>, from range: Range<Int>, at start: Int) {
         precondition(start >= 0 && start + range.count <= count, "range out of bounds")
-        (base + start).update(from: source.pointer(range), count: range.count)
+        unsafe (base + start).update(from: source.pointer(range), count: range.count)
     }
 
     /// The elements of `range` as an array.
-    package func array(_ range: Range<Int>? = nil) -> [Element] {
+    @inlinable package func array(_ range: Range<Int>? = nil) -> [Element] {
         let range = range ?? 0..<count
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "range out of bounds")
-        return Array(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count))
+        return unsafe Array(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count))
     }
 
     /// A copy of the bytes of the elements of `range`, as they lie in memory.
-    package func bytes(_ range: Range<Int>) -> [UInt8] {
-        [UInt8](
+    @inlinable package func bytes(_ range: Range<Int>) -> [UInt8] {
+        unsafe [UInt8](
             UnsafeRawBufferPointer(start: pointer(range), count: range.count * MemoryLayout<Element>.stride))
     }
 
+    /// Lends the bytes of the elements of `range`, as they lie in memory.
+    package func withBytes<Result>(
+        _ range: Range<Int>, _ body: (RawSpan) throws -> Result
+    ) rethrows -> Result {
+        unsafe try body(
+            UnsafeRawBufferPointer(start: pointer(range), count: range.count * MemoryLayout<Element>.stride)
+                .bytes)
+    }
+
     /// The start of `range`, for the kernels. Checked; valid while the buffer lives.
-    func pointer(_ range: Range<Int>) -> UnsafeMutablePointer<Element> {
+    @inlinable package func pointer(_ range: Range<Int>) -> UnsafeMutablePointer<Element> {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "range out of bounds")
-        return base + range.lowerBound
+        return unsafe base + range.lowerBound
     }
 }

@@ -10,8 +10,8 @@ import SystemPackage
 
 /// The calls that make a file durable. Tests put others in their place, which fail, write a part, or do nothing.
 package struct FileLayer: Sendable {
-    /// `write(2)`: descriptor, bytes, how many; how many were written, or -1 with `errno`.
-    package var write: @Sendable (CInt, UnsafeRawPointer, Int) -> Int
+    /// `write(2)`: descriptor, bytes; how many were written, or -1 with `errno`.
+    package var write: @Sendable (CInt, RawSpan) -> Int
     /// `fsync(2)` of a file.
     package var sync: @Sendable (CInt) -> CInt
     /// `rename(2)`: from, to.
@@ -20,7 +20,7 @@ package struct FileLayer: Sendable {
     package var syncDirectory: @Sendable (CInt) -> CInt
 
     package init(
-        write: @escaping @Sendable (CInt, UnsafeRawPointer, Int) -> Int,
+        write: @escaping @Sendable (CInt, RawSpan) -> Int,
         sync: @escaping @Sendable (CInt) -> CInt,
         rename: @escaping @Sendable (String, String) -> CInt,
         syncDirectory: @escaping @Sendable (CInt) -> CInt
@@ -32,12 +32,9 @@ package struct FileLayer: Sendable {
     }
 
     package static let system = FileLayer(
-        write: { systemWrite($0, $1, $2) }, sync: { fsync($0) }, rename: { systemRename($0, $1) },
+        write: { systemWrite($0, $1) }, sync: { fsync($0) }, rename: { systemRename($0, $1) },
         syncDirectory: { fsync($0) })
 }
-
-/// `rename(2)` under a name that properties called `rename` do not hide.
-private func systemRename(_ from: String, _ to: String) -> CInt { rename(from, to) }
 
 /// A file that appears under its name whole or not at all.
 ///
@@ -94,10 +91,8 @@ package final class AtomicFile {
     package func write<Element>(_ buffer: AlignedBuffer<Element>, _ range: Range<Int>? = nil) throws {
         let range = range ?? 0..<buffer.count
         try flush()
-        let bytes = UnsafeRawBufferPointer(
-            start: buffer.pointer(range), count: range.count * MemoryLayout<Element>.stride)
-        try writeAll(bytes)
-        count += bytes.count
+        try buffer.withBytes(range) { try writeAll($0) }
+        count += range.count * MemoryLayout<Element>.stride
     }
 
     /// Makes the file durable under its name.
@@ -125,15 +120,15 @@ package final class AtomicFile {
     }
 
     private func flush() throws {
-        try pending.withUnsafeBytes { try writeAll($0) }
+        try pending.withBytes { try writeAll($0) }
         pending.removeAll(keepingCapacity: true)
     }
 
-    private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
+    private func writeAll(_ bytes: RawSpan) throws {
         var done = 0
-        while done < bytes.count {
+        while done < bytes.byteCount {
             done += try retryingOnInterrupt("write", path) {
-                files.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
+                files.write(descriptor, bytes.extracting(droppingFirst: done))
             }
             KillPoint.fileBegun.pass()
         }
@@ -150,9 +145,9 @@ package final class AtomicFile {
     /// - Throws: `cannotCreate`, `inputOutput`.
     package static func makeDirectory(_ path: FilePath) throws {
         guard !path.isEmpty else { return }
-        var status = stat()
-        if stat(path.string, &status) == 0 {
-            guard status.st_mode & S_IFMT == S_IFDIR else {
+        let kind = FileKind(path.string)
+        if kind != .missing {
+            guard kind == .directory else {
                 throw KindredError(
                     .cannotCreate, "is a file where a directory is needed; name another",
                     at: .init(path: path.string))
@@ -161,7 +156,7 @@ package final class AtomicFile {
         }
         let parent = path.removingLastComponent()
         if parent != path { try makeDirectory(parent) }
-        guard mkdir(path.string, 0o777) != 0, errno != EEXIST else { return }
+        guard systemMakeDirectory(path.string, mode: 0o777) != 0, errno != EEXIST else { return }
         throw KindredError.systemCall("make the directory", path: path, errno: errno, creating: true)
     }
 
@@ -169,7 +164,9 @@ package final class AtomicFile {
     package static func syncDirectory(_ directory: FilePath, files: FileLayer = .system) throws {
         let directory = directory.isEmpty ? FilePath(".") : directory
         let descriptor = CInt(
-            try retryingOnInterrupt("open", directory) { Int(open(directory.string, O_RDONLY | O_CLOEXEC)) })
+            try retryingOnInterrupt("open", directory) {
+                Int(systemOpen(directory.string, O_RDONLY | O_CLOEXEC))
+            })
         defer { close(descriptor) }
         _ = try retryingOnInterrupt("sync", directory) { Int(files.syncDirectory(descriptor)) }
     }

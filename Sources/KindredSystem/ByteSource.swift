@@ -1,5 +1,3 @@
-import CBzip2
-import CZlib
 import SystemPackage
 
 #if canImport(Glibc)
@@ -43,10 +41,12 @@ package final class ByteSource {
         name = path
         let file = FilePath(path)
         descriptor = CInt(
-            try retryingOnInterrupt("open", file, isInput: true) { Int(open(path, O_RDONLY | O_CLOEXEC)) })
-        var status = stat()
-        let isRegular = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        totalBytes = isRegular ? Int(status.st_size) : nil
+            try retryingOnInterrupt("open", file, isInput: true) {
+                Int(systemOpen(path, O_RDONLY | O_CLOEXEC))
+            })
+        totalBytes = systemStatus(descriptor).flatMap {
+            $0.st_mode & S_IFMT == S_IFREG ? Int($0.st_size) : nil
+        }
     }
 
     deinit { close(descriptor) }
@@ -85,14 +85,11 @@ package final class ByteSource {
     package func unread(_ bytes: [UInt8]) { ahead = bytes + ahead }
 
     private func readChunk() throws -> [UInt8] {
-        var count = 0
-        let bytes = try [UInt8](unsafeUninitializedCapacity: Self.chunk) { buffer, initialized in
-            count = try retryingOnInterrupt("read", path, isInput: true) {
-                systemRead(descriptor, UnsafeMutableRawPointer(buffer.baseAddress!), Self.chunk)
-            }
-            initialized = count
+        var bytes: [UInt8] = []
+        _ = try retryingOnInterrupt("read", path, isInput: true) {
+            systemRead(descriptor, into: &bytes, upTo: Self.chunk)
         }
-        bytesRead += count
+        bytesRead += bytes.count
         return bytes
     }
 
@@ -113,151 +110,4 @@ package final class ByteSource {
         ([0xFD, 0x37, 0x7A, 0x58], "xz"), ([0x28, 0xB5, 0x2F, 0xFD], "zstd"),
         ([0x04, 0x22, 0x4D, 0x18], "lz4"),
     ]
-}
-
-/// Takes bytes off the front of the input and gives what they decompress to. A failure is made of a message and of how
-/// many bytes of the input are left.
-private protocol StreamDecoder {
-    mutating func decode(
-        _ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError
-    ) throws -> [UInt8]
-}
-
-private let outputChunk = 1 << 19
-
-/// Whether another stream begins where one has ended. Zeros are padding, as tapes and block devices have it (gzip's
-/// manual, "trailing garbage"); anything else may be a stream whose beginning is damaged, and is not passed over.
-private func hasNext(
-    _ kind: String, magic: [UInt8], in input: inout [UInt8], _ isAtEnd: Bool,
-    _ failure: (String, Int) -> KindredError
-) throws -> Bool {
-    guard let first = input.first else { return false }
-    if input.starts(with: magic) || (!isAtEnd && magic.starts(with: input)) { return true }
-    guard first == 0, let other = input.firstIndex(where: { $0 != 0 }) else {
-        guard first == 0 else {
-            throw failure(
-                "bytes follow the end of a \(kind) stream and are no other stream: the file is damaged, or something was "
-                    + "appended; what came before is kept. To leave it out: \(kind) -dc FILE | kindred … -",
-                input.count)
-        }
-        input.removeAll()
-        return false
-    }
-    input.removeFirst(other)
-    return try hasNext(kind, magic: magic, in: &input, isAtEnd, failure)
-}
-
-private struct PlainDecoder: StreamDecoder {
-    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) -> [UInt8] {
-        defer { input.removeAll() }
-        return input
-    }
-}
-
-private final class Bzip2Decoder: StreamDecoder {
-    private var stream = bz_stream()
-    private var isInside = true
-
-    init() throws { try start() }
-
-    deinit { BZ2_bzDecompressEnd(&stream) }
-
-    private func start() throws {
-        stream = bz_stream()
-        guard BZ2_bzDecompressInit(&stream, 0, 0) == BZ_OK else {
-            throw KindredError(.unavailable, "no memory for decompressing bzip2")
-        }
-    }
-
-    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws
-        -> [UInt8]
-    {
-        if !isInside {
-            guard try hasNext("bzip2", magic: Array("BZh".utf8), in: &input, isAtEnd, failure) else {
-                return []
-            }
-            BZ2_bzDecompressEnd(&stream)
-            try start()
-            isInside = true
-        }
-        guard !(input.isEmpty && isAtEnd) else {
-            throw failure(
-                "the file ends in the middle of a bzip2 stream; what came before is kept, get the file again",
-                input.count)
-        }
-        var status = BZ_OK
-        var used = 0
-        let output = [UInt8](unsafeUninitializedCapacity: outputChunk) { buffer, count in
-            input.withUnsafeMutableBytes { source in
-                stream.next_in = source.baseAddress?.assumingMemoryBound(to: CChar.self)
-                stream.avail_in = UInt32(source.count)
-                stream.next_out = UnsafeMutableRawPointer(buffer.baseAddress!).assumingMemoryBound(
-                    to: CChar.self)
-                stream.avail_out = UInt32(outputChunk)
-                status = BZ2_bzDecompress(&stream)
-                used = source.count - Int(stream.avail_in)
-                count = outputChunk - Int(stream.avail_out)
-            }
-        }
-        input.removeFirst(used)
-        switch status {
-        case BZ_OK: break
-        case BZ_STREAM_END: isInside = false
-        default:
-            throw failure(
-                "the bzip2 stream is damaged; what came before is kept, get the file again", input.count)
-        }
-        return output
-    }
-}
-
-private final class GzipDecoder: StreamDecoder {
-    private var stream = z_stream()
-    private var isInside = true
-
-    init() throws {
-        // 16 + 15: a gzip header and the largest window.
-        guard inflateInit2_(&stream, 31, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK else {
-            throw KindredError(.unavailable, "no memory for decompressing gzip")
-        }
-    }
-
-    deinit { inflateEnd(&stream) }
-
-    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws
-        -> [UInt8]
-    {
-        if !isInside {
-            guard try hasNext("gzip", magic: [0x1F, 0x8B], in: &input, isAtEnd, failure) else { return [] }
-            inflateReset(&stream)
-            isInside = true
-        }
-        guard !(input.isEmpty && isAtEnd) else {
-            throw failure(
-                "the file ends in the middle of a gzip stream; what came before is kept, get the file again",
-                input.count)
-        }
-        var status = Z_OK
-        var used = 0
-        let output = [UInt8](unsafeUninitializedCapacity: outputChunk) { buffer, count in
-            input.withUnsafeMutableBytes { source in
-                stream.next_in = source.baseAddress?.assumingMemoryBound(to: UInt8.self)
-                stream.avail_in = UInt32(source.count)
-                stream.next_out = buffer.baseAddress
-                stream.avail_out = UInt32(outputChunk)
-                status = inflate(&stream, Z_NO_FLUSH)
-                used = source.count - Int(stream.avail_in)
-                count = outputChunk - Int(stream.avail_out)
-            }
-        }
-        input.removeFirst(used)
-        switch status {
-        case Z_OK, Z_BUF_ERROR: break
-        case Z_STREAM_END: isInside = false
-        default:
-            throw failure(
-                "the gzip stream is damaged; what came before is kept, get the file again", input.count)
-        }
-        return output
-    }
 }

@@ -14,8 +14,7 @@ package enum FileKind: Sendable {
     case missing
 
     package init(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
+        guard let status = systemStatus(path) else {
             self = .missing
             return
         }

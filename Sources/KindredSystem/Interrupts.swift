@@ -1,20 +1,8 @@
 import CKindredKernels
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 /// Ctrl-C (SIGINT) and SIGTERM. They end the process, unless work that can stop cleanly holds them: then the first one is
 /// a flag that the work looks at, and the second ends the process.
 package enum Interrupts {
-    /// From now on SIGINT and SIGTERM end the process with exit code 130 and leave no temporary file, and writing to a
-    /// closed pipe is an error.
-    package static func install() { kindred_interrupts_install() }
-
     /// From now on the first signal only sets the flag.
     package static func hold() { _ = kindred_interrupts_hold(1) }
 
@@ -35,10 +23,4 @@ package enum Interrupts {
     package static func check() throws {
         if requested { throw KindredError(.interrupted, "stopped") }
     }
-
-    /// Whether SIGTERM has come: the request came from outside, not from a person at the prompt.
-    package static var isTerminated: Bool { kindred_interrupts_requested() == SIGTERM }
-
-    /// Forgets a signal that a prompt has dealt with.
-    package static func clear() { kindred_interrupts_clear() }
 }

@@ -30,8 +30,8 @@ package enum KillPoint: String, Sendable {
     case segmentsReplaced = "segments-replaced"
 
     private static let target: (name: String, count: Int)? = {
-        guard let value = getenv("KINDRED_KILL_AT") else { return nil }
-        let parts = String(cString: value).split(separator: ":")
+        guard let value = systemEnvironment("KINDRED_KILL_AT") else { return nil }
+        let parts = value.split(separator: ":")
         guard parts.count == 2, let count = Int(parts[1]) else { return nil }
         return (String(parts[0]), count)
     }()

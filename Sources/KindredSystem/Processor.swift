@@ -1,4 +1,3 @@
-import CKindredKernels
 import Dispatch
 import Synchronization
 
@@ -26,28 +25,14 @@ package enum Processor {
     /// Refuses a level of instructions that is not known (`kindred_features.h`): kernels would run without the limit that
     /// was asked for.
     package static func checkLevel(
-        _ level: String? = getenv("KINDRED_CPU").map { String(cString: $0) }
+        _ level: String? = systemEnvironment("KINDRED_CPU")
     ) throws(KindredError) {
         guard let level else { return }
-        var isKnown: Int32 = 0
-        _ = kindred_features_of_level(level, &isKnown)
-        guard isKnown == 0 else { return }
+        guard !isKnown(level) else { return }
         throw KindredError(
             .invalidRequest,
             "KINDRED_CPU=\(level) names no level of instructions: set portable, avx2 or avx-vnni, or unset it"
         )
-    }
-
-    /// The most bytes of memory that this process has held so far.
-    package static var peakMemory: Int {
-        var usage = rusage()
-        #if canImport(Darwin)
-            getrusage(RUSAGE_SELF, &usage)
-            return usage.ru_maxrss
-        #else
-            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-            return usage.ru_maxrss * 1024
-        #endif
     }
 
     /// Checks that some files can be opened: where none can, Dispatch traps when it starts its threads.
@@ -59,7 +44,7 @@ package enum Processor {
             opened.append(
                 CInt(
                     try retryingOnInterrupt("start", "kindred") {
-                        Int(open("/dev/null", O_RDONLY | O_CLOEXEC))
+                        Int(systemOpen("/dev/null", O_RDONLY | O_CLOEXEC))
                     }))
         }
     }

@@ -21,11 +21,10 @@ package final class ReadableFile: Sendable {
         self.path = path
         let descriptor = try retryingOnInterrupt("open", path) {
             // A pipe without a writer is not waited for.
-            Int(open(path.string, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
+            Int(systemOpen(path.string, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
         }
         self.descriptor = CInt(descriptor)
-        var status = stat()
-        guard fstat(CInt(descriptor), &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        guard let status = systemStatus(CInt(descriptor)), status.st_mode & S_IFMT == S_IFREG else {
             close(CInt(descriptor))
             throw KindredError(.invalidData, "is not a regular file", at: .init(path: path.string))
         }
@@ -47,12 +46,12 @@ package final class ReadableFile: Sendable {
     package func read<Element: BitwiseCopyable>(
         at offset: Int, into buffer: AlignedBuffer<Element>, range: Range<Int>
     ) throws {
-        let start = UnsafeMutableRawPointer(buffer.pointer(range))
+        let start = range.lowerBound * MemoryLayout<Element>.stride
         let size = range.count * MemoryLayout<Element>.stride
         var done = 0
         while done < size {
             let some = try retryingOnInterrupt("read", path) {
-                pread(descriptor, start + done, size - done, off_t(offset + done))
+                systemRead(descriptor, at: offset + done, into: buffer, bytes: start + done..<start + size)
             }
             guard some > 0 else {
                 throw KindredError(

@@ -45,7 +45,7 @@ extension KindredError {
             return KindredError(
                 .cannotCreate, "cannot \(action): the file system is read-only", at: location)
         default:
-            let reason = String(cString: strerror(number))
+            let reason = systemMessage(number)
             return KindredError(
                 creating ? .cannotCreate : .inputOutput, "cannot \(action): \(reason)", at: location)
         }
@@ -64,21 +64,13 @@ extension FilePath {
     /// The names in a directory; none where there is no directory.
     /// - Throws: `inputOutput` where it cannot be read; `invalidData` where it is a file.
     package func entries() throws -> [String] {
-        guard let directory = opendir(string) else {
+        guard let names = systemEntries(string) else {
             if errno == ENOENT { return [] }
             if errno == ENOTDIR {
                 throw KindredError(
                     .invalidData, "is a file where a directory is needed", at: .init(path: string))
             }
             throw KindredError.systemCall("read", path: self, errno: errno)
-        }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
         }
         return names.sorted()
     }
@@ -88,7 +80,7 @@ extension FilePath {
 ///
 /// - Parameter isInput: `body` may wait for as long as another program likes, so that a signal that asks the process to
 ///   stop ends the wait: then `interrupted` is thrown. Writing goes on, so that what was begun is finished.
-func retryingOnInterrupt(
+package func retryingOnInterrupt(
     _ action: String, _ path: FilePath, creating: Bool = false, isInput: Bool = false, _ body: () -> Int
 ) throws -> Int {
     while true {
@@ -101,20 +93,4 @@ func retryingOnInterrupt(
             throw KindredError(.interrupted, "stopped while waiting for input")
         }
     }
-}
-
-/// `write(2)` under a name that methods called `write` do not hide.
-func systemWrite(_ descriptor: CInt, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
-    write(descriptor, bytes, count)
-}
-
-/// `read(2)` under a name that methods called `read` do not hide.
-func systemRead(_ descriptor: CInt, _ bytes: UnsafeMutableRawPointer, _ count: Int) -> Int {
-    read(descriptor, bytes, count)
-}
-
-/// `stat(2)`; nil with `errno` where it fails.
-func systemStatus(_ path: String) -> stat? {
-    var status = stat()
-    return stat(path, &status) == 0 ? status : nil
 }

@@ -1,4 +1,3 @@
-import CKindredKernels
 import SystemPackage
 
 #if canImport(Glibc)
@@ -30,14 +29,15 @@ enum TemporaryFile {
             let digits = String(UInt64.random(in: .min ... .max), radix: 16)
             let padding = String(repeating: "0", count: randomDigits - digits.count)
             let path = directory.appending(prefix + padding + digits + suffix)
-            let descriptor = open(path.string, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+            let descriptor = systemOpen(
+                path.string, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode: 0o644)
             guard descriptor >= 0 else {
                 if errno == EEXIST || errno == EINTR { continue }
                 throw KindredError.systemCall("create", path: target, errno: errno, creating: true)
             }
             // Where locks are not to be had, nothing is swept either.
             _ = flock(descriptor, LOCK_EX | LOCK_NB)
-            kindred_interrupts_remove_on_exit(path.string)
+            Interrupts.removeOnExit(path.string)
             if let old {
                 _ = fchown(descriptor, old.st_uid, old.st_gid)
                 _ = fchmod(descriptor, old.st_mode & 0o7777)
@@ -48,12 +48,12 @@ enum TemporaryFile {
 
     /// Removes a file that will not get its name.
     static func remove(_ path: FilePath) {
-        unlink(path.string)
+        systemUnlink(path.string)
         forget()
     }
 
     /// A signal removes it no longer.
-    static func forget() { kindred_interrupts_remove_on_exit(nil) }
+    static func forget() { Interrupts.removeOnExit(nil) }
 
     /// Whether a file of this name is one of ours, and with this prefix where one is given.
     static func isOurs(_ name: String, prefix: String? = nil) -> Bool {
@@ -66,9 +66,9 @@ enum TemporaryFile {
         for name in names {
             guard isOurs(name, prefix: prefix) else { continue }
             let path = directory.appending(name).string
-            let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            let descriptor = systemOpen(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
             guard descriptor >= 0 else { continue }
-            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(path) }
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { systemUnlink(path) }
             close(descriptor)
         }
     }

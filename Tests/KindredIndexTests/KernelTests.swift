@@ -39,7 +39,7 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
         for count in [0, 1, 2, 3, 4, 5, 36, 37] {
             let chosen = (0..<count).map { UInt32(($0 * 11) % rows) }
             var expected = [Int32](repeating: 7, count: count)
-            kindred_code_products_portable(&expected, plane, stride, blocks, query, chosen, count)
+            unsafe kindred_code_products_portable(&expected, plane, stride, blocks, query, chosen, count)
             func check(
                 _ variant: (
                     UnsafeMutablePointer<Int32>?, UnsafePointer<UInt8>?, Int, Int, UnsafePointer<Int8>?,
@@ -47,13 +47,13 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
                 ) -> Void
             ) {
                 var sums = [Int32](repeating: 9, count: count)
-                variant(&sums, plane, stride, blocks, query, chosen, count)
+                unsafe variant(&sums, plane, stride, blocks, query, chosen, count)
                 #expect(sums == expected)
             }
-            check(kindred_code_products)
-            if hasAVX2 { check(kindred_code_products_avx2) }
-            if hasVNNI { check(kindred_code_products_avx512_vnni) }
-            if hasNEON { check(kindred_code_products_neon) }
+            unsafe check(kindred_code_products)
+            if hasAVX2 { unsafe check(kindred_code_products_avx2) }
+            if hasVNNI { unsafe check(kindred_code_products_avx512_vnni) }
+            if hasNEON { unsafe check(kindred_code_products_neon) }
         }
     }
 
@@ -89,14 +89,14 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
             var head = [UInt8](repeating: 1, count: count * layout.headBytes)
             var rest = [UInt8](repeating: 1, count: count * layout.restBytes)
             var work = [UInt16](repeating: 0, count: layout.dimensions)
-            variant(&head, &rest, vectors, layout.hasBias ? bias : nil, count, &kernelLayout, &work)
+            unsafe variant(&head, &rest, vectors, layout.hasBias ? bias : nil, count, &kernelLayout, &work)
             return head + rest
         }
-        let expected = coded(kindred_encode_portable)
-        #expect(coded(kindred_encode) == expected)
-        if hasAVX2 { #expect(coded(kindred_encode_avx2) == expected) }
-        if hasVNNI { #expect(coded(kindred_encode_avx512_vnni) == expected) }
-        if hasNEON { #expect(coded(kindred_encode_neon) == expected) }
+        let expected = unsafe coded(kindred_encode_portable)
+        unsafe #expect(coded(kindred_encode) == expected)
+        if hasAVX2 { unsafe #expect(coded(kindred_encode_avx2) == expected) }
+        if hasVNNI { unsafe #expect(coded(kindred_encode_avx512_vnni) == expected) }
+        if hasNEON { unsafe #expect(coded(kindred_encode_neon) == expected) }
     }
 
     @Test(arguments: layouts)
@@ -169,26 +169,26 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
             var touched = [UInt32](repeating: 0, count: (count + 256) * together)
             var pools = [UInt64](repeating: 0, count: 2 * Int(ef) * together)
             var results: [[UInt32]] = []
-            bytes.withUnsafeBufferPointer { head in
-                (idBytes == 3 ? three : four).withUnsafeBufferPointer { list in
-                    queries.withUnsafeBufferPointer { q in
-                        visited.withUnsafeMutableBufferPointer { v in
-                            touched.withUnsafeMutableBufferPointer { t in
-                                pools.withUnsafeMutableBufferPointer { p in
-                                    var graph = kindred_graph(
+            unsafe bytes.withUnsafeBufferPointer { head in
+                unsafe (idBytes == 3 ? three : four).withUnsafeBufferPointer { list in
+                    unsafe queries.withUnsafeBufferPointer { q in
+                        unsafe visited.withUnsafeMutableBufferPointer { v in
+                            unsafe touched.withUnsafeMutableBufferPointer { t in
+                                unsafe pools.withUnsafeMutableBufferPointer { p in
+                                    var graph = unsafe kindred_graph(
                                         head: head.baseAddress, head_blocks: blocks, links: list.baseAddress,
                                         width: width, id_bytes: idBytes, has_bias: 0, count: UInt32(count))
                                     for first in stride(from: 0, to: queryCount, by: together) {
-                                        let requests = (first..<first + together).map { number in
+                                        let requests = unsafe (first..<first + together).map { number in
                                             let start = number * blocks * 128
-                                            return kindred_graph_query(
+                                            return unsafe kindred_graph_query(
                                                 bytes: q.baseAddress! + start, scale: 0.01, offset: 0.5,
                                                 sum: q[start..<start + blocks * 128].reduce(0) {
                                                     $0 + Int32($1)
                                                 })
                                         }
-                                        var works = (0..<together).map { number in
-                                            kindred_graph_work(
+                                        var works = unsafe (0..<together).map { number in
+                                            unsafe kindred_graph_work(
                                                 visited: v.baseAddress! + 5 * number,
                                                 touched: t.baseAddress! + (count + 256) * number,
                                                 pool: p.baseAddress! + 2 * Int(ef) * number,
@@ -196,12 +196,13 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
                                                 count: 0,
                                                 evaluated: 0, hops: 0)
                                         }
-                                        variant(
+                                        unsafe variant(
                                             &rows, &similarities, &graph, requests, &works, together, ef,
                                             entries,
                                             entries.count, 2, accepted, Int32(filter))
-                                        for (number, work) in works.enumerated() {
-                                            let range = number * Int(ef)..<number * Int(ef) + Int(work.count)
+                                        for number in 0..<together {
+                                            let count = unsafe Int(works[number].count)
+                                            let range = number * Int(ef)..<number * Int(ef) + count
                                             results.append(
                                                 rows[range] + similarities[range].map(\.bitPattern))
                                         }
@@ -217,7 +218,7 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
         }
         for filter in [KINDRED_ACCEPT_ALL, KINDRED_COLLECT_ACCEPTED, KINDRED_TWO_HOPS] {
             for ef: UInt32 in [1, 2, 33] {
-                let expected = walk(4, filter, ef, kindred_graph_search_portable)
+                let expected = unsafe walk(4, filter, ef, kindred_graph_search_portable)
                 #expect(expected.allSatisfy { !$0.isEmpty } || filter != KINDRED_ACCEPT_ALL)
                 if filter != KINDRED_ACCEPT_ALL {
                     #expect(
@@ -227,15 +228,20 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
                             }
                         })
                 }
-                #expect(walk(4, filter, ef, together: 1, kindred_graph_search) == expected)
+                unsafe #expect(walk(4, filter, ef, together: 1, kindred_graph_search) == expected)
                 for idBytes: Int32 in [3, 4] {
-                    #expect(walk(idBytes, filter, ef, kindred_graph_search) == expected)
-                    #expect(walk(idBytes, filter, ef, kindred_graph_search_portable) == expected)
-                    if hasAVX2 { #expect(walk(idBytes, filter, ef, kindred_graph_search_avx2) == expected) }
-                    if hasVNNI {
-                        #expect(walk(idBytes, filter, ef, kindred_graph_search_avx512_vnni) == expected)
+                    unsafe #expect(walk(idBytes, filter, ef, kindred_graph_search) == expected)
+                    unsafe #expect(walk(idBytes, filter, ef, kindred_graph_search_portable) == expected)
+                    if hasAVX2 {
+                        unsafe #expect(walk(idBytes, filter, ef, kindred_graph_search_avx2) == expected)
                     }
-                    if hasNEON { #expect(walk(idBytes, filter, ef, kindred_graph_search_neon) == expected) }
+                    if hasVNNI {
+                        unsafe #expect(
+                            walk(idBytes, filter, ef, kindred_graph_search_avx512_vnni) == expected)
+                    }
+                    if hasNEON {
+                        unsafe #expect(walk(idBytes, filter, ef, kindred_graph_search_neon) == expected)
+                    }
                 }
             }
         }
@@ -267,44 +273,45 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
                 UnsafePointer<UInt32>?, Int, Int, UnsafeMutablePointer<UInt8>?
             ) -> Void
         ) -> [UInt32] {
-            bytes.withUnsafeBufferPointer { plane in
-                extra.withUnsafeBufferPointer { extra in
-                    work.withUnsafeMutableBufferPointer { work in
-                        let start = work.baseAddress! + (64 - Int(bitPattern: work.baseAddress!) % 64) % 64
+            unsafe bytes.withUnsafeBufferPointer { plane in
+                unsafe extra.withUnsafeBufferPointer { extra in
+                    unsafe work.withUnsafeMutableBufferPointer { work in
+                        let start =
+                            unsafe work.baseAddress! + (64 - Int(bitPattern: work.baseAddress!) % 64) % 64
                         let first = min(dimensions, blocks > 1 ? 128 : dimensions)
-                        var heads = kindred_heads(
+                        var heads = unsafe kindred_heads(
                             plane: plane.baseAddress, blocks: blocks, group_count: blocks > 1 ? 2 : 1,
                             dimensions: (first, dimensions - first), weights: (64, 29),
                             extra: extra.baseAddress)
                         var near = [UInt32](repeating: 1, count: count * keep)
                         var distances = [Float](repeating: 1, count: count * keep)
-                        leaf(&near, &distances, &heads, rows, count, look, keep, 1.2, start)
+                        unsafe leaf(&near, &distances, &heads, rows, count, look, keep, 1.2, start)
                         var kept = [UInt32](repeating: 0, count: 512)
-                        let n = prune(&kept, &heads, 0, candidates, candidates.count, 9, 6, 1.1, start)
+                        let n = unsafe prune(&kept, &heads, 0, candidates, candidates.count, 9, 6, 1.1, start)
                         let each = min(count, 14)
                         var nearest = [UInt32](repeating: 0, count: count * each)
-                        leaders(&nearest, &heads, rows, count, rows, count, each, start)
+                        unsafe leaders(&nearest, &heads, rows, count, rows, count, each, start)
                         return near + distances.map(\.bitPattern) + kept[..<n] + nearest
                     }
                 }
             }
         }
-        let expected = results(
+        let expected = unsafe results(
             kindred_leaf_neighbors_portable, kindred_prune_portable, kindred_nearest_leaders_portable)
-        #expect(results(kindred_leaf_neighbors, kindred_prune, kindred_nearest_leaders) == expected)
+        unsafe #expect(results(kindred_leaf_neighbors, kindred_prune, kindred_nearest_leaders) == expected)
         if hasAVX2 {
-            #expect(
+            unsafe #expect(
                 results(kindred_leaf_neighbors_avx2, kindred_prune_avx2, kindred_nearest_leaders_avx2)
                     == expected)
         }
         if hasVNNI {
-            #expect(
+            unsafe #expect(
                 results(
                     kindred_leaf_neighbors_avx512_vnni, kindred_prune_avx512_vnni,
                     kindred_nearest_leaders_avx512_vnni) == expected)
         }
         if hasNEON {
-            #expect(
+            unsafe #expect(
                 results(kindred_leaf_neighbors_neon, kindred_prune_neon, kindred_nearest_leaders_neon)
                     == expected)
         }

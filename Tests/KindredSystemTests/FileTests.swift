@@ -1,4 +1,3 @@
-import CKindredKernels
 import Foundation
 import KindredSystem
 import KindredTestSupport
@@ -8,38 +7,9 @@ import Testing
 @Suite struct PipeTests {
     @Test func `a pipe where a file is needed is refused and not waited for`() throws {
         let directory = try TemporaryDirectory()
-        let pipe = directory.path.appending("pipe")
-        #expect(mkfifo(pipe.string, 0o600) == 0)
+        let pipe = try directory.pipe("pipe")
         #expect(#expect(throws: KindredError.self) { try MappedFile(pipe) }?.code == .invalidData)
         #expect(#expect(throws: KindredError.self) { try ReadableFile(pipe) }?.code == .invalidData)
-    }
-}
-
-@Suite struct ChecksumTests {
-    @Test func `the checksum of the digits is the value of the RFC`() {
-        #expect(CRC32C(Array("123456789".utf8)).value == 0xE306_9283)
-        #expect(CRC32C([UInt8](repeating: 0, count: 32)).value == 0x8A91_36AA)
-    }
-
-    @Test func `a checksum taken in pieces equals one taken at once`() {
-        let bytes = (0..<1000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
-        for cut in [0, 1, 7, 8, 9, 500, 999, 1000] {
-            var pieces = CRC32C()
-            pieces.update(bytes[..<cut])
-            pieces.update(bytes[cut...])
-            #expect(pieces == CRC32C(bytes))
-        }
-    }
-
-    @Test func `the instruction and the table agree at every length`() {
-        let bytes = (0..<200).map { UInt8(truncatingIfNeeded: $0 &* 57 &+ 3) }
-        for count in 0...bytes.count {
-            let expected = kindred_crc32c_portable(0, bytes, count)
-            #expect(kindred_crc32c(0, bytes, count) == expected)
-            if kindred_features() & UInt32(KINDRED_SSE42) != 0 {
-                #expect(kindred_crc32c_sse42(0, bytes, count) == expected)
-            }
-        }
     }
 }
 
@@ -105,28 +75,6 @@ import Testing
         #expect(mode == 0o600)
     }
 
-    @Test func `an output that is an input or of another kind is refused`() throws {
-        let directory = try TemporaryDirectory()
-        let text = try directory.file("text", Array("my text".utf8)).string
-        let array = try directory.file("array", [0x93] + Array("NUMPY".utf8) + [1, 0]).string
-        try FileManager.default.createSymbolicLink(
-            atPath: directory.path.appending("link").string, withDestinationPath: "text")
-        func code(_ output: String, _ inputs: [String] = [], force: Bool = false) -> KindredError.Code? {
-            do {
-                try OutputKind.array.check(output: output, inputs: inputs, force: force)
-                return nil
-            } catch { return (error as? KindredError)?.code }
-        }
-        let link = directory.path.appending("link").string
-        #expect(
-            code(text, [link]) == .invalidRequest
-                && code(link, [array, text], force: true) == .invalidRequest)
-        #expect(code(text, [array]) == .cannotCreate && code(text, [array], force: true) == nil)
-        #expect(code(array, [text]) == nil && code("/dev/null") == nil && code("-", ["-"]) == nil)
-        #expect(code(directory.path.appending("new").string, [text]) == nil)
-        #expect(code(try directory.file("empty", []).string) == nil)
-    }
-
     @Test func `directories are made with those above them, and not where a file is`() throws {
         let directory = try TemporaryDirectory()
         let deep = directory.path.appending("a").appending("b")
@@ -145,45 +93,6 @@ import Testing
         let error = #expect(throws: KindredError.self) { try file.commit() }
         #expect(error?.code == .inputOutput)
         #expect(error?.message.contains("no space left") == true)
-    }
-}
-
-@Suite struct ByteSourceTests {
-    /// "one\ntwo\n" and "three\nfour\n", each a member of its own.
-    private static let first: [UInt8] = [
-        31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 203, 207, 75, 229, 42, 41, 207, 231, 2, 0,
-        230, 11, 186, 18, 8, 0, 0, 0,
-    ]
-    private static let second: [UInt8] = [
-        31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 43, 201, 40, 74, 77, 229, 74, 203, 47, 45,
-        226, 2, 0, 216, 236, 214, 3, 11, 0, 0, 0,
-    ]
-
-    private func text(_ bytes: [UInt8]) throws -> String {
-        let directory = try TemporaryDirectory()
-        let source = try ByteSource(path: directory.file("f", bytes).string)
-        var all: [UInt8] = []
-        while true {
-            let some = try source.read()
-            if some.isEmpty { return String(decoding: all, as: UTF8.self) }
-            all += some
-        }
-    }
-
-    @Test func `every member is read, zeros behind are padding, and other bytes are told`() throws {
-        let (first, second) = (Self.first, Self.second)
-        let zeros = [UInt8](repeating: 0, count: 700)
-        #expect(try text(first + second) == "one\ntwo\nthree\nfour\n")
-        #expect(try text(first + zeros) == "one\ntwo\n")
-        #expect(try text(first + zeros + second) == "one\ntwo\nthree\nfour\n")
-        for damaged in [
-            first + [0] + second.dropFirst(), first + [31, 0] + second.dropFirst(2),
-            first + Array("end".utf8),
-            first + [31], first + second.dropLast(3),
-        ] {
-            let error = #expect(throws: KindredError.self) { try text(damaged) }
-            #expect(error?.code == .invalidData && error?.location?.byte != nil)
-        }
     }
 }
 
@@ -214,18 +123,5 @@ import Testing
         let mapped = try MappedFile(directory.file("a", []))
         #expect(mapped.count == 0)
         #expect(mapped.bytes(0..<0).isEmpty)
-    }
-}
-
-@Suite struct FileLockTests {
-    @Test func `a second holder is refused until the first lets go`() throws {
-        let directory = try TemporaryDirectory()
-        let path = directory.path.appending("lock")
-        var first: FileLock? = try FileLock(path, busy: "taken")
-        let error = #expect(throws: KindredError.self) { try FileLock(path, busy: "taken") }
-        #expect(error?.code == .busy)
-        withExtendedLifetime(first) {}
-        first = nil
-        _ = try FileLock(path, busy: "taken")
     }
 }

@@ -19,19 +19,19 @@ import Testing
 
     private var variants: [(rows: Rows, multiply: Multiply)] {
         let features = kindred_features()
-        var variants: [(Rows, Multiply)] = [
+        var variants: [(Rows, Multiply)] = unsafe [
             (kindred_int8_rows, kindred_int8_multiply), (kindred_int8_rows_neon, kindred_int8_multiply_neon),
         ]
         if features & UInt32(KINDRED_AVX2) != 0 {
-            variants.append((kindred_int8_rows_avx2, kindred_int8_multiply_avx2))
+            unsafe variants.append((kindred_int8_rows_avx2, kindred_int8_multiply_avx2))
         }
         if features & UInt32(KINDRED_AVX_VNNI) != 0 {
-            variants.append((kindred_int8_rows_avx_vnni, kindred_int8_multiply_avx_vnni))
+            unsafe variants.append((kindred_int8_rows_avx_vnni, kindred_int8_multiply_avx_vnni))
         }
         if features & UInt32(KINDRED_AVX512_VNNI) != 0 {
-            variants.append((kindred_int8_rows_avx512_vnni, kindred_int8_multiply_avx512_vnni))
+            unsafe variants.append((kindred_int8_rows_avx512_vnni, kindred_int8_multiply_avx512_vnni))
         }
-        return variants
+        return unsafe variants
     }
 
     private func random(_ count: Int, seed: UInt64) -> [Float] {
@@ -54,7 +54,7 @@ import Testing
         let columnScales = random(columns, seed: 2)
         var packed = [Int8](repeating: 1, count: kindred_int8_packed_count(columns, inner))
         var sums = [Int32](repeating: 0, count: columns)
-        kindred_int8_pack(&packed, &sums, weights, columns, inner)
+        unsafe kindred_int8_pack(&packed, &sums, weights, columns, inner)
         let before = random(rows * columns, seed: 3)
 
         func product(_ variant: (rows: Rows, multiply: Multiply)) -> ([UInt8], [Float], [Float]) {
@@ -62,13 +62,13 @@ import Testing
             var work = [Int16](repeating: 0, count: kindred_int8_work_count(inner))
             var scales = [Float](repeating: 0, count: rows)
             var out = before
-            variant.rows(&a, &scales, x, inner, rows, inner)
-            variant.multiply(
+            unsafe variant.rows(&a, &scales, x, inner, rows, inner)
+            unsafe variant.multiply(
                 &out, columns, a, scales, packed, columnScales, sums, rows, columns, inner, adding ? 1 : 0,
                 &work)
             return (a, scales, out)
         }
-        let expected = product((kindred_int8_rows_portable, kindred_int8_multiply_portable))
+        let expected = unsafe product((kindred_int8_rows_portable, kindred_int8_multiply_portable))
         for row in 0..<rows {
             for column in 0..<columns {
                 var sum: Int32 = 0
@@ -81,8 +81,8 @@ import Testing
                 #expect(expected.2[row * columns + column] == start + value)
             }
         }
-        for variant in variants {
-            let found = product(variant)
+        unsafe variants.forEach { variant in
+            let found = unsafe product(variant)
             #expect(found.1 == expected.1)
             #expect(found.2 == expected.2)
         }
@@ -91,7 +91,7 @@ import Testing
     @Test func `a level of instructions holds those below it`() {
         let levels = ["portable", "avx2", "avx-vnni"].map { level in
             var known: Int32 = 0
-            let features = kindred_features_of_level(level, &known)
+            let features = unsafe kindred_features_of_level(level, &known)
             #expect(known == 1)
             return features
         }
@@ -104,7 +104,7 @@ import Testing
         let x = random(3 * 37, seed: 4)
         var codes = [Int8](repeating: 0, count: x.count)
         var scales = [Float](repeating: 0, count: 3)
-        kindred_int8_quantize(&codes, &scales, x, 37, 3, 37)
+        unsafe kindred_int8_quantize(&codes, &scales, x, 37, 3, 37)
         for row in 0..<3 {
             #expect(codes[row * 37..<(row + 1) * 37].contains { abs($0) == 127 })
             for index in row * 37..<(row + 1) * 37 {

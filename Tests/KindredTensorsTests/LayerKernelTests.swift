@@ -37,12 +37,12 @@ import Testing
                 Float(Double($0) / (mean + 1e-5).squareRoot() * Double($1))
             }
         }
-        var variants: [Norm] = [kindred_rms_norm, kindred_rms_norm_portable]
-        if hasAVX2 { variants.append(kindred_rms_norm_avx2) }
-        if hasAVX512 { variants.append(kindred_rms_norm_avx512) }
-        for variant in variants {
+        var variants: [Norm] = unsafe [kindred_rms_norm, kindred_rms_norm_portable]
+        if hasAVX2 { unsafe variants.append(kindred_rms_norm_avx2) }
+        if hasAVX512 { unsafe variants.append(kindred_rms_norm_avx512) }
+        unsafe variants.forEach { variant in
             var out = [Float](repeating: .nan, count: x.count)
-            variant(&out, columns, x, columns, weight, rows, columns, 1e-5)
+            unsafe variant(&out, columns, x, columns, weight, rows, columns, 1e-5)
             #expect(close(out, expected))
         }
     }
@@ -63,12 +63,12 @@ import Testing
             let sum = powers.reduce(0, +)
             expected += powers.map { Float($0 / sum) } + [Float](repeating: 0, count: columns - visible)
         }
-        var variants: [Softmax] = [kindred_softmax, kindred_softmax_portable]
-        if hasAVX2 { variants.append(kindred_softmax_avx2) }
-        if hasAVX512 { variants.append(kindred_softmax_avx512) }
-        for variant in variants {
+        var variants: [Softmax] = unsafe [kindred_softmax, kindred_softmax_portable]
+        if hasAVX2 { unsafe variants.append(kindred_softmax_avx2) }
+        if hasAVX512 { unsafe variants.append(kindred_softmax_avx512) }
+        unsafe variants.forEach { variant in
             var out = x
-            variant(&out, columns, columns, columns, scale, causal ? 1 : 0)
+            unsafe variant(&out, columns, columns, columns, scale, causal ? 1 : 0)
             #expect(close(out, expected))
         }
     }
@@ -93,13 +93,13 @@ import Testing
             default: max(x, 0)
             }
         }
-        var variants: [Activate] = [kindred_activate, kindred_activate_portable]
-        if hasAVX2 { variants.append(kindred_activate_avx2) }
-        if hasAVX512 { variants.append(kindred_activate_avx512) }
-        for variant in variants {
+        var variants: [Activate] = unsafe [kindred_activate, kindred_activate_portable]
+        if hasAVX2 { unsafe variants.append(kindred_activate_avx2) }
+        if hasAVX512 { unsafe variants.append(kindred_activate_avx512) }
+        unsafe variants.forEach { variant in
             var (gated, plain) = (x, x)
-            variant(&gated, columns, up, columns, 1, columns, activation)
-            variant(&plain, columns, nil, 0, 1, columns, activation)
+            unsafe variant(&gated, columns, up, columns, 1, columns, activation)
+            unsafe variant(&plain, columns, nil, 0, 1, columns, activation)
             #expect(close(gated, zip(x, up).map { Float(expected(Double($0)) * Double($1)) }))
             #expect(close(plain, x.map { Float(expected(Double($0))) }))
         }
@@ -128,12 +128,12 @@ import Testing
                         + Double(bias[$0]))
             }
         }
-        var variants: [LayerNorm] = [kindred_layer_norm, kindred_layer_norm_portable]
-        if hasAVX2 { variants.append(kindred_layer_norm_avx2) }
-        if hasAVX512 { variants.append(kindred_layer_norm_avx512) }
-        for variant in variants {
+        var variants: [LayerNorm] = unsafe [kindred_layer_norm, kindred_layer_norm_portable]
+        if hasAVX2 { unsafe variants.append(kindred_layer_norm_avx2) }
+        if hasAVX512 { unsafe variants.append(kindred_layer_norm_avx512) }
+        unsafe variants.forEach { variant in
             var out = [Float](repeating: .nan, count: x.count)
-            variant(&out, columns, x, columns, weight, bias, rows, columns, 1e-5)
+            unsafe variant(&out, columns, x, columns, weight, bias, rows, columns, 1e-5)
             #expect(close(out, expected, within: 2e-5))
         }
     }
@@ -144,12 +144,12 @@ import Testing
     func `every variant of the cap agrees with the definition`(columns: Int) {
         let x = random(columns, seed: 14, scale: 300)
         let expected = x.map { Float(5 * tanh(Double($0) * 0.2 / 5)) }
-        var variants: [Cap] = [kindred_cap, kindred_cap_portable]
-        if hasAVX2 { variants.append(kindred_cap_avx2) }
-        if hasAVX512 { variants.append(kindred_cap_avx512) }
-        for variant in variants {
+        var variants: [Cap] = unsafe [kindred_cap, kindred_cap_portable]
+        if hasAVX2 { unsafe variants.append(kindred_cap_avx2) }
+        if hasAVX512 { unsafe variants.append(kindred_cap_avx512) }
+        unsafe variants.forEach { variant in
             var out = x
-            variant(&out, columns, 1, columns, 0.2, 5)
+            unsafe variant(&out, columns, 1, columns, 0.2, 5)
             #expect(close(out, expected))
         }
     }
@@ -178,12 +178,12 @@ import Testing
                 }
             }
         }
-        var variants: [Rotate] = [kindred_rotate, kindred_rotate_portable]
-        if hasAVX2 { variants.append(kindred_rotate_avx2) }
-        if hasAVX512 { variants.append(kindred_rotate_avx512) }
-        for variant in variants {
+        var variants: [Rotate] = unsafe [kindred_rotate, kindred_rotate_portable]
+        if hasAVX2 { unsafe variants.append(kindred_rotate_avx2) }
+        if hasAVX512 { unsafe variants.append(kindred_rotate_avx512) }
+        unsafe variants.forEach { variant in
             var out = x
-            variant(&out, width, rows, heads, half, cosines, sines)
+            unsafe variant(&out, width, rows, heads, half, cosines, sines)
             #expect(close(out, expected))
         }
     }
@@ -193,11 +193,11 @@ import Testing
             0x0000, 0x8000, 0x3C00, 0xC000, 0x0001, 0x03FF, 0x0400, 0x7BFF, 0x7C00, 0xFC00,
         ]
         var out = [Float](repeating: .nan, count: halves.count)
-        kindred_f16_to_f32(&out, halves, halves.count)
+        unsafe kindred_f16_to_f32(&out, halves, halves.count)
         #expect(
             out == [0, -0.0, 1, -2, 5.9604645e-8, 6.097555e-5, 6.1035156e-5, 65504, .infinity, -.infinity])
         let brains: [UInt16] = [0x3F80, 0xC049, 0x7F80, 0x0000]
-        kindred_bf16_to_f32(&out, brains, brains.count)
+        unsafe kindred_bf16_to_f32(&out, brains, brains.count)
         #expect(Array(out.prefix(4)) == [1, -3.140625, .infinity, 0])
     }
 }

@@ -14,8 +14,8 @@ import Testing
         #expect(Array(bytes[..<10]) == [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0])
         let padded = header + String(repeating: " ", count: 117 - header.utf8.count) + "\n"
         #expect(String(decoding: bytes[10..<128], as: UTF8.self) == padded)
-        let values = [Float](unsafeUninitializedCapacity: 8) { buffer, count in
-            count = Data(bytes[128...]).copyBytes(to: buffer) / 4
+        let values = stride(from: 128, to: bytes.count, by: 4).map { start in
+            Float(bitPattern: bytes[start..<start + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) })
         }
         #expect(values == [1, 2, 3, 4, 5, 6, -7, 8] && bytes.count == 160)
     }

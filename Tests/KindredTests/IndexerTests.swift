@@ -8,37 +8,22 @@ import Testing
 
 @testable import Kindred
 
-/// A dump of short pages whose texts can be told apart.
-private func dump(_ pages: [(id: Int, title: String, text: String)]) -> [UInt8] {
-    var xml =
-        "<mediawiki><siteinfo><sitename>T</sitename><dbname>t</dbname><base>https://t.example/wiki/M</base></siteinfo>"
-    for page in pages {
-        xml +=
-            "<page><title>\(page.title)</title><ns>0</ns><id>\(page.id)</id><revision><id>1</id><text>\(page.text)</text></revision></page>"
-    }
-    return Array((xml + "</mediawiki>").utf8)
-}
-
-private func pages(_ count: Int, word: String = "basalt") -> [(id: Int, title: String, text: String)] {
-    (1...count).map { page in
-        (
-            page, "Stone \(page)",
-            "Stone number \(page) is made of \(word) and lies in valley \(page * 7).\n\n== Finding ==\nPeople found stone \(page) near the river."
-        )
-    }
-}
-
 @Suite(.serialized) struct IndexerTests {
-    private let temporary: TemporaryDirectory
-    private let directory: IndexDirectory
+    let temporary: TemporaryDirectory
+    let directory: IndexDirectory
 
     init() throws {
         temporary = try TemporaryDirectory()
         directory = try IndexDirectory(root: temporary.path.appending("indexes"), name: "test")
     }
 
-    private func file(_ name: String, _ bytes: [UInt8]) throws -> String {
+    func file(_ name: String, _ bytes: [UInt8]) throws -> String {
         try temporary.file(name, bytes).string
+    }
+
+    /// Titles that a keyword search finds.
+    func titles(_ word: String = "stone") throws -> Set<String> {
+        Set(try Searcher(directory).search(word, mode: .keyword, limit: 100).hits.map(\.title))
     }
 
     @Test func `the sample answers most of its questions, in every mode`() throws {
@@ -147,72 +132,6 @@ private func pages(_ count: Int, word: String = "basalt") -> [(id: Int, title: S
         #expect(hits.contains { $0.title == "Stone 200" })
     }
 
-    @Test func `damaged links are rebuilt from the codes, and damaged or lost codes from the texts`() throws {
-        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(60))))
-        let segment = directory.segments.appending(
-            try #require(FileManager.default.contentsOfDirectory(atPath: directory.segments.string).first))
-        let whole = try [UInt8](Data(contentsOf: URL(fileURLWithPath: segment.string)))
-        let before = try Searcher(directory).search("basalt", mode: .semantic, limit: 20).hits.map(
-            \.passageID)
-        // Where sections start: codes, then links, stand in the header.
-        func offset(_ section: Int) -> Int {
-            (0..<8).reduce(0) { $0 | Int(whole[144 + 8 * section + $1]) << (8 * $1) }
-        }
-        var bytes = whole
-        for place in stride(from: offset(5), to: offset(6), by: 100) { bytes[place] ^= 0x55 }
-        try Data(bytes).write(to: URL(fileURLWithPath: segment.string))
-        #expect(try IndexVerification(directory).problems.count >= 1)
-        let repaired = try IndexVerification(directory, repair: true)
-        #expect(repaired.problems.isEmpty && repaired.repaired.first?.contains("links") == true)
-        #expect(try IndexVerification(directory).problems.isEmpty)
-        #expect(
-            try Searcher(directory).search("basalt", mode: .semantic, limit: 20).hits.map(\.passageID)
-                == before)
-
-        bytes[offset(3)] ^= 1
-        try Data(bytes).write(to: URL(fileURLWithPath: segment.string))
-        #expect(try IndexVerification(directory).problems.isEmpty == false)
-        for loses in [false, true] {
-            if loses { try FileManager.default.removeItem(atPath: directory.segments.string) }
-            #expect(
-                #expect(throws: KindredError.self) {
-                    try Searcher(directory).search("basalt", mode: .semantic)
-                }?.message.contains("--repair") == true)
-            let told = try Searcher(directory).search("basalt", limit: 5)
-            #expect(told.warning?.contains("--repair") == true && told.hits.count == 5)
-            let dumped = #expect(throws: KindredError.self) {
-                try Indexer(directory).index(dump: temporary.path.appending("a.xml").string)
-            }
-            #expect(dumped?.code == .invalidData && dumped?.message.contains("--repair") == true)
-            let again = try IndexVerification(directory, repair: true)
-            #expect(again.problems.isEmpty && again.repaired.last == "120 passages are encoded again")
-            #expect(try IndexVerification(directory).problems.isEmpty)
-            let answer = try Searcher(directory).search("basalt", mode: .semantic, limit: 20)
-            #expect(answer.hits.map(\.passageID) == before)
-            #expect(try Searcher(directory).search("basalt").warning == nil)
-        }
-    }
-
-    @Test func `a repair that is stopped goes on, and no search takes the index for whole before`() throws {
-        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(150))))
-        try FileManager.default.removeItem(atPath: directory.segments.string)
-        var looks = 0
-        let stopped = #expect(throws: KindredError.self) {
-            try IndexVerification(
-                directory, repair: true,
-                shouldStop: {
-                    looks += 1
-                    return looks > 4
-                })
-        }
-        #expect(stopped?.code == .interrupted)
-        #expect(try Searcher(directory).search("basalt").warning != nil)
-        #expect(try IndexVerification(directory).problems.isEmpty == false)
-        let repaired = try IndexVerification(directory, repair: true)
-        #expect(repaired.problems.isEmpty && repaired.vectors == 300)
-        #expect(repaired.repaired.last == "44 passages are encoded again")
-    }
-
     @Test func `a stop does not wait for the end of a long article, which the next run takes again`() throws {
         let long = (0..<300).map { "== Part \($0) ==\nStone number \($0) lies in valley \($0 * 7)." }
         let path = try file(
@@ -225,129 +144,6 @@ private func pages(_ count: Int, word: String = "basalt") -> [(id: Int, title: S
         let whole = try Indexer(directory).index(dump: path)
         #expect(whole.added == 4 && whole.passages >= 300)
         #expect(try IndexVerification(directory).problems.isEmpty)
-    }
-
-    @Test func `a lost catalogue is told before its segments are swept, and files of others stay`() throws {
-        let path = try file("a.xml", dump(pages(3)))
-        _ = try Indexer(directory).index(dump: path)
-        let note = directory.segments.appending("notes.txt")
-        try Data([1]).write(to: URL(fileURLWithPath: note.string))
-        _ = try Indexer(directory).index(dump: file("b.xml", dump(pages(4))))
-        #expect(FileManager.default.fileExists(atPath: note.string))
-        let segments = try directory.segments.entries()
-        try FileManager.default.removeItem(atPath: directory.catalog.string)
-        #expect(
-            #expect(throws: KindredError.self) { try Indexer(directory).index(dump: path) }?.code
-                == .invalidData)
-        #expect(try directory.segments.entries() == segments)
-    }
-
-    @Test func `a dump that breaks off is indexed up to there, and the error is reported`() throws {
-        let whole = dump(pages(20))
-        let path = try file("cut.xml", Array(whole.prefix(whole.count - 100)))
-        let report = try Indexer(directory).index(dump: path)
-        #expect(report.added == 19)
-        #expect(report.failure?.code == .invalidData)
-        #expect(try Searcher(directory).search("stone 19").hits.isEmpty == false)
-    }
-
-    @Test func `pages with one id and other titles stay apart, and again when they are read again`() throws {
-        var twice = pages(3)
-        twice[2].id = 1
-        for (name, added) in [("a.xml", 3), ("b.xml", 0)] {
-            let report = try Indexer(directory).index(dump: file(name, dump(twice)))
-            #expect((report.added, report.changed, report.removed) == (added, 0, 0))
-            #expect(try IndexStatus(directory).articles == 3)
-        }
-        // The same page again is one page; the last stays.
-        twice[2].title = "Stone 1"
-        let report = try Indexer(directory).index(dump: file("c.xml", dump(twice)))
-        #expect((report.added, report.changed) == (0, 1))
-        #expect(try IndexVerification(directory).problems.isEmpty)
-    }
-
-    @Test func `pages without an id are told apart by their titles`() throws {
-        let bytes = String(decoding: dump(pages(4)), as: UTF8.self).replacing(/<id>[2-4]<\/id>/, with: "")
-        for (name, added) in [("a.xml", 4), ("b.xml", 0)] {
-            let report = try Indexer(directory).index(dump: file(name, Array(bytes.utf8)))
-            #expect((report.added, report.changed, report.removed) == (added, 0, 0))
-        }
-    }
-
-    /// Titles that a keyword search finds.
-    private func titles(_ word: String = "stone") throws -> Set<String> {
-        Set(try Searcher(directory).search(word, mode: .keyword, limit: 100).hits.map(\.title))
-    }
-
-    @Test func `articles that became something else, or are gone, are taken out and counted`() throws {
-        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(8))))
-        var newer = String(
-            decoding: dump(pages(8).filter { $0.id != 5 && $0.id != 8 }), as: UTF8.self)
-        newer = newer.replacing("<id>2</id>", with: "<id>2</id><redirect title=\"Stone 1\" />")
-        newer = newer.replacing("<ns>0</ns><id>3</id>", with: "<ns>2</ns><id>3</id>")
-        newer = newer.replacing(
-            "<id>4</id><revision><id>1</id>", with: "<id>4</id><revision><id>1</id><model>json</model>")
-        let report = try Indexer(directory).index(dump: file("b.xml", Array(newer.utf8)))
-        // The dump may end before page 8; only pages between its first and its last are gone.
-        #expect((report.removed, report.missing, report.unchanged) == (4, 0, 3))
-        #expect(try titles() == ["Stone 1", "Stone 6", "Stone 7", "Stone 8"])
-        #expect(try IndexVerification(directory).problems.isEmpty)
-        // A dump whose name says that it is whole has them all.
-        let whole = try Indexer(directory).index(
-            dump: file("t-20260101-pages-articles.xml", Array((newer + "\n").utf8)))
-        #expect(whole.removed == 1)
-        #expect(try titles() == ["Stone 1", "Stone 6", "Stone 7"])
-    }
-
-    @Test func `a part of a split dump, or an excerpt, takes out nothing of the others`() throws {
-        let all = pages(9)
-        _ = try Indexer(directory).index(dump: file("1.xml", dump(Array(all[0..<4]))))
-        _ = try Indexer(directory).index(dump: file("2.xml", dump(Array(all[4..<9]))))
-        #expect(try titles().count == 9)
-        let part = try Indexer(directory).index(
-            dump: file("t-pages-articles1.xml-p1p4", dump([all[0], all[1], all[3]])))
-        #expect(part.removed == 1)
-        let excerpt = try Indexer(directory).index(dump: file("some.xml", dump([all[4], all[8]])))
-        #expect((excerpt.removed, excerpt.missing) == (0, 3))
-        #expect(try titles().count == 8)
-    }
-
-    @Test func `parts of two wikis in one file are kept apart`() throws {
-        let other = String(decoding: dump(pages(2, word: "slate")), as: UTF8.self).replacing(
-            "<dbname>t<", with: "<dbname>u<")
-        let report = try Indexer(directory).index(dump: file("a.xml", dump(pages(2)) + Array(other.utf8)))
-        #expect(report.added == 4)
-        #expect(try titles("basalt").count == 2 && titles("slate").count == 2)
-    }
-
-    @Test func `pages above the limit and characters that XML forbids are counted`() throws {
-        var list = pages(3)
-        list[1].text += String(repeating: " and more", count: 1000)
-        list[2].text += "&#1;"
-        let report = try Indexer(directory).index(dump: file("a.xml", dump(list)), longestPage: 4096)
-        #expect((report.added, report.tooLong, report.forbiddenCharacters) == (2, 1, 1))
-        #expect(report.firstForbiddenCharacter?.hasPrefix("U+0001") == true)
-    }
-
-    @Test func `a named pipe is read like standard input`() throws {
-        let path = temporary.path.appending("pipe").string
-        #expect(mkfifo(path, 0o600) == 0)
-        let bytes = Data(dump(pages(3)))
-        DispatchQueue.global().async {
-            let handle = FileHandle(forWritingAtPath: path)
-            try? handle?.write(contentsOf: bytes)
-            try? handle?.close()
-        }
-        #expect(try Indexer(directory).index(dump: path).added == 3)
-    }
-
-    @Test func `what is no dump leaves no trace`() throws {
-        let path = try file("x.html", Array("<html></html>".utf8))
-        #expect(throws: KindredError.self) { try Indexer(directory).index(dump: path) }
-        #expect(!FileManager.default.fileExists(atPath: directory.path.string))
-        #expect(
-            #expect(throws: KindredError.self) { try Indexer(directory).index(dump: "/nowhere/x") }?.code
-                == .notFound)
     }
 
     @Test func `a second writer is refused while the first works`() throws {
@@ -392,88 +188,9 @@ private func pages(_ count: Int, word: String = "basalt") -> [(id: Int, title: S
         #expect(try searcher.search("stone", mode: .semantic, limit: 1000).hits.count == 1000)
     }
 
-    @Test func `a reindex answers by the old encoder until it goes over to the new one`() throws {
-        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(600))))
-        let model = try otherModel()
-        let searcher = try Searcher(directory)
-        let before = try searcher.search("people near the river", mode: .semantic).hits.map(\.score)
-
-        // Stopped after the first commit: the old encoder answers, and nothing is damaged.
-        var commits = 0
-        let stopped = try Reindexer(directory, model: model).reindex(
-            shouldStop: { commits > 0 }, progress: { _ in commits += 1 })
-        #expect(stopped.stopped && stopped.passages == 1024)
-        #expect(try searcher.search("people near the river", mode: .semantic).hits.map(\.score) == before)
-        #expect(try IndexVerification(directory).problems.isEmpty)
-        #expect(try IndexStatus(directory).reindexedPassages == 1024)
-
-        let report = try Reindexer(directory, model: model).reindex()
-        #expect((report.resumed, report.passages) == (1024, 176))
-        #expect(try IndexVerification(directory).problems.isEmpty)
-        let status = try IndexStatus(directory)
-        #expect(
-            status.fingerprint == report.fingerprint && status.reindexedPassages == nil
-                && status.passages == 1200)
-        // The searcher that was open goes over too, and gives what a new one gives.
-        let after = try searcher.search("people near the river", mode: .semantic).hits
-        #expect(after.map(\.score) != before && after.count == 10)
-        let fresh = try Searcher(directory).search("people near the river", mode: .semantic).hits
-        #expect(fresh.map(\.passageID) == after.map(\.passageID))
-        #expect(try Reindexer(directory, model: model).reindex().nothingToDo)
-        // Indexing goes on with the new encoder.
-        #expect(try Indexer(directory).index(dump: file("b.xml", dump(pages(601)))).added == 1)
-        #expect(try IndexVerification(directory).problems.isEmpty)
-    }
-
-    @Test func `what changes while a reindex is interrupted is right after it`() throws {
-        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(600))))
-        let model = try otherModel()
-        var commits = 0
-        _ = try Reindexer(directory, model: model).reindex(
-            shouldStop: { commits > 0 }, progress: { _ in commits += 1 })
-        var changed = pages(601)
-        changed[4].text = "Stone number 5 is really a meteorite of iron."
-        _ = try Indexer(directory).index(dump: file("b.xml", dump(changed)))
-        _ = try Reindexer(directory, model: model).reindex()
-        #expect(try IndexVerification(directory).problems.isEmpty)
-        let hits = try Searcher(directory).search("meteorite", mode: .semantic, limit: 1000).hits
-        #expect(hits.count == 1000 && hits.filter { $0.title == "Stone 5" }.count == 1)
-    }
-
-    /// The embedded model with another pooling: another encoder.
-    private func otherModel() throws -> String {
-        let path = temporary.path.appending("model").string
-        try FileManager.default.copyItem(atPath: Resources.embeddedModel().string, toPath: path)
-        try Data("{\"pooling_mode\": \"weighted_mean\", \"attention\": \"causal\"}".utf8)
-            .write(to: URL(fileURLWithPath: path + "/llm2vec_config.json"))
-        return path
-    }
-
     @Test(arguments: ["", "a/b", "..", ".hidden", "naïve", String(repeating: "a", count: 65)])
     func `a name that could leave the directory is refused`(name: String) {
         let error = #expect(throws: KindredError.self) { try IndexDirectory(root: "x", name: name) }
         #expect(error?.code == .invalidRequest)
-    }
-}
-
-@Suite struct SnippetTests {
-    @Test func `words of the query are marked in their other forms too`() {
-        let snippet = Snippet(of: "The runners were running to the cities.", query: "run city")
-        #expect(snippet.pieces.filter(\.isMatch).map(\.text) == ["running", "cities"])
-        #expect(snippet.pieces.map(\.text).joined() == "The runners were running to the cities.")
-    }
-
-    @Test func `a long passage is shown where the words are`() {
-        let filler = String(repeating: "lorem ipsum dolor ", count: 40)
-        let snippet = Snippet(of: filler + "the marble quarry " + filler, query: "marble quarry", length: 100)
-        #expect(snippet.pieces.filter(\.isMatch).map(\.text) == ["marble", "quarry"])
-        #expect(snippet.isCutBefore && snippet.isCutAfter)
-        #expect(snippet.pieces.reduce(0) { $0 + $1.text.count } <= 100)
-    }
-
-    @Test(arguments: ["", "x", "日本語のテキスト", "\n\n", "a\u{301}b"])
-    func `any text gives a snippet`(text: String) {
-        _ = Snippet(of: text, query: "x")
-        #expect(Snippet(of: text, query: "").pieces.allSatisfy { !$0.isMatch })
     }
 }

@@ -195,8 +195,7 @@ private func compressed(_ text: Data, by tool: String) throws -> Data {
             Array("<mediawiki><page><title>語😀é".utf8) + [0xFF, 0xC3]
             + Array("x</title></page></mediawiki>".utf8)
         for length in [1, 2, 3, 7] {
-            let fifo = directory.path.appending("pipe\(length)").string
-            #expect(mkfifo(fifo, 0o600) == 0)
+            let fifo = try directory.pipe("pipe\(length)").string
             DispatchQueue.global().async {
                 guard let handle = FileHandle(forWritingAtPath: fifo) else { return }
                 for start in stride(from: 0, to: bytes.count, by: length) {

@@ -1,0 +1,153 @@
+import CBzip2
+import CZlib
+
+/// Takes bytes off the front of the input and gives what they decompress to. A failure is made of a message and of how
+/// many bytes of the input are left.
+protocol StreamDecoder {
+    mutating func decode(
+        _ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError
+    ) throws -> [UInt8]
+}
+
+private let outputChunk = 1 << 19
+
+/// Whether another stream begins where one has ended. Zeros are padding, as tapes and block devices have it (gzip's
+/// manual, "trailing garbage"); anything else may be a stream whose beginning is damaged, and is not passed over.
+private func hasNext(
+    _ kind: String, magic: [UInt8], in input: inout [UInt8], _ isAtEnd: Bool,
+    _ failure: (String, Int) -> KindredError
+) throws -> Bool {
+    guard let first = input.first else { return false }
+    if input.starts(with: magic) || (!isAtEnd && magic.starts(with: input)) { return true }
+    guard first == 0, let other = input.firstIndex(where: { $0 != 0 }) else {
+        guard first == 0 else {
+            throw failure(
+                "bytes follow the end of a \(kind) stream and are no other stream: the file is damaged, or something was "
+                    + "appended; what came before is kept. To leave it out: \(kind) -dc FILE | kindred … -",
+                input.count)
+        }
+        input.removeAll()
+        return false
+    }
+    input.removeFirst(other)
+    return try hasNext(kind, magic: magic, in: &input, isAtEnd, failure)
+}
+
+struct PlainDecoder: StreamDecoder {
+    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) -> [UInt8] {
+        defer { input.removeAll() }
+        return input
+    }
+}
+
+@safe
+final class Bzip2Decoder: StreamDecoder {
+    private var stream = unsafe bz_stream()
+    private var isInside = true
+
+    init() throws { try start() }
+
+    deinit { unsafe BZ2_bzDecompressEnd(&stream) }
+
+    private func start() throws {
+        unsafe stream = unsafe bz_stream()
+        guard unsafe BZ2_bzDecompressInit(&stream, 0, 0) == BZ_OK else {
+            throw KindredError(.unavailable, "no memory for decompressing bzip2")
+        }
+    }
+
+    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws
+        -> [UInt8]
+    {
+        if !isInside {
+            guard try hasNext("bzip2", magic: Array("BZh".utf8), in: &input, isAtEnd, failure) else {
+                return []
+            }
+            unsafe BZ2_bzDecompressEnd(&stream)
+            try start()
+            isInside = true
+        }
+        guard !(input.isEmpty && isAtEnd) else {
+            throw failure(
+                "the file ends in the middle of a bzip2 stream; what came before is kept, get the file again",
+                input.count)
+        }
+        var status = BZ_OK
+        var used = 0
+        let output = unsafe [UInt8](unsafeUninitializedCapacity: outputChunk) { buffer, count in
+            unsafe input.withUnsafeMutableBytes { source in
+                unsafe stream.next_in = unsafe source.baseAddress?.assumingMemoryBound(to: CChar.self)
+                unsafe stream.avail_in = UInt32(source.count)
+                unsafe stream.next_out = unsafe UnsafeMutableRawPointer(buffer.baseAddress!)
+                    .assumingMemoryBound(
+                        to: CChar.self)
+                unsafe stream.avail_out = UInt32(outputChunk)
+                status = unsafe BZ2_bzDecompress(&stream)
+                used = unsafe source.count - Int(stream.avail_in)
+                count = unsafe outputChunk - Int(stream.avail_out)
+            }
+        }
+        input.removeFirst(used)
+        switch status {
+        case BZ_OK: break
+        case BZ_STREAM_END: isInside = false
+        default:
+            throw failure(
+                "the bzip2 stream is damaged; what came before is kept, get the file again", input.count)
+        }
+        return output
+    }
+}
+
+@safe
+final class GzipDecoder: StreamDecoder {
+    private var stream = unsafe z_stream()
+    private var isInside = true
+
+    init() throws {
+        // 16 + 15: a gzip header and the largest window.
+        guard unsafe inflateInit2_(&stream, 31, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK
+        else {
+            throw KindredError(.unavailable, "no memory for decompressing gzip")
+        }
+    }
+
+    deinit { unsafe inflateEnd(&stream) }
+
+    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws
+        -> [UInt8]
+    {
+        if !isInside {
+            guard try hasNext("gzip", magic: [0x1F, 0x8B], in: &input, isAtEnd, failure) else { return [] }
+            unsafe inflateReset(&stream)
+            isInside = true
+        }
+        guard !(input.isEmpty && isAtEnd) else {
+            throw failure(
+                "the file ends in the middle of a gzip stream; what came before is kept, get the file again",
+                input.count)
+        }
+        var status = Z_OK
+        var used = 0
+        let output = unsafe [UInt8](unsafeUninitializedCapacity: outputChunk) { buffer, count in
+            unsafe input.withUnsafeMutableBytes { source in
+                unsafe stream.next_in = unsafe source.baseAddress?.assumingMemoryBound(to: UInt8.self)
+                unsafe stream.avail_in = UInt32(source.count)
+                unsafe stream.next_out = buffer.baseAddress
+                unsafe stream.avail_out = UInt32(outputChunk)
+                status = unsafe inflate(&stream, Z_NO_FLUSH)
+                used = unsafe source.count - Int(stream.avail_in)
+                count = unsafe outputChunk - Int(stream.avail_out)
+            }
+        }
+        input.removeFirst(used)
+        switch status {
+        case Z_OK, Z_BUF_ERROR: break
+        case Z_STREAM_END: isInside = false
+        default:
+            throw failure(
+                "the gzip stream is damaged; what came before is kept, get the file again", input.count)
+        }
+        return output
+    }
+}
