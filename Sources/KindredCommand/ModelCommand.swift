@@ -9,8 +9,8 @@ import SystemPackage
 
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Look at a model, merge adapters into one, or cut it.",
-        subcommands: [Info.self, Merge.self, Cut.self])
+        commandName: "model", abstract: "Look at a model, import one, merge adapters into one, or cut it.",
+        subcommands: [Info.self, Import.self, Merge.self, Cut.self, Tokenize.self])
 
     struct Info: ParsableCommand {
         static let configuration = CommandConfiguration(

@@ -73,7 +73,7 @@ package enum Checkpoint: Sendable {
     /// What errors about the tokenizer name.
     package var tokenizerPath: FilePath {
         switch self {
-        case .directory(let path): Tokenizer.file(in: path)
+        case .directory(let path): TokenizerSource.file(in: path)
         case .gguf(let file): file.path
         }
     }
@@ -81,7 +81,7 @@ package enum Checkpoint: Sendable {
     /// - Throws: `notFound`; `invalidData` naming what is not supported.
     package func tokenizer() throws -> Tokenizer {
         switch self {
-        case .directory(let path): try Tokenizer(path: Tokenizer.file(in: path))
+        case .directory(let path): try Tokenizer(path: TokenizerSource.file(in: path))
         case .gguf(let file): try Tokenizer(json: try file.tokenizerJSON(), path: file.path)
         }
     }
@@ -90,8 +90,7 @@ package enum Checkpoint: Sendable {
     package func tokenizerJSON() throws -> [UInt8] {
         switch self {
         case .directory(let path):
-            let file = try MappedFile(Tokenizer.file(in: path))
-            return file.bytes(0..<file.count)
+            return try TokenizerSource.json(TokenizerSource.file(in: path))
         case .gguf(let file): return try file.tokenizerJSON()
         }
     }

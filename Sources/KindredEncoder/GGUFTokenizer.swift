@@ -1,6 +1,7 @@
 import Foundation
 import KindredSystem
 import KindredTensors
+import KindredTokenizers
 import SystemPackage
 
 /// The tokenizer of a GGUF file as the `tokenizer.json` that transformers makes of it
@@ -11,29 +12,31 @@ extension GGUFCheckpoint {
         func invalid(_ message: String) -> KindredError {
             KindredError(.invalidData, message, at: .init(path: path.string))
         }
-        let model = file.text("tokenizer.ggml.model") ?? "none"
+        let kind = file.text("tokenizer.ggml.model") ?? "none"
         guard let list = file.array("tokenizer.ggml.tokens"), !list.isEmpty else {
             throw invalid("has no \"tokenizer.ggml.tokens\": it holds no tokenizer")
         }
         let tokens = try list.enumerated().map { id, value in
             guard let bytes = value.bytes else { throw invalid("token \(id) of the tokenizer is no text") }
-            return String(decoding: bytes, as: UTF8.self)
+            return bytes
         }
+        func name(_ id: Int) -> String { String(decoding: tokens[id], as: UTF8.self) }
         let types = file.array("tokenizer.ggml.token_type")?.map { $0.integer ?? 1 } ?? []
         var json: [String: Any] = ["version": "1.0", "truncation": NSNull(), "padding": NSNull()]
         // Control tokens are special; those that users defined are found in the text as they stand.
         json["added_tokens"] = tokens.indices.filter { id in
             types.indices.contains(id)
-                && (types[id] == 3 || types[id] == 4 || (types[id] == 2 && model == "llama"))
+                && (types[id] == 3 || types[id] == 4 || (types[id] == 2 && kind == "llama"))
         }.map { id -> [String: Any] in
             [
-                "id": id, "content": tokens[id], "special": types[id] != 4, "normalized": false,
+                "id": id, "content": name(id), "special": types[id] != 4, "normalized": false,
                 "lstrip": false,
                 "rstrip": false, "single_word": false,
             ]
         }
-        json["post_processor"] = try template(tokens: tokens, addsStart: model == "llama")
-        switch model {
+        json["post_processor"] = template(tokens: tokens, addsStart: kind == "llama")
+        let model: TokenizerModelFields
+        switch kind {
         case "gpt2":
             let pre = file.text("tokenizer.ggml.pre") ?? "default"
             guard let steps = Self.preTokenizers[pre] else {
@@ -41,16 +44,19 @@ extension GGUFCheckpoint {
                     "splits texts in the way \"\(pre.prefix(40))\" (tokenizer.ggml.pre), which is not supported; Kindred has "
                         + Self.preTokenizers.keys.sorted().joined(separator: ", "))
             }
-            let merges = file.array("tokenizer.ggml.merges")?.map {
-                String(decoding: $0.bytes ?? [], as: UTF8.self)
+            guard let list = file.array("tokenizer.ggml.merges") else {
+                throw invalid("has no \"tokenizer.ggml.merges\"")
             }
-            guard let merges else { throw invalid("has no \"tokenizer.ggml.merges\"") }
+            let merges = try list.enumerated().map { rank, value in
+                guard let pair = value.bytes, let space = pair.firstIndex(of: 0x20) else {
+                    throw invalid("merge \(rank) of the tokenizer is no pair")
+                }
+                return (left: Array(pair[..<space]), right: Array(pair[(space + 1)...]))
+            }
             json["pre_tokenizer"] = steps.json
             json["normalizer"] = steps.normalizer.map { ["type": $0] as Any } ?? NSNull()
-            json["model"] = [
-                "type": "BPE", "vocab": Self.vocabulary(tokens), "merges": merges, "byte_fallback": false,
-                "fuse_unk": false, "ignore_merges": steps.ignoresMerges,
-            ]
+            model = TokenizerModelFields(
+                ["type": "BPE", "ignore_merges": steps.ignoresMerges], tokens: tokens, merges: merges)
         case "llama":
             guard let scores = file.array("tokenizer.ggml.scores")?.compactMap(\.real),
                 scores.count == tokens.count
@@ -62,68 +68,29 @@ extension GGUFCheckpoint {
             if addsSpace { normalizers.insert(["type": "Prepend", "prepend": "▁"], at: 0) }
             json["normalizer"] = ["type": "Sequence", "normalizers": normalizers]
             json["pre_tokenizer"] = NSNull()
-            json["model"] = [
-                "type": "BPE", "vocab": Self.vocabulary(tokens), "merges": Self.merges(tokens, scores),
-                "unk_token": tokens[
-                    min(max(file.integer("tokenizer.ggml.unknown_token_id") ?? 0, 0), tokens.count - 1)],
-                "byte_fallback": true, "fuse_unk": true, "ignore_merges": false,
-            ]
+            let unknown = min(max(file.integer("tokenizer.ggml.unknown_token_id") ?? 0, 0), tokens.count - 1)
+            model = TokenizerModelFields(
+                ["type": "BPE", "unk_token": name(unknown), "byte_fallback": true, "fuse_unk": true],
+                tokens: tokens, merges: TokenizerModelFields.merges(tokens, scores: scores))
         default:
             throw invalid(
-                "has a tokenizer of the kind \"\(model.prefix(40))\", which is not supported; Kindred reads gpt2 and llama"
+                "has a tokenizer of the kind \"\(kind.prefix(40))\", which is not supported; Kindred reads gpt2 and llama"
             )
         }
-        return Array(try JSONSerialization.data(withJSONObject: json, options: [.sortedKeys]))
-    }
-
-    private static func vocabulary(_ tokens: [String]) -> [String: Int] {
-        Dictionary(tokens.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        return try model.tokenizer(json, path: path)
     }
 
     /// The tokens that are put around a text.
-    private func template(tokens: [String], addsStart: Bool) throws -> Any {
+    private func template(tokens: [[UInt8]], addsStart: Bool) -> Any {
         func id(_ name: String, adds: Bool) -> Int? {
             guard file.flag("tokenizer.ggml.add_\(name)_token") ?? adds,
                 let id = file.integer("tokenizer.ggml.\(name)_token_id"), tokens.indices.contains(id)
             else { return nil }
             return id
         }
-        let (start, end) = (id("bos", adds: addsStart), id("eos", adds: false))
-        guard start != nil || end != nil else { return NSNull() }
-        func special(_ id: Int) -> [String: Any] { ["SpecialToken": ["id": tokens[id], "type_id": 0]] }
-        let text: [String: Any] = ["Sequence": ["id": "A", "type_id": 0]]
-        var names: [String: Any] = [:]
-        for id in [start, end].compactMap({ $0 }) {
-            names[tokens[id]] = ["id": tokens[id], "ids": [id], "tokens": [tokens[id]]]
-        }
-        return [
-            "type": "TemplateProcessing",
-            "single": [start.map(special), text, end.map(special)].compactMap { $0 },
-            "pair": [text, ["Sequence": ["id": "B", "type_id": 1]]], "special_tokens": names,
-        ]
-    }
-
-    /// Merges of a SentencePiece vocabulary, which has scores: each token is a merge of every pair of tokens that make it,
-    /// those of the highest score first (transformers, convert_slow_tokenizer.py, `generate_merges`).
-    private static func merges(_ tokens: [String], _ scores: [Double]) -> [[String]] {
-        let ids = vocabulary(tokens)
-        var merges: [(left: String, right: String, score: Double)] = []
-        for (id, token) in tokens.enumerated() where ids[token] == id {
-            let scalars = Array(token.unicodeScalars)
-            guard scalars.count > 1 else { continue }
-            var own: [(left: Int, right: Int)] = []
-            for cut in 1..<scalars.count {
-                var (left, right) = (String.UnicodeScalarView(), String.UnicodeScalarView())
-                left.append(contentsOf: scalars[..<cut])
-                right.append(contentsOf: scalars[cut...])
-                if let left = ids[String(left)], let right = ids[String(right)] { own.append((left, right)) }
-            }
-            own.sort { $0 < $1 }
-            merges += own.map { (tokens[$0.left], tokens[$0.right], scores[id]) }
-        }
-        // A stable sort: equals stay in the order of their tokens.
-        let order = merges.indices.sorted { (-merges[$0].score, $0) < (-merges[$1].score, $1) }
-        return order.map { [merges[$0].left, merges[$0].right] }
+        return TokenizerModelFields.template(
+            start: id("bos", adds: addsStart).map { (String(decoding: tokens[$0], as: UTF8.self), $0) },
+            end: id("eos", adds: false).map { (String(decoding: tokens[$0], as: UTF8.self), $0) })
     }
 
     /// How a kind of "pre" cuts texts into words.

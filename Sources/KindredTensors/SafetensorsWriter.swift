@@ -8,8 +8,8 @@ package enum SafetensorsWriter {
     package struct Tensor {
         package let name: String
         package let shape: [Int]
-        package let buffer: AlignedBuffer<Float>
-        package let offset: Int
+        /// Where the elements are, and from which on; asked for when they are written, one tensor at a time.
+        private let values: () -> (buffer: AlignedBuffer<Float>, offset: Int)
         /// What it is written in, not float16. With 8 bits, which only a matrix can have, each row is quantized, and the
         /// rows' scales are a tensor named after it with "_scale", rows × 1.
         package let precision: LayerKernels.Precision
@@ -22,9 +22,22 @@ package enum SafetensorsWriter {
             self.precision = precision
             self.name = name
             self.shape = shape
-            self.buffer = buffer
-            self.offset = offset
+            values = { (buffer, offset) }
         }
+
+        /// A tensor whose elements are made when it is written.
+        package init(
+            name: String, shape: [Int], precision: LayerKernels.Precision,
+            elements: @escaping () -> AlignedBuffer<Float>
+        ) {
+            precondition(precision == .f32 || precision == .bf16)
+            self.precision = precision
+            self.name = name
+            self.shape = shape
+            values = { (elements(), 0) }
+        }
+
+        fileprivate func load() -> (buffer: AlignedBuffer<Float>, offset: Int) { values() }
 
         var count: Int { shape.reduce(1, *) }
     }
@@ -75,11 +88,12 @@ package enum SafetensorsWriter {
     package static func bearsEightBits(_ tensor: Tensor) -> Bool {
         guard tensor.shape.count == 2 else { return false }
         let columns = tensor.shape[1]
+        let (buffer, offset) = tensor.load()
         return (0..<tensor.shape[0]).allSatisfy { row in
-            let start = tensor.offset + row * columns
+            let start = offset + row * columns
             var (largest, squares) = (Float(0), Float(0))
             for place in start..<start + columns {
-                let value = tensor.buffer[place]
+                let value = buffer[place]
                 largest = max(largest, value.magnitude)
                 squares += value * value
             }
@@ -89,11 +103,12 @@ package enum SafetensorsWriter {
 
     private static func stored(_ tensor: Tensor) -> [Entry] {
         guard tensor.precision == .i8 else { return [floats(tensor)] }
+        let (buffer, offset) = tensor.load()
         let quantized = AlignedBuffer<Int8>(repeating: 0, count: tensor.count)
         let scales = AlignedBuffer<Float>(repeating: 0, count: tensor.shape[0])
         Int8Products.quantize(
             BLAS.Operand(
-                tensor.buffer, offset: tensor.offset, rows: tensor.shape[0], columns: tensor.shape[1]),
+                buffer, offset: offset, rows: tensor.shape[0], columns: tensor.shape[1]),
             into: quantized, scales: scales)
         return [
             Entry(name: tensor.name, dtype: .i8, shape: tensor.shape) {
@@ -108,13 +123,14 @@ package enum SafetensorsWriter {
     private static func floats(_ tensor: Tensor) -> Entry {
         Entry(name: tensor.name, dtype: tensor.precision, shape: tensor.shape) { file in
             let piece = 1 << 16
+            let (buffer, offset) = tensor.load()
             for start in stride(from: 0, to: tensor.count, by: piece) {
-                let range = tensor.offset + start..<tensor.offset + min(start + piece, tensor.count)
+                let range = offset + start..<offset + min(start + piece, tensor.count)
                 if tensor.precision == .f32 {
-                    try file.write(tensor.buffer.bytes(range))
+                    try file.write(buffer.bytes(range))
                 } else {
                     let half = AlignedBuffer<UInt16>(repeating: 0, count: range.count)
-                    BrainFloat.round(tensor.buffer, range, into: half)
+                    BrainFloat.round(buffer, range, into: half)
                     try file.write(half.bytes(0..<half.count))
                 }
             }

@@ -8,60 +8,11 @@ struct TokenizerFile {
 
     func refused(_ what: String) -> KindredError {
         KindredError(
-            .invalidData, "\(what); Kindred reads byte-level BPE tokenizers", at: .init(path: path.string))
+            .invalidData, "\(what), which is not supported", at: .init(path: path.string))
     }
 
-    private func damaged(_ what: String) -> KindredError {
+    func damaged(_ what: String) -> KindredError {
         KindredError(.invalidData, "\(what); get the file again", at: .init(path: path.string))
-    }
-
-    func vocabulary() throws -> [[UInt8]: Int32] {
-        guard let model = json["model"] else { throw damaged("has no \"model\"") }
-        // Files from before 2020 leave the type out; a vocabulary with merges is BPE.
-        let type = model["type"]?.string ?? (model["merges"] == nil ? "none" : "BPE")
-        guard type == "BPE" else { throw refused("the model is of type \"\(type)\"") }
-        for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
-            if let affix = model[key]?.string, !affix.isEmpty { throw refused("the model has \"\(key)\"") }
-        }
-        if model["byte_fallback"]?.bool == true { throw refused("the model falls back to bytes") }
-        if case .number(let share)? = model["dropout"], share > 0 {
-            throw refused("the model leaves out merges at random (\"dropout\")")
-        }
-        guard case .object(let members)? = model["vocab"] else { throw damaged("the model has no \"vocab\"") }
-        var vocabulary: [[UInt8]: Int32] = [:]
-        vocabulary.reserveCapacity(members.count)
-        for (key, value) in members {
-            guard let id = value.tokenID else {
-                throw damaged(
-                    "the token \"\(String(decoding: key.prefix(80), as: UTF8.self))\" has no valid id")
-            }
-            vocabulary[key] = id
-        }
-        return vocabulary
-    }
-
-    /// Merges come as "left right", or as a pair.
-    func merges(_ vocabulary: [[UInt8]: Int32]) throws -> [(left: Int32, right: Int32, result: Int32)] {
-        guard let list = json["model"]?["merges"]?.array else { throw damaged("the model has no \"merges\"") }
-        return try list.enumerated().map { rank, value in
-            let pair: ([UInt8], [UInt8])
-            switch value {
-            case .string(let text):
-                guard let space = text.firstIndex(of: 0x20) else { throw damaged("merge \(rank) is no pair") }
-                pair = (Array(text[..<space]), Array(text[(space + 1)...]))
-            case .array(let parts):
-                guard parts.count == 2, case .string(let left) = parts[0], case .string(let right) = parts[1]
-                else {
-                    throw damaged("merge \(rank) is no pair")
-                }
-                pair = (left, right)
-            default: throw damaged("merge \(rank) is no pair")
-            }
-            guard let left = vocabulary[pair.0], let right = vocabulary[pair.1],
-                let result = vocabulary[pair.0 + pair.1]
-            else { throw damaged("merge \(rank) joins or makes a token that the vocabulary lacks") }
-            return (left, right, result)
-        }
     }
 
     /// The symbol of each byte, and of a byte that has none (models/bpe/model.rs, `merge_word`).
@@ -94,53 +45,6 @@ struct TokenizerFile {
         }
     }
 
-    func preTokenizer() throws -> PreTokenizer {
-        var cuts: [PreTokenizer.Cut] = []
-        var byteLevel: JSONBytes?
-        for step in Self.steps(json["pre_tokenizer"], list: "pretokenizers") {
-            let type = step["type"]?.string ?? "none"
-            switch type {
-            case "Digits" where byteLevel == nil:
-                cuts.append(.digits(individual: step["individual_digits"]?.bool ?? false))
-            case "Split" where byteLevel == nil:
-                let text = step["pattern"]?["Regex"]?.string ?? step["pattern"]?["String"]?.string ?? ""
-                guard let known = WordPattern(text), step["behavior"]?.string == "Isolated",
-                    step["invert"]?.bool != true
-                else { throw refused("the pre-tokenizer splits by the unknown pattern \(text.prefix(120))") }
-                cuts.append(.words(known))
-            case "ByteLevel" where byteLevel == nil: byteLevel = step
-            default: throw refused("the pre-tokenizer has the step \"\(type)\"")
-            }
-        }
-        guard let byteLevel else { throw refused("the pre-tokenizer is not byte-level") }
-        // Each step is a call within the one before it.
-        guard cuts.count <= 16 else {
-            throw refused("the pre-tokenizer has \(cuts.count) steps before the last")
-        }
-        return PreTokenizer(
-            cuts: cuts, addsPrefixSpace: byteLevel["add_prefix_space"]?.bool ?? false,
-            lastCut: byteLevel["use_regex"]?.bool ?? true ? .words(.gpt2) : nil)
-    }
-
-    func normalizers() throws -> [Normalizer] {
-        try Self.steps(json["normalizer"], list: "normalizers").map { step in
-            switch step["type"]?.string ?? "none" {
-            case "NFC": return .nfc
-            case "NFD": return .nfd
-            case "NFKC": return .nfkc
-            case "NFKD": return .nfkd
-            case "Lowercase": return .lowercase
-            case "StripAccents": return .stripAccents
-            case "Replace":
-                guard let found = step["pattern"]?["String"]?.string, !found.isEmpty,
-                    let replacement = step["content"]?.string
-                else { throw refused("the normalizer replaces a pattern that is not a string") }
-                return .replace(found, with: replacement)
-            case let type: throw refused("the normalizer is \"\(type)\"")
-            }
-        }
-    }
-
     /// The ids that are put before and after a text.
     func template(_ ids: [[UInt8]: Int32]) throws -> (prefix: [Int32], suffix: [Int32]) {
         var prefix: [Int32] = []
@@ -148,6 +52,14 @@ struct TokenizerFile {
         for step in Self.steps(json["post_processor"], list: "processors") {
             let type = step["type"]?.string ?? "none"
             if type == "ByteLevel" { continue }
+            if type == "BertProcessing" || type == "RobertaProcessing" {
+                guard let first = step["cls"]?.array?.last?.tokenID, let last = step["sep"]?.array?.last?.tokenID else {
+                    throw damaged("the post-processor \"\(type)\" has no tokens")
+                }
+                prefix.append(first)
+                suffix.append(last)
+                continue
+            }
             guard type == "TemplateProcessing", let single = step["single"]?.array else {
                 throw refused("the post-processor is \"\(type)\"")
             }
@@ -168,7 +80,7 @@ struct TokenizerFile {
     }
 
     /// A step, or those of a `Sequence`, none where there is nothing.
-    private static func steps(_ value: JSONBytes?, list: String) -> [JSONBytes] {
+    static func steps(_ value: JSONBytes?, list: String) -> [JSONBytes] {
         guard let value, !value.isNull else { return [] }
         return value["type"]?.string == "Sequence" ? value[list]?.array ?? [] : [value]
     }
