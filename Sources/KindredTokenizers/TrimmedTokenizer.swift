@@ -29,6 +29,11 @@ package struct TrimmedTokenizer {
     package init(json source: [UInt8], path: FilePath, keeping wanted: Set<Int32>) throws {
         let json = try JSONBytes(parsing: source, path: path.string)
         let parts = TokenizerFile(json: json, path: path)
+        guard try parts.preTokenizer().isByteLevel else {
+            throw parts.refused(
+                "the model is a \(try parts.modelType()) whose words are not bytes: its tokens cannot be trimmed"
+            )
+        }
         let vocabulary = try parts.vocabulary()
         let added = try parts.addedTokens()
         let merges = try parts.merges(vocabulary)

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Makes the fixtures of KindredTokenizersTests: small tokenizers, and what `tokenizers` makes of hard strings.
 
-Usage: tokenizers_goldens.py   (needs tokenizers from PyPI; written with 0.23.3)
+Usage: tokenizers_goldens.py [--words]   (needs tokenizers, sentencepiece and transformers from PyPI; written with tokenizers 0.23.3,
+those of words with 0.22.2 and sentencepiece 0.2.3)
 """
 
 import json
+import sys
+import tempfile
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -147,8 +150,145 @@ def added():
     return tokenizer
 
 
+def wordpiece():
+    """As BERT's."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=20))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.WordPieceTrainer(vocab_size=500, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator(list(corpus()), trainer)
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return tokenizer
+
+
+def cased():
+    """WordPiece of texts as they are, words and marks by `Whitespace`."""
+    tokenizer = wordpiece()
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Strip(), normalizers.BertNormalizer(lowercase=False, handle_chinese_chars=False)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.RobertaProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return tokenizer
+
+
+def unigram():
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    trainer = trainers.UnigramTrainer(
+        vocab_size=400, special_tokens=["<unk>", "<s>", "</s>"], unk_token="<unk>", show_progress=False)
+    tokenizer.train_from_iterator(list(corpus()), trainer)
+    tokenizer.add_tokens(["hive"])
+    return tokenizer
+
+
+def word_level():
+    tokenizer = Tokenizer(models.WordLevel(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.CharDelimiterSplit("-"),
+         pre_tokenizers.Punctuation("merged_with_previous"), pre_tokenizers.Split("th", "merged_with_next"),
+         pre_tokenizers.Digits(individual_digits=False)])
+    trainer = trainers.WordLevelTrainer(vocab_size=300, special_tokens=["<unk>"], show_progress=False)
+    tokenizer.train_from_iterator(list(corpus()), trainer)
+    return tokenizer
+
+
+def suffixes():
+    """BPE of characters with an end of the word, as CLIP's and GPT's, and unknown characters that are one."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, end_of_word_suffix="</w>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\p{L}]+|\p{N}|[^\s\p{L}\p{N}]+"), "removed", invert=True)
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=["<unk>"], end_of_word_suffix="</w>", limit_alphabet=60, show_progress=False)
+    tokenizer.train_from_iterator(list(corpus()), trainer)
+    return tokenizer
+
+
+def byte_fallback():
+    """BPE of characters as Llama 2's: no words, and bytes for characters without a token."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    special = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)]
+    trainer = trainers.BpeTrainer(
+        vocab_size=700, special_tokens=special, limit_alphabet=60, max_token_length=12, show_progress=False)
+    tokenizer.train_from_iterator((word for line in corpus() for word in line.split()), trainer)
+    built = json.loads(tokenizer.to_str())
+    built["added_tokens"] = built["added_tokens"][:3]
+    tokenizer = Tokenizer.from_str(json.dumps(built))
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return tokenizer
+
+
+def sentencepiece_models():
+    """SentencePiece's own files, with a few rules of normalisation, and what `tokenizers` makes of the same parts."""
+    import sentencepiece
+    from transformers.convert_slow_tokenizer import generate_merges, import_protobuf
+
+    with tempfile.TemporaryDirectory() as folder:
+        rules = Path(folder) / "rules.tsv"
+        # ﬁ to fi, ½ to 1⁄2, no-break space to space, é in two parts to é.
+        rules.write_text("FB01\t66 69\nBD\t31 2044 32\nA0\t20\n65 301\tE9\n", "utf-8")
+        text = Path(folder) / "text.txt"
+        text.write_text("\n".join(corpus()), "utf-8")
+        for kind in ["unigram", "bpe"]:
+            sentencepiece.SentencePieceTrainer.train(
+                input=str(text), model_prefix=f"{folder}/{kind}", vocab_size=560, model_type=kind, byte_fallback=True,
+                normalization_rule_tsv=str(rules), user_defined_symbols=["<M>"], num_threads=1, minloglevel=2,
+                character_coverage=0.98)
+            data = Path(f"{folder}/{kind}.model").read_bytes()
+            model = import_protobuf().ModelProto()
+            model.ParseFromString(data)
+            # The trainer's arguments hold a path.
+            model.trainer_spec.ClearField("input")
+            model.trainer_spec.ClearField("model_prefix")
+            data = model.SerializeToString()
+            (FIXTURES / f"{kind}.model").write_bytes(data)
+            pieces = [(piece.piece, piece.score) for piece in model.pieces]
+            charsmap = normalizers.Precompiled(model.normalizer_spec.precompiled_charsmap)
+            if kind == "unigram":
+                built = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=True))
+                built.normalizer = normalizers.Sequence(
+                    [charsmap, normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), "▁")])
+                built.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+                around = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 2)])
+            else:
+                ids = {piece: id for id, (piece, _) in enumerate(pieces)}
+                merges = generate_merges(ids, dict(pieces))
+                built = Tokenizer(models.BPE(ids, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+                built.normalizer = normalizers.Sequence(
+                    [charsmap, normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+                around = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+            built.post_processor = around
+            added = [(piece.piece, piece.type) for piece in model.pieces if piece.type in (2, 3, 4)]
+            built.add_special_tokens([AddedToken(piece, normalized=False) for piece, type in added if type != 4])
+            built.add_tokens([AddedToken(piece, normalized=False) for piece, type in added if type == 4])
+            yield kind + ".model", built
+
+
+WORDS = {
+    "wordpiece": wordpiece, "cased": cased, "unigram": unigram, "word-level": word_level, "suffixes": suffixes,
+    "byte-fallback": byte_fallback,
+}
+
+
+def write_words():
+    """The tokenizers whose words are not bytes; what they decode to is not compared."""
+    built = [(name, make()) for name, make in WORDS.items()]
+    for name, tokenizer in built + list(sentencepiece_models()):
+        if not name.endswith(".model"):
+            tokenizer.save(str(FIXTURES / f"{name}.json"), pretty=False)
+        goldens = [
+            {"text": text, "ids": tokenizer.encode(text).ids, "bare": tokenizer.encode(text, add_special_tokens=False).ids}
+            for text in STRINGS + MORE
+        ]
+        (FIXTURES / f"{name}.goldens.json").write_text(json.dumps(goldens, separators=(",", ":")) + "\n")
+
+
 def main():
     FIXTURES.mkdir(parents=True, exist_ok=True)
+    write_words()
+    if "--words" in sys.argv:
+        return
     for name, tokenizer in [("gpt2", gpt2()), ("prefix-space", prefix_space()), ("llama3", llama3()),
                             ("uncased", uncased()), ("digits", digits()), ("numbers", numbers()), ("added", added())]:
         tokenizer.save(str(FIXTURES / f"{name}.json"), pretty=False)
