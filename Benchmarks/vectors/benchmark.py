@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Recall and speed of vector indexes: kindred vectors beside hnswlib, FAISS and USearch, on the same vectors, in one run.
+"""Recall and speed of vector indexes: kindred vectors against hnswlib, FAISS and USearch, same vectors, one run.
 
-One search thread, two build threads; cosine. Truth is exact search in 32-bit floats. Every index is built, saved, opened
-and searched in a process of its own. A peer's point is the quickest of --repeats runs over all queries, which it gets as
-one array; Kindred gets them as one file. Rates between the measured points are interpolated: the logarithm of the rate
-over the recall. The peak memory of a build is its process's; a peer's process holds the vectors as 32-bit floats, which
-Kindred reads from the file piece by piece.
+One search thread, two build threads; cosine. Exact search in 32-bit floats gives the true neighbours. Each index is built,
+saved, opened and searched in a process of its own. A peer's point is the fastest of --repeats runs over all queries, passed
+as one array; Kindred reads them from one file. Rates between measured points are interpolated: the logarithm of the rate over
+the recall. The peak memory of a build is that of its process; a peer's process holds the vectors as 32-bit floats, Kindred
+reads them from the file piece by piece.
 
 Usage: benchmark.py --base BASE.npy --queries QUERIES.npy [--kindred .build/release/kindred] [--work runs/vectors]
        [--repeats 3] [--peers hnswlib,faiss-hnsw-sq8,faiss-ivfpq,usearch-i8] [--saved hnswlib,...]
---saved takes these peers from the results.json in --work, which must be of this machine and the same files; the table
-then says so. Needs numpy, hnswlib, faiss-cpu, usearch (written with hnswlib 0.8, faiss 1.15, usearch 2.26). Writes
-results.json, table.md and curves.svg into --work.
+
+--saved reads these peers from results.json in --work, which must come from this machine and the same files; the table then
+says so. Needs the packages in Tools/requirements.txt. Writes results.json, table.md and curves.svg into --work.
 """
 
 import argparse
@@ -31,9 +31,6 @@ K = 10
 WIDTHS = [10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 100, 128, 160, 200, 256, 320, 400, 512, 800, 1200, 1600]
 RECALLS = [0.90, 0.95, 0.98, 0.99]
 ENOUGH = 0.997
-# The aims at 200,000 × 384: rate at .95 and at .99, bytes and build time, against each peer.
-AIMS = {"hnswlib": (5, 4, 0.32, 0.2), "faiss-hnsw-sq8": (3, 3, 0.8, 0.25), "usearch-i8": (3, 3, 0.97, 0.3),
-        "faiss-ivfpq": (1.3, 1.5, 1.1, 1.5)}
 
 
 def recall(found, truth):
@@ -54,7 +51,7 @@ def peak_bytes():
 
 
 def by_width(title, set_width, search, queries, truth, repeats):
-    """Points of rising width until recall has risen enough."""
+    """Points of increasing width, until recall is high enough."""
     points = []
     for width in WIDTHS:
         set_width(width)
@@ -83,7 +80,7 @@ def run_kindred(args, work):
 
 
 class Build:
-    """Times a build; what it leaves is the result of a peer, to which open_ms and points are added."""
+    """Times a build. `result` is the peer's result; open_ms and points are added to it."""
 
     def __init__(self, path):
         self.path = path
@@ -200,7 +197,7 @@ TITLES = {"kindred": "Kindred", "hnswlib": "hnswlib M16 ef200", "faiss-hnsw-sq8"
 
 
 def rate_at(points, wanted):
-    """The rate at a recall; None where it is not reached."""
+    """The rate at a recall; None if the recall is not reached."""
     if points and points[0]["recall"] >= wanted:
         return points[0]["qps"]
     for low, high in zip(points, points[1:]):
@@ -224,13 +221,13 @@ def table(results, count):
 
 
 def comparison(results):
-    """How Kindred compares with each peer, and, in brackets, the aims at 200,000 × 384."""
+    """Kindred divided by each peer."""
     ours = results["kindred"]
     lines = ["| against | QPS @.95 | QPS @.99 | lowest from .90 to .99 | bytes | build time |", "|---|---|---|---|---|---|"]
 
     def times(peer, wanted):
         a, b = rate_at(ours["points"], wanted), rate_at(peer["points"], wanted)
-        # Nothing to compare with where the peer does not come so far; 0 where only Kindred does not.
+        # None if the peer does not reach the recall; 0 if only Kindred does not.
         return None if b is None else (a or 0) / b
 
     for name, peer in results.items():
@@ -238,11 +235,8 @@ def comparison(results):
             continue
         cells = [times(peer, 0.95), times(peer, 0.99),
                  min((t for t in (times(peer, 0.90 + step / 200) for step in range(19)) if t is not None), default=None)]
-        aims = [AIMS[name][0], AIMS[name][1], 1]
-        cells = ["–" if c is None else (f"{c:.2f}×" if c else "not reached") + f" (≥ {a}×)"
-                 for c, a in zip(cells, aims)]
-        for key, aim in (("bytes", AIMS[name][2]), ("build_seconds", AIMS[name][3])):
-            cells.append(f"{ours[key] / peer[key]:.2f} (≤ {aim:g})")
+        cells = ["–" if c is None else f"{c:.2f}×" if c else "not reached" for c in cells]
+        cells += [f"{ours[key] / peer[key]:.2f}" for key in ("bytes", "build_seconds")]
         lines.append(f"| {TITLES[name]} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -300,7 +294,7 @@ def machine():
 
 
 def inputs(args):
-    """What the results depend on: machine, vectors, queries."""
+    """The inputs of the results: machine, vectors, queries."""
     digests = []
     for path in (args.base, args.queries):
         with open(path, "rb") as file:
@@ -314,7 +308,7 @@ def main():
     parser.add_argument("--queries", required=True)
     parser.add_argument("--kindred", default=str(ROOT / ".build/release/kindred"))
     parser.add_argument("--work", default=str(ROOT / "runs/vectors"))
-    parser.add_argument("--title", help="what the vectors are; for the table and the curves")
+    parser.add_argument("--title", help="name of the vectors, for the table and the curves")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--saved", default="")
@@ -326,7 +320,7 @@ def main():
     work.mkdir(parents=True, exist_ok=True)
     truth_file = work / "truth.npy"
     if args.one:
-        # A peer in a process of its own, for its peak memory.
+        # Each peer runs in a process of its own, so that its peak memory is its own.
         base, queries, truth = load(args.base), load(args.queries), numpy.load(truth_file)
         path = work / f"{args.one}.bin"
         result = PEERS[args.one](args, path, base, queries, truth)
@@ -342,7 +336,7 @@ def main():
     earlier = json.loads(earlier.read_text()) if earlier.exists() else {}
     same = earlier.get("inputs") == about
     if saved and not same:
-        parser.error("--saved: results.json in --work is missing, or of another machine, base or queries")
+        parser.error("--saved: results.json in --work is missing, or from another machine, base or queries")
     if missing := set(saved) - set(earlier.get("results", {})):
         parser.error(f"--saved: not in results.json: {', '.join(sorted(missing))}")
     if not (same and truth_file.exists()):
@@ -357,7 +351,7 @@ def main():
         elif name in peers:
             results[name] = json.loads(subprocess.check_output([sys.executable, __file__, *sys.argv[1:], "--one", name]))
             print(table({name: results[name]}, count), flush=True)
-        # Kept after each peer: a run that is cut off loses no more than one.
+        # Save after each peer: an interrupted run loses at most one.
         kept = results | {k: v for k, v in earlier.get("results", {}).items() if same and k not in results}
         (work / "results.json").write_text(
             json.dumps({"title": title, "inputs": about, "load": os.getloadavg()[0], "results": kept}, indent=1))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The bag of a model's embeddings: the same directory with blocks that write nothing, and without its map.
+"""The bag of a model's embeddings: the same directory without its linear map, with blocks that write nothing.
 
-What the whole model finds beyond this is what its blocks and its attention add (figures.py).
+The difference between the whole model and this bag is what its blocks and its attention add (figures.py).
 
 Usage: bag.py --model DIR --out DIR
 """

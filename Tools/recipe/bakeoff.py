@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Students of different depth and width, distilled alike for a few million tokens, so that one can be chosen.
+"""Distils students of different depth and width under the same conditions, for a few million tokens, to choose one.
 
-Trains each variant that is not there yet (GPU; stages.py distill, the same texts and labels in the same order) into
-RECIPE/bakeoff/NAME, and draws the dev sets' means against tokens, with the full run beside them where there is one.
+Trains each missing variant (GPU; stages.py distill, same texts and labels in the same order) into RECIPE/bakeoff/NAME. Draws
+the means of the dev sets against tokens, with the full run if there is one.
 
 Usage: bakeoff.py --recipe runs/encoder --data DATA --variants L4=base:4 L6=base:6 "L6 simcse=simcse/adapter:6" …
        [--tokens 12] [--rate 1e-3] [--plot FILE.svg]
 
-A variant is NAME=DIRECTORY:LAYERS; layers beyond those of the directory begin at random.
+A variant is NAME=DIRECTORY:LAYERS. Layers beyond those of the directory are initialized at random.
 """
 
 import argparse

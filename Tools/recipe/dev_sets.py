@@ -1,4 +1,4 @@
-"""The dev sets in PyTorch, for curves while a GPU trains; the figures that count are `kindred eval`'s."""
+"""The dev sets in PyTorch, for curves during GPU training. The published figures come from `kindred eval`."""
 
 import math
 from pathlib import Path

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Measures every stage of a recipe and writes the ablation table and its plot.
+"""Measures every stage of a recipe with `kindred eval`, and writes the ablation table and its plot.
 
-The base decoder with causal attention (Uni) and with bidirectional attention (Bi), then MNTP, SimCSE, distillation, pairs
-and the 8-bit encoder, each with three poolings, and the bag of its embeddings, by `kindred eval`. What was measured is kept in RECIPE/figures/*.json and not
-measured again.
+The stages: the base decoder with causal attention (Uni) and with bidirectional attention (Bi), MNTP, SimCSE, distillation,
+pairs, the 8-bit encoder, each with three poolings, and the bag of its embeddings. RECIPE/figures/*.json keeps finished
+measurements; they are not repeated.
 
-Usage: figures.py --recipe runs/recipe --data SHARED-DATA [--kindred BINARY] [--poolings mean,weighted_mean,eos_token] [--stages NAMES]
+Usage: figures.py --recipe runs/recipe --data DATA [--kindred BINARY] [--poolings mean,weighted_mean,eos_token]
+       [--stages NAMES]
 """
 
 import argparse

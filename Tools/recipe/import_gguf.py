@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A Llama in a GGUF file → a model directory in Hugging Face's layout: config.json, model.safetensors (fp32), tokenizer.json.
+"""Converts a Llama GGUF file to Hugging Face's layout: config.json, model.safetensors (fp32), tokenizer.json.
 
-Queries and keys are permuted back from GGUF's interleaved rotation (llama.cpp, convert_hf_to_gguf.py, `LlamaModel.permute`).
---uncased puts a normalizer before the vocabulary, so that one token stands for a word wherever it is: accents and quotation
-marks go, letters become small, a space comes before the first word of a text, of a line and of a compound's part; and a text
-begins with the model's first token, which takes the attention that has nowhere to go.
+GGUF interleaves the rotary dimensions of queries and keys; the script restores their order (llama.cpp,
+convert_hf_to_gguf.py, `LlamaModel.permute`). --uncased adds a normalizer, so that a word is one token wherever it stands: it
+removes accents and quotation marks, lower-cases letters, and puts a space before the first word of a text, of a line and of
+each part of a compound. A text then begins with the model's first token, an attention sink.
 
 Usage: import_gguf.py FILE.gguf --out DIR [--uncased]
 """

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The teacher's vectors of texts: OUT/NAME.npy, float16 [texts, 384], for each TEXTS/NAME.jsonl (a JSON string a line).
+"""Computes the teacher's vectors: OUT/NAME.npy, float16 [texts, 384], for each TEXTS/NAME.jsonl (one JSON string per line).
 
-The teacher is a sentence-transformers directory with mean pooling (all-MiniLM-L6-v2). Files that are there are not made again.
-Runs on a GPU where there is one (PyTorch, fp16), else on all cores in fp32 by ONNX Runtime, twice as fast there as PyTorch.
+The teacher is a sentence-transformers directory with mean pooling (all-MiniLM-L6-v2). Existing files are skipped. Runs in
+fp16 on a GPU (PyTorch) if there is one, otherwise in fp32 on all cores with ONNX Runtime, which is twice as fast there.
 
 Usage: label.py --texts DIR --out DIR [--teacher DIR] [--pattern '*.jsonl'] [--batch-tokens N]
 """

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Texts that a question finds, with the teacher's scores, for `kindred train pairs` and stages.py pairs.
+"""Finds texts for each question, with the teacher's scores, for `kindred train pairs` and stages.py pairs.
 
-Reads the texts, their labels and the pairs of texts.py. For each human-written question, the nearest texts by the teacher's
-vectors among sentences and passages of Wikipedia and the answers of the pairs: the answer (or where none is known, the nearest
-text), four of ranks 2 to 30 and three of ranks 31 to 100. Writes JSON lines {"query", "positive", "negatives", "scores"}; the
-scores are the teacher's cosines, positive first. Where a person said which text answers, its score is raised to .05 above the
-best of the others, since a person's word counts more than the teacher's; for sources that a program paired it is left.
+Reads the texts, their labels and the pairs of texts.py. For each human-written question it searches sentences and passages
+of Wikipedia and the answers of the pairs by the teacher's vectors, and takes the answer (or the nearest text if none is
+known), four texts of ranks 2 to 30 and three of ranks 31 to 100. Writes JSON lines {"query", "positive", "negatives",
+"scores"}; scores are the teacher's cosines, positive first. If a human chose the answer, its score is raised to .05 above the
+best of the others. Scores of pairs that a program made are unchanged.
 
-Neighbours are exact: a product on a GPU where there is one, else on the cores.
+The search is exact: a matrix product on a GPU if there is one, otherwise on the cores.
 
 Usage: mine.py --texts DIR --labels DIR --pairs pairs.jsonl --out mined.jsonl [--others 60000] [--limit N] [--seed 1]
 """

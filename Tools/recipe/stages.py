@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""The stages of training in PyTorch, for a machine with a GPU: the same inputs, the same directories as `kindred train`.
+"""The training stages in PyTorch, for a machine with a GPU: same inputs and same directories as `kindred train`.
 
     stages.py mntp    --model DIR --texts DIR --out DIR     masked next token prediction; LoRA; writes DIR/adapter
     stages.py simcse  --model DIR --texts DIR --out DIR     sentences against themselves under dropout; LoRA
-    stages.py narrow  --model DIR --texts DIR --out DIR --width N     fewer channels in the feed-forward layers; adapters merged
-    stages.py distill --model DIR --texts DIR --labels DIR --out DIR     the teacher's vectors; all weights; writes DIR/model
+    stages.py narrow  --model DIR --texts DIR --out DIR --width N     fewer feed-forward channels; adapters merged
+    stages.py distill --model DIR --texts DIR --labels DIR --out DIR     the teacher's vectors; all weights; DIR/model
     stages.py pairs   --model DIR --mined FILE --texts DIR --labels DIR --out DIR     the teacher's scores of mined texts
 
---model names a model directory, or an adapter that this program made (DIR/adapter): then its weights are merged first.
-DIR/log.jsonl has a line for each measure: tokens, seconds, loss, and with --data the dev sets.
+--model names a model directory, or an adapter that this program wrote (DIR/adapter); its weights are merged first.
+DIR/log.jsonl has one line per measurement: tokens, seconds, loss, and with --data the dev sets.
 """
 
 import argparse

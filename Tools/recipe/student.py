@@ -1,8 +1,8 @@
-"""The student in PyTorch: a Llama-family decoder with attention both ways, pooled to a text's vector.
+"""The student in PyTorch: a Llama-family decoder with bidirectional attention, pooled to one vector per text.
 
-Computes what `kindred encode` computes, from the same directories, and is used where a GPU trains (stages.py). Batches are
-padded: tokens of shape [texts, length]. A block's matrices are kept side by side (queries, keys, values; gate, up), as one
-product each.
+It computes what `kindred encode` computes, from the same directories; stages.py trains it on a GPU. Batches are padded:
+tokens of shape [texts, length]. Matrices that share an input (queries, keys, values; gate, up) are stored side by side and
+computed as one product.
 """
 
 import json

@@ -1,23 +1,24 @@
 #!/usr/bin/env python3
-"""Texts for distillation: what the student learns to place where the teacher places it. No labels are needed.
+"""Collects the texts for distillation. They need no labels.
 
-Writes OUT/texts/NAME.jsonl, one JSON string a line, and OUT/pairs.jsonl, {"query", "positive", "source"} a line: human-written
-questions with the sentence or passage that answers them.
+Writes OUT/texts/NAME.jsonl, one JSON string per line, and OUT/pairs.jsonl, one {"query", "positive", "source"} per line:
+human-written questions with the sentence or passage that answers them.
 
 | source | texts |
 |---|---|
-| questions/*.txt.xz | questions, search queries, claims and titles that people wrote |
+| questions/*.txt.xz | human-written questions, search queries, claims and titles |
 | pairs/*.tsv(.xz) | both sides |
 | retrieval/wikiqa/sent-train | questions, and the sentences of their articles |
 | wikipedia-text/*.txt.xz | titles, headings under their title, single sentences, passages of 40 to 220 words, short runs of words |
 
-A sentence of an article goes into one text only. A passage looks as the index stores it: title, heading, body, a line each; a
-third have the body only. WordNet, SNLI and COCO are left out, since their texts resemble those of STS.
+Each sentence of an article goes into one text only. A passage has the form in which the index encodes it: title, heading,
+body, one line each; a third have the body only. WordNet, SNLI and COCO are excluded, because their texts resemble those of
+STS.
 
-Nothing that is evaluated is read: a text is dropped where it, or one of its sentences of five words or more, equals a query, a
-sentence or a document of the evaluation sets (letters and digits compared, in lower case). OUT/texts.json has the counts.
-OUT/vocabulary.txt holds all texts but three of four of Wikipedia's, as plain lines, for `kindred model cut --vocabulary`; and
-OUT/articles.txt those of Wikipedia, for the stages that read running text.
+Evaluation data is excluded: a text is dropped if it, or one of its sentences of five or more words, equals a query, a sentence
+or a document of the evaluation sets (comparing letters and digits, in lower case). OUT/texts.json has the counts.
+OUT/vocabulary.txt holds a quarter of Wikipedia's texts and all others, as plain lines, for `kindred model cut --vocabulary`.
+OUT/articles.txt holds Wikipedia's texts, for the stages that read running text.
 
 Usage: texts.py --data DATA --out OUT [--files featured.txt,good.txt,core.txt] [--megabytes N] [--seed 1]
 """

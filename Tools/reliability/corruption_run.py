@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Damages an index of vectors and searches it: the answer is the right one, or the command ends with exit code 65 and
-names the file and the byte.
+"""Damages an index of vectors and searches it. The answer must be correct, or the command must exit with 65 and name the file
+and the byte.
 
-fields   each field of the header gets each of several values (0, 1, one more, one less, twice, the largest, random ones),
-         as it is, and with the header's checksum put right again; with that, another answer is allowed.
-bytes    random bytes are changed, in each section as often.
-cuts     the file is cut off, or has bytes more.
+fields   each header field gets several values (0, 1, one more, one less, twice, the largest, random ones), with and without a
+         corrected header checksum; with it, a different answer is allowed.
+bytes    random bytes change, equally often in each section.
+cuts     the file is truncated or extended.
 
 Usage: corruption_run.py --kindred .build/release/kindred --work DIRECTORY [--trials 10000] [--seed 1]
-Needs numpy. The directory is best in memory (/dev/shm). Prints counts; exit code 1 at the first trial that traps, takes
-more than 20 seconds or 1 GiB of memory, answers wrongly, or does not say where.
+Needs numpy. Use a directory in memory (/dev/shm). Prints counts. Exits with 1 at the first trial that traps, takes more than 20
+seconds or 1 GiB of memory, answers wrongly, or does not name the place.
 """
 
 import argparse

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Damages the catalogue of an index and the checkpoint of a training run: nothing traps, and nothing is silently wrong.
+"""Damages the catalogue of an index, its segment, and the checkpoint of a training run. Nothing may trap or be silently wrong.
 
-catalogue    `kindred search` answers as before or ends with exit code 65, and `kindred verify` ends with 65, whatever is
-             changed: bits, bytes, runs of zeros, pages that change places, the length.
-bits         `kindred verify` finds each single bit that is flipped in a byte of the catalogue that is not zero.
-checkpoint   `kindred train --resume` ends with the adapter of the sound checkpoint, or with exit code 65.
-segments     the same as catalogue, where a hybrid search may also answer by keywords with a warning.
+catalogue    `kindred search` must answer as before or exit with 65, and `kindred verify` must exit with 65, after changes of
+             bits, bytes, runs of zeros, swapped pages, and lengths.
+bits         `kindred verify` must find each flipped bit in a byte of the catalogue that is not zero.
+checkpoint   `kindred train --resume` must end with the intact checkpoint's adapter, or with exit code 65.
+segments     as catalogue, but a hybrid search may answer by keywords with a warning.
 
 Usage: damage_run.py --kindred .build/release/kindred --work DIRECTORY [--trials 2000] [--bits 150] [--seed 1]
-The directory is best in memory (/dev/shm). Prints counts; exit code 1 at the first trial that goes wrong.
+Use a directory in memory (/dev/shm). Prints counts. Exits with 1 at the first trial that fails.
 """
 
 import argparse

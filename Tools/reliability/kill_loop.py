@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
-"""Kills writers with SIGKILL, at random moments and at named points, and checks what is left.
+"""Kills writers with SIGKILL, at random moments and at named points, and checks the state afterwards.
 
-Five kinds of work are interrupted, again and again:
+Five kinds of work are interrupted repeatedly:
 
-vectors  `kindred vectors build` over an index that is there already: the file is the old one or the new one, byte for byte.
-repair   `kindred vectors verify --repair` of an index with damaged links: the file is the damaged one or the repaired one.
-index    `kindred index` of a dump, then of two newer ones in which articles have changed: what a reader saw committed
-         before the kill is there after it, every state passes `kindred verify`, and when a dump is through, catalogue and
-         segments are those of a run that was never killed, byte for byte.
+vectors  `kindred vectors build` over an existing index: the file is the old or the new one, byte for byte.
+repair   `kindred vectors verify --repair` of an index with damaged links: the file is the damaged or the repaired one.
+index    `kindred index` of a dump, then of two newer ones in which articles have changed: whatever a reader saw committed
+         before the kill still exists; every state passes `kindred verify`; after the dump is finished, catalogue and segments
+         equal those of an uninterrupted run, byte for byte.
 reindex  `kindred reindex` to another encoder: the same.
-train    `kindred train mntp`, gone on with --resume: the adapter is that of a run that was never killed, byte for byte, and
-         no temporary file stays.
+train    `kindred train mntp`, resumed with --resume: the adapter equals that of an uninterrupted run, byte for byte, and no
+         temporary file remains.
 
-Named points are passed on by KINDRED_KILL_AT (Sources/KindredSystem/KillPoint.swift). Half of the kills are random ones.
+KINDRED_KILL_AT names a point (Sources/KindredSystem/KillPoint.swift). Half of the kills are random.
 
 Usage: kill_loop.py --kindred .build/release/kindred --work DIRECTORY [--kills 300] [--seed 1]
-Needs numpy. Prints counts; exit code 1 where something was lost or damaged.
+Needs numpy. Prints counts. Exits with 1 if something was lost or damaged.
 """
 
 import argparse
