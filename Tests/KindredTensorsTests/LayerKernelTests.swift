@@ -39,7 +39,8 @@ import Testing
         var variants: [Norm] = unsafe [kindred_rms_norm, kindred_rms_norm_portable]
         if hasAVX2 { unsafe variants.append(kindred_rms_norm_avx2) }
         if hasAVX512 { unsafe variants.append(kindred_rms_norm_avx512) }
-        unsafe variants.forEach { variant in
+        for index in unsafe variants.indices {
+            let variant = unsafe variants[index]
             var out = [Float](repeating: .nan, count: x.count)
             unsafe variant(&out, columns, x, columns, weight, rows, columns, 1e-5)
             #expect(close(out, expected))
@@ -65,7 +66,8 @@ import Testing
         var variants: [Softmax] = unsafe [kindred_softmax, kindred_softmax_portable]
         if hasAVX2 { unsafe variants.append(kindred_softmax_avx2) }
         if hasAVX512 { unsafe variants.append(kindred_softmax_avx512) }
-        unsafe variants.forEach { variant in
+        for index in unsafe variants.indices {
+            let variant = unsafe variants[index]
             var out = x
             unsafe variant(&out, columns, columns, columns, scale, causal ? 1 : 0)
             #expect(close(out, expected))
@@ -83,7 +85,8 @@ import Testing
         var variants: [Silu] = unsafe [kindred_silu_multiply, kindred_silu_multiply_portable]
         if hasAVX2 { unsafe variants.append(kindred_silu_multiply_avx2) }
         if hasAVX512 { unsafe variants.append(kindred_silu_multiply_avx512) }
-        unsafe variants.forEach { variant in
+        for index in unsafe variants.indices {
+            let variant = unsafe variants[index]
             var out = gate
             unsafe variant(&out, columns, up, columns, 1, columns)
             #expect(close(out, expected))
@@ -117,7 +120,8 @@ import Testing
         var variants: [Rotate] = unsafe [kindred_rotate, kindred_rotate_portable]
         if hasAVX2 { unsafe variants.append(kindred_rotate_avx2) }
         if hasAVX512 { unsafe variants.append(kindred_rotate_avx512) }
-        unsafe variants.forEach { variant in
+        for index in unsafe variants.indices {
+            let variant = unsafe variants[index]
             var out = x
             unsafe variant(&out, width, rows, heads, half, cosines, sines)
             #expect(close(out, expected))
