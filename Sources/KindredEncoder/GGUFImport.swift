@@ -33,7 +33,8 @@ extension GGUFCheckpoint {
             let name = tensor.name.hasPrefix("lm_head") ? tensor.name : shape.family.prefix + tensor.name
             let layout = isEmbedding ? .linear : Self.layout(of: tensor.name, names)
             return SafetensorsWriter.Tensor(
-                name: name, shape: layout == .transposed ? tensor.shape.reversed() : tensor.shape, precision: precision
+                name: name, shape: layout == .transposed ? tensor.shape.reversed() : tensor.shape,
+                precision: precision
             ) { Self.stored(tensor, layout, shape) }
         }
         try SafetensorsWriter.write(tensors, to: directory.appending("model.safetensors"))
@@ -45,7 +46,9 @@ extension GGUFCheckpoint {
             modules.contains { name.hasSuffix(".\($0).weight") || name.hasSuffix(".\($0).bias") }
         }
         if isOne(of: names.queryKeyValue) { return names.queryKeyValueLayout ?? names.layout }
-        guard isOne(of: [names.output, names.down] + names.gateUp), name.hasSuffix(".weight") else { return .linear }
+        guard isOne(of: [names.output, names.down] + names.gateUp), name.hasSuffix(".weight") else {
+            return .linear
+        }
         return names.layout
     }
 

@@ -41,6 +41,9 @@ extension VectorRows {
         }
     }
 
+    /// A vector whose numbers are all smaller has squares that vanish in 32 bits.
+    package static let smallest: Float = 1e-15
+
     /// Scales each row to length 1, however small its numbers are; a row of zeros stays.
     package static func normalize(_ rows: AlignedBuffer<Float>, count: Int, dimensions: Int) {
         let squares = AlignedBuffer<Float>(repeating: 0, count: count)

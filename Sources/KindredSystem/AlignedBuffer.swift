@@ -11,12 +11,14 @@
 /// A reference type: whoever holds it shares it. Reads and writes through the subscript are bounds-checked;
 /// `pointer` checks the range that a kernel gets.
 /// Not synchronised: threads may write to ranges that do not overlap.
+///
+/// Public, as no `package` function is inlined into another module; no product exports it.
 @safe
-package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
+public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
     package static var alignment: Int { 64 }
 
-    package let count: Int
-    package let base: UnsafeMutablePointer<Element>
+    public let count: Int
+    public let base: UnsafeMutablePointer<Element>
 
     /// From this size on a block asks for huge pages: rows read at random then miss the address cache seldom.
     private static var hugePage: Int { 2 << 20 }
@@ -32,7 +34,7 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
     }
 
     /// `count` elements, each `value`.
-    @inlinable package init(repeating value: Element, count: Int) {
+    @inlinable public init(repeating value: Element, count: Int) {
         precondition(count >= 0)
         self.count = count
         let bytes = max(count, 1) * MemoryLayout<Element>.stride
@@ -50,7 +52,7 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         unsafe withUnsafeBytes(of: value) { unsafe $0.allSatisfy { $0 == 0 } }
     }
 
-    package convenience init(_ elements: some Collection<Element>) {
+    @inlinable public convenience init(_ elements: some Collection<Element>) {
         guard let first = elements.first else {
             // Never read: there is no element.
             self.init(uninitialized: 0)
@@ -60,7 +62,7 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         for (index, element) in elements.enumerated() { unsafe base[index] = element }
     }
 
-    private init(uninitialized count: Int) {
+    @usableFromInline init(uninitialized count: Int) {
         self.count = count
         unsafe base = unsafe UnsafeMutableRawPointer.allocate(
             byteCount: max(count, 1) * MemoryLayout<Element>.stride, alignment: Self.alignment
@@ -69,7 +71,7 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
 
     deinit { unsafe UnsafeMutableRawPointer(base).deallocate() }
 
-    @inlinable package subscript(index: Int) -> Element {
+    @inlinable public subscript(index: Int) -> Element {
         get {
             precondition(index >= 0 && index < count, "index out of range")
             return unsafe base[index]
@@ -89,32 +91,32 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
     }
 
     /// Takes the elements of a buffer of the same size.
-    @inlinable package func copy(_ source: AlignedBuffer<Element>) {
+    @inlinable public func copy(_ source: AlignedBuffer<Element>) {
         precondition(source.count == count)
         unsafe base.update(from: source.base, count: count)
     }
 
     /// Takes elements `range` of another buffer, to lie from `start` on here.
-    @inlinable package func copy(_ source: AlignedBuffer<Element>, from range: Range<Int>, at start: Int) {
+    @inlinable public func copy(_ source: AlignedBuffer<Element>, from range: Range<Int>, at start: Int) {
         precondition(start >= 0 && start + range.count <= count, "range out of bounds")
         unsafe (base + start).update(from: source.pointer(range), count: range.count)
     }
 
     /// The elements of `range` as an array.
-    @inlinable package func array(_ range: Range<Int>? = nil) -> [Element] {
+    @inlinable public func array(_ range: Range<Int>? = nil) -> [Element] {
         let range = range ?? 0..<count
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "range out of bounds")
         return unsafe Array(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count))
     }
 
     /// A copy of the bytes of the elements of `range`, as they lie in memory.
-    @inlinable package func bytes(_ range: Range<Int>) -> [UInt8] {
+    @inlinable public func bytes(_ range: Range<Int>) -> [UInt8] {
         unsafe [UInt8](
             UnsafeRawBufferPointer(start: pointer(range), count: range.count * MemoryLayout<Element>.stride))
     }
 
     /// Lends the bytes of the elements of `range`, as they lie in memory.
-    package func withBytes<Result>(
+    @inlinable public func withBytes<Result>(
         _ range: Range<Int>, _ body: (RawSpan) throws -> Result
     ) rethrows -> Result {
         unsafe try body(
@@ -123,7 +125,7 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
     }
 
     /// The start of `range`, for the kernels. Checked; valid while the buffer lives.
-    @inlinable package func pointer(_ range: Range<Int>) -> UnsafeMutablePointer<Element> {
+    @inlinable public func pointer(_ range: Range<Int>) -> UnsafeMutablePointer<Element> {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "range out of bounds")
         return unsafe base + range.lowerBound
     }

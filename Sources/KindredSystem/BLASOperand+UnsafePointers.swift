@@ -1,6 +1,6 @@
 extension BLAS.Operand {
     /// Where the first row starts, for the kernels; valid while the buffer lives.
-    @inlinable package var pointer: UnsafeMutablePointer<Float> { unsafe buffer.pointer(offset..<offset) }
+    package var pointer: UnsafeMutablePointer<Float> { unsafe buffer.pointer(offset..<offset) }
 
     package func fill(_ value: Float) {
         for row in 0..<rows { unsafe (pointer + row * stride).update(repeating: value, count: columns) }

@@ -11,12 +11,14 @@ import SystemPackage
 /// A file mapped read-only into memory. Reads are bounds-checked and need no alignment.
 ///
 /// The file must not be shortened while it is mapped: Kindred's files are immutable once they have their name.
+///
+/// Public, as no `package` function is inlined into another module; no product exports it.
 @safe
-package final class MappedFile: @unchecked Sendable {
+public final class MappedFile: @unchecked Sendable {
     package let path: FilePath
     /// Size in bytes.
-    package let count: Int
-    private let base: UnsafeRawPointer?
+    public let count: Int
+    @usableFromInline let base: UnsafeRawPointer?
 
     /// - Throws: `notFound`, `inputOutput`.
     package init(_ path: FilePath) throws {
@@ -49,8 +51,7 @@ package final class MappedFile: @unchecked Sendable {
     }
 
     /// The value stored at `offset` in the machine's byte order; `offset` needs no alignment.
-    @inline(__always)
-    package func load<Value: BitwiseCopyable>(_ type: Value.Type, at offset: Int) -> Value {
+    @inlinable public func load<Value: BitwiseCopyable>(_ type: Value.Type, at offset: Int) -> Value {
         precondition(offset >= 0 && offset <= count - MemoryLayout<Value>.size, "offset out of range")
         return unsafe base.unsafelyUnwrapped.loadUnaligned(fromByteOffset: offset, as: type)
     }

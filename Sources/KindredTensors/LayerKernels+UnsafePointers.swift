@@ -3,7 +3,7 @@ import KindredSystem
 
 extension LayerKernels.Rows {
     /// Where the first row starts, for the kernels; valid while the buffer lives.
-    @inlinable package var pointer: UnsafeMutablePointer<Float> { unsafe buffer.pointer(offset..<offset) }
+    package var pointer: UnsafeMutablePointer<Float> { unsafe buffer.pointer(offset..<offset) }
 }
 
 extension LayerKernels {

@@ -129,7 +129,8 @@ enum CharacterClass: Sendable {
         if scalar.value == 0x166D || scalar.value == 0x111C9 { return true }
         guard scalar.isOld(as: 8) else { return false }
         switch scalar.properties.generalCategory {
-        case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
+        case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation,
+            .initialPunctuation,
             .finalPunctuation, .otherPunctuation:
             return true
         default: return false

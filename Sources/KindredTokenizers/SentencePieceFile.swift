@@ -44,7 +44,8 @@ struct SentencePieceFile {
             }
         }
         guard !pieces.isEmpty else {
-            throw KindredError(.invalidData, "is no SentencePiece model: it has no pieces", at: .init(path: path.string))
+            throw KindredError(
+                .invalidData, "is no SentencePiece model: it has no pieces", at: .init(path: path.string))
         }
     }
 
@@ -61,7 +62,8 @@ struct SentencePieceFile {
         }
         guard score.isFinite, String(validating: text, as: UTF8.self) != nil else {
             throw KindredError(
-                .invalidData, "piece \(pieces.count) is no text with a score", at: .init(path: path.string, byte: piece.startIndex))
+                .invalidData, "piece \(pieces.count) is no text with a score",
+                at: .init(path: path.string, byte: piece.startIndex))
         }
         pieces.append((text, score, kind))
     }
@@ -81,13 +83,15 @@ struct SentencePieceFile {
         let isByteFallback = pieces.contains { $0.kind == .byte }
         let unknown = pieces.firstIndex { $0.kind == .unknown }
         var json: [String: Any] = ["version": "1.0"]
-        json["added_tokens"] = pieces.indices.filter { [.control, .unknown, .userDefined].contains(pieces[$0].kind) }
-            .map { id -> [String: Any] in
-                [
-                    "id": id, "content": tokens[id], "special": pieces[id].kind != .userDefined,
-                    "normalized": false, "lstrip": false, "rstrip": false, "single_word": false,
-                ]
-            }
+        json["added_tokens"] = pieces.indices.filter {
+            [.control, .unknown, .userDefined].contains(pieces[$0].kind)
+        }
+        .map { id -> [String: Any] in
+            [
+                "id": id, "content": tokens[id], "special": pieces[id].kind != .userDefined,
+                "normalized": false, "lstrip": false, "rstrip": false, "single_word": false,
+            ]
+        }
         var normalizers: [[String: Any]] = []
         if !charactersMap.isEmpty {
             normalizers.append([
@@ -103,7 +107,8 @@ struct SentencePieceFile {
             if let unknown { fields["unk_token"] = tokens[unknown] }
             model = TokenizerModelFields(
                 fields, tokens: pieces.map(\.text),
-                merges: TokenizerModelFields.merges(pieces.map(\.text), scores: pieces.map { Double($0.score) }))
+                merges: TokenizerModelFields.merges(
+                    pieces.map(\.text), scores: pieces.map { Double($0.score) }))
         } else {
             if removesExtraSpaces {
                 normalizers.append(["type": "Strip", "strip_left": false, "strip_right": true])
@@ -122,14 +127,19 @@ struct SentencePieceFile {
         }
         if !normalizers.isEmpty { json["normalizer"] = ["type": "Sequence", "normalizers": normalizers] }
         json["post_processor"] = TokenizerModelFields.template(
-            start: settings["add_bos_token"] as? Bool ?? (modelType == 2) ? control(settings, "bos_token", "<s>") : nil,
-            end: settings["add_eos_token"] as? Bool ?? (modelType == 1) ? control(settings, "eos_token", "</s>") : nil)
+            start: settings["add_bos_token"] as? Bool ?? (modelType == 2)
+                ? control(settings, "bos_token", "<s>") : nil,
+            end: settings["add_eos_token"] as? Bool ?? (modelType == 1)
+                ? control(settings, "eos_token", "</s>") : nil)
         return try model.tokenizer(json, path: path)
     }
 
     /// A control piece that the settings name, or that is called `name`; nil where there is none.
-    private func control(_ settings: [String: Any], _ field: String, _ name: String) -> (token: String, id: Int)? {
-        let named = settings[field] as? String ?? (settings[field] as? [String: Any])?["content"] as? String ?? name
+    private func control(_ settings: [String: Any], _ field: String, _ name: String) -> (
+        token: String, id: Int
+    )? {
+        let named =
+            settings[field] as? String ?? (settings[field] as? [String: Any])?["content"] as? String ?? name
         return pieces.firstIndex { $0.kind == .control && $0.text == Array(named.utf8) }.map { (named, $0) }
     }
 }

@@ -39,7 +39,8 @@ struct TextPattern: Sendable {
             return ranges
         case .regex(let expression):
             let string = String(decoding: text, as: UTF8.self)
-            let found = expression.matches(in: string, range: NSRange(location: 0, length: string.utf16.count))
+            let found = expression.matches(
+                in: string, range: NSRange(location: 0, length: string.utf16.count))
             guard !found.isEmpty else { return [] }
             // Where each UTF-16 unit lies in UTF-8.
             var places: [Int] = []
@@ -120,7 +121,9 @@ enum SplitBehavior: String, Sendable {
         for part in parts {
             if let before = last, let range = result.last, joins(before, part) {
                 result[result.count - 1] =
-                    min(range.lowerBound, part.range.lowerBound)..<max(range.upperBound, part.range.upperBound)
+                    min(
+                        range.lowerBound, part.range.lowerBound)..<max(
+                        range.upperBound, part.range.upperBound)
             } else {
                 result.append(part.range)
             }

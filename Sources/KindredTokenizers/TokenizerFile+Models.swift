@@ -7,7 +7,9 @@ extension TokenizerFile {
         // Files from before 2020 leave the type out.
         let guess =
             model["merges"] != nil
-            ? "BPE" : model["vocab"]?.array != nil ? "Unigram" : model["continuing_subword_prefix"] != nil ? "WordPiece" : "none"
+            ? "BPE"
+            : model["vocab"]?.array != nil
+                ? "Unigram" : model["continuing_subword_prefix"] != nil ? "WordPiece" : "none"
         let type = model["type"]?.string ?? guess
         guard ["BPE", "Unigram", "WordPiece", "WordLevel"].contains(type) else {
             throw refused("the model is of type \"\(type)\"")
@@ -28,7 +30,8 @@ extension TokenizerFile {
         vocabulary.reserveCapacity(members.count)
         for (key, value) in members {
             guard let id = value.tokenID else {
-                throw damaged("the token \"\(String(decoding: key.prefix(80), as: UTF8.self))\" has no valid id")
+                throw damaged(
+                    "the token \"\(String(decoding: key.prefix(80), as: UTF8.self))\" has no valid id")
             }
             vocabulary[key] = id
         }
@@ -56,7 +59,8 @@ extension TokenizerFile {
         guard case .string(let token)? = json["model"]?["unk_token"] else { return nil }
         guard let id = vocabulary[token] else {
             throw damaged(
-                "the vocabulary lacks the unknown token \"\(String(decoding: token.prefix(80), as: UTF8.self))\"")
+                "the vocabulary lacks the unknown token \"\(String(decoding: token.prefix(80), as: UTF8.self))\""
+            )
         }
         return id
     }
@@ -82,7 +86,8 @@ extension TokenizerFile {
             default: throw damaged("merge \(rank) is no pair")
             }
             let joined = pair.0 + (pair.1.starts(with: prefix) ? pair.1.dropFirst(prefix.count) : pair.1[...])
-            guard let left = vocabulary[pair.0], let right = vocabulary[pair.1], let result = vocabulary[joined]
+            guard let left = vocabulary[pair.0], let right = vocabulary[pair.1],
+                let result = vocabulary[joined]
             else { throw damaged("merge \(rank) joins or makes a token that the vocabulary lacks") }
             return (left, right, result)
         }
@@ -99,7 +104,8 @@ extension TokenizerFile {
                     vocabulary: vocabulary, merges: BytePairMerges(try merges(vocabulary)),
                     unknown: try unknown(vocabulary), fusesUnknown: model?["fuse_unk"]?.bool ?? false,
                     fallback: fallback, prefix: text("continuing_subword_prefix"),
-                    suffix: text("end_of_word_suffix"), ignoresMerges: model?["ignore_merges"]?.bool ?? false))
+                    suffix: text("end_of_word_suffix"), ignoresMerges: model?["ignore_merges"]?.bool ?? false)
+            )
         case "Unigram":
             let pieces = try pieces()
             let unknown = model?["unk_id"]?.tokenID
@@ -108,12 +114,16 @@ extension TokenizerFile {
             }
             return .unigram(Unigram(pieces, unknown: unknown, fallback: fallback))
         case "WordPiece":
-            guard let unknown = try unknown(vocabulary) else { throw damaged("the model has no \"unk_token\"") }
+            guard let unknown = try unknown(vocabulary) else {
+                throw damaged("the model has no \"unk_token\"")
+            }
             var limit = 100
             if case .number(let number)? = model?["max_input_chars_per_word"], number >= 1, number <= 1e6 {
                 limit = Int(number)
             }
-            let prefix = model?["continuing_subword_prefix"] == nil ? Array("##".utf8) : text("continuing_subword_prefix")
+            let prefix =
+                model?["continuing_subword_prefix"] == nil
+                ? Array("##".utf8) : text("continuing_subword_prefix")
             return .wordPiece(
                 WordPiece(
                     vocabulary: vocabulary, unknown: unknown, prefix: prefix, maximumCharacters: limit,

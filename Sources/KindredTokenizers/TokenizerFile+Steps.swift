@@ -7,7 +7,9 @@ extension TokenizerFile {
         var byteLevel: JSONBytes?
         for step in Self.steps(json["pre_tokenizer"], list: "pretokenizers") {
             let type = step["type"]?.string ?? "none"
-            guard byteLevel == nil else { throw refused("the pre-tokenizer has \"\(type)\" after \"ByteLevel\"") }
+            guard byteLevel == nil else {
+                throw refused("the pre-tokenizer has \"\(type)\" after \"ByteLevel\"")
+            }
             if type == "ByteLevel" {
                 byteLevel = step
             } else {
@@ -15,7 +17,9 @@ extension TokenizerFile {
             }
         }
         // Each step is a call within the one before it.
-        guard steps.count <= 16 else { throw refused("the pre-tokenizer has \(steps.count) steps before the last") }
+        guard steps.count <= 16 else {
+            throw refused("the pre-tokenizer has \(steps.count) steps before the last")
+        }
         return PreTokenizer(
             steps: steps, isByteLevel: byteLevel != nil,
             addsPrefixSpace: byteLevel?["add_prefix_space"]?.bool ?? false,
@@ -28,12 +32,14 @@ extension TokenizerFile {
         case "Split":
             let behavior = try behavior(step, default: nil)
             let inverted = step["invert"]?.bool ?? false
-            if let regex = step["pattern"]?["Regex"]?.string, let known = WordPattern(regex), behavior == .isolated,
+            if let regex = step["pattern"]?["Regex"]?.string, let known = WordPattern(regex),
+                behavior == .isolated,
                 !inverted
             {
                 return .words(known)
             }
-            return .split(try pattern(step["pattern"], "the pre-tokenizer splits by"), behavior, inverted: inverted)
+            return .split(
+                try pattern(step["pattern"], "the pre-tokenizer splits by"), behavior, inverted: inverted)
         case "Whitespace": return .wordsAndRest
         case "WhitespaceSplit": return .characters(.whiteSpace, .removed)
         case "Punctuation": return .characters(.punctuation, try behavior(step, default: .isolated))
@@ -51,11 +57,15 @@ extension TokenizerFile {
         case "Metaspace":
             let mark = step["replacement"]?.string ?? "▁"
             // Before there were three ways, there was a flag.
-            let prepends = step["prepend_scheme"]?.string ?? (step["add_prefix_space"]?.bool == false ? "never" : "always")
-            guard let scheme = PreTokenizer.Prepending(rawValue: prepends), mark.unicodeScalars.count == 1 else {
+            let prepends =
+                step["prepend_scheme"]?.string
+                ?? (step["add_prefix_space"]?.bool == false ? "never" : "always")
+            guard let scheme = PreTokenizer.Prepending(rawValue: prepends), mark.unicodeScalars.count == 1
+            else {
                 throw refused("the pre-tokenizer \"\(type)\" prepends \"\(prepends.prefix(40))\"")
             }
-            return .metaspace(replacement: Array(mark.utf8), prepends: scheme, splits: step["split"]?.bool ?? true)
+            return .metaspace(
+                replacement: Array(mark.utf8), prepends: scheme, splits: step["split"]?.bool ?? true)
         default: throw refused("the pre-tokenizer has the step \"\(type)\"")
         }
     }
@@ -91,7 +101,8 @@ extension TokenizerFile {
             case "Lowercase": return .lowercase
             case "StripAccents": return .stripAccents
             case "Strip":
-                return .strip(left: step["strip_left"]?.bool ?? true, right: step["strip_right"]?.bool ?? true)
+                return .strip(
+                    left: step["strip_left"]?.bool ?? true, right: step["strip_right"]?.bool ?? true)
             case "Prepend": return .prepend(step["prepend"]?.string ?? "")
             case "Nmt": return .nmt
             case "Replace":

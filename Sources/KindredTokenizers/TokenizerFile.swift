@@ -53,7 +53,9 @@ struct TokenizerFile {
             let type = step["type"]?.string ?? "none"
             if type == "ByteLevel" { continue }
             if type == "BertProcessing" || type == "RobertaProcessing" {
-                guard let first = step["cls"]?.array?.last?.tokenID, let last = step["sep"]?.array?.last?.tokenID else {
+                guard let first = step["cls"]?.array?.last?.tokenID,
+                    let last = step["sep"]?.array?.last?.tokenID
+                else {
                     throw damaged("the post-processor \"\(type)\" has no tokens")
                 }
                 prefix.append(first)

@@ -28,7 +28,9 @@ package struct TokenizerModelFields {
     package func tokenizer(_ rest: [String: Any], path: FilePath) throws -> [UInt8] {
         func object(_ json: [String: Any]) throws -> [(key: [UInt8], value: JSONBytes)] {
             let data = try JSONSerialization.data(withJSONObject: json, options: [.sortedKeys])
-            guard case .object(let members) = try JSONBytes(parsing: [UInt8](data), path: path.string) else { return [] }
+            guard case .object(let members) = try JSONBytes(parsing: [UInt8](data), path: path.string) else {
+                return []
+            }
             return members
         }
         var model = try object(fields)
@@ -40,7 +42,8 @@ package struct TokenizerModelFields {
                 ))
         }
         if !merges.isEmpty {
-            model.append((Array("merges".utf8), .array(merges.map { .array([.string($0.left), .string($0.right)]) })))
+            model.append(
+                (Array("merges".utf8), .array(merges.map { .array([.string($0.left), .string($0.right)]) })))
         }
         return JSONBytes.object(try object(rest) + [(Array("model".utf8), .object(model))]).serialized
     }
@@ -80,7 +83,9 @@ package struct TokenizerModelFields {
         }
         return [
             "type": "TemplateProcessing",
-            "single": [start.map { special($0.token) }, text, end.map { special($0.token) }].compactMap { $0 },
+            "single": [start.map { special($0.token) }, text, end.map { special($0.token) }].compactMap {
+                $0
+            },
             "pair": [text, ["Sequence": ["id": "B", "type_id": 1]]], "special_tokens": names,
         ]
     }

@@ -37,7 +37,8 @@ package enum TokenizerSource {
         let path = directory.appending("tokenizer_config.json")
         guard let data = FileManager.default.contents(atPath: path.string) else { return [:] }
         guard let json = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
-            throw KindredError(.invalidData, "is not a JSON object; get the file again", at: .init(path: path.string))
+            throw KindredError(
+                .invalidData, "is not a JSON object; get the file again", at: .init(path: path.string))
         }
         return json
     }
@@ -48,7 +49,8 @@ package enum TokenizerSource {
 
     private static func special(_ token: String, _ id: Int) -> [String: Any] {
         [
-            "id": id, "content": token, "special": true, "normalized": false, "lstrip": false, "rstrip": false,
+            "id": id, "content": token, "special": true, "normalized": false, "lstrip": false,
+            "rstrip": false,
             "single_word": false,
         ]
     }
@@ -63,14 +65,20 @@ package enum TokenizerSource {
     }
 
     /// BERT's (transformers, convert_slow_tokenizer.py, `BertConverter`).
-    private static func wordPiece(_ bytes: [UInt8], _ settings: [String: Any], path: FilePath) throws -> [UInt8] {
+    private static func wordPiece(_ bytes: [UInt8], _ settings: [String: Any], path: FilePath) throws
+        -> [UInt8]
+    {
         let tokens = try lines(bytes, path: path)
         let ids = Dictionary(tokens.enumerated().map { ($1, $0) }, uniquingKeysWith: { $1 })
-        let names = [("unk_token", "[UNK]"), ("cls_token", "[CLS]"), ("sep_token", "[SEP]"), ("pad_token", "[PAD]"), ("mask_token", "[MASK]")]
-            .map { token(settings, $0, $1) }
+        let names = [
+            ("unk_token", "[UNK]"), ("cls_token", "[CLS]"), ("sep_token", "[SEP]"), ("pad_token", "[PAD]"),
+            ("mask_token", "[MASK]"),
+        ]
+        .map { token(settings, $0, $1) }
         for name in names.prefix(3) where ids[name] == nil {
             throw KindredError(
-                .invalidData, "has no token \"\(name.prefix(40))\"; it is no vocabulary of BERT's", at: .init(path: path.string))
+                .invalidData, "has no token \"\(name.prefix(40))\"; it is no vocabulary of BERT's",
+                at: .init(path: path.string))
         }
         let lowercases = settings["do_lower_case"] as? Bool ?? true
         var normalizer: [String: Any] = [
@@ -94,11 +102,15 @@ package enum TokenizerSource {
     }
 
     /// GPT-2's and RoBERTa's. The vocabulary is put in as it stands: keys are bytes to the tokenizer.
-    private static func bytePairs(_ bytes: [UInt8], _ settings: [String: Any], path: FilePath) throws -> [UInt8] {
+    private static func bytePairs(_ bytes: [UInt8], _ settings: [String: Any], path: FilePath) throws
+        -> [UInt8]
+    {
         let vocabulary = try JSONBytes(parsing: bytes, path: path.string)
         let merges = path.removingLastComponent().appending("merges.txt")
         let file = try MappedFile(merges)
-        let pairs = try lines(file.bytes(0..<file.count), path: merges).filter { !$0.hasPrefix("#version") && !$0.isEmpty }
+        let pairs = try lines(file.bytes(0..<file.count), path: merges).filter {
+            !$0.hasPrefix("#version") && !$0.isEmpty
+        }
         let isRoberta = (settings["tokenizer_class"] as? String ?? "").hasPrefix("Roberta")
         let names = isRoberta ? ["<s>", "</s>", "<unk>", "<pad>", "<mask>"] : ["<|endoftext|>"]
         let added = names.compactMap { name in vocabulary[name]?.tokenID.map { special(name, Int($0)) } }
@@ -111,7 +123,8 @@ package enum TokenizerSource {
         ]
         if isRoberta, let first = vocabulary["<s>"]?.tokenID, let last = vocabulary["</s>"]?.tokenID {
             rest["post_processor"] = [
-                "type": "RobertaProcessing", "cls": ["<s>", Int(first)] as [Any], "sep": ["</s>", Int(last)] as [Any],
+                "type": "RobertaProcessing", "cls": ["<s>", Int(first)] as [Any],
+                "sep": ["</s>", Int(last)] as [Any],
             ]
         }
         let json = try JSONBytes(

@@ -122,7 +122,9 @@ struct ByteTrie: Sendable {
                 let middle = (low + high) / 2
                 if bytes[middle] < text[index] { low = middle + 1 } else { high = middle }
             }
-            guard low < Int(firstChild[node]) + Int(childCount[node]), bytes[low] == text[index] else { return }
+            guard low < Int(firstChild[node]) + Int(childCount[node]), bytes[low] == text[index] else {
+                return
+            }
             node = low
             if values[node] >= 0 { body(index + 1, values[node]) }
         }

@@ -81,7 +81,8 @@ import Testing
                 #expect(expected.2[row * columns + column] == start + value)
             }
         }
-        unsafe variants.forEach { variant in
+        for index in unsafe variants.indices {
+            let variant = unsafe variants[index]
             let found = unsafe product(variant)
             #expect(found.1 == expected.1)
             #expect(found.2 == expected.2)

@@ -40,7 +40,8 @@ import Testing
         var variants: [Norm] = unsafe [kindred_rms_norm, kindred_rms_norm_portable]
         if hasAVX2 { unsafe variants.append(kindred_rms_norm_avx2) }
         if hasAVX512 { unsafe variants.append(kindred_rms_norm_avx512) }
-        unsafe variants.forEach { variant in
+        for index in unsafe variants.indices {
+            let variant = unsafe variants[index]
             var out = [Float](repeating: .nan, count: x.count)
             unsafe variant(&out, columns, x, columns, weight, rows, columns, 1e-5)
             #expect(close(out, expected))
@@ -66,7 +67,8 @@ import Testing
         var variants: [Softmax] = unsafe [kindred_softmax, kindred_softmax_portable]
         if hasAVX2 { unsafe variants.append(kindred_softmax_avx2) }
         if hasAVX512 { unsafe variants.append(kindred_softmax_avx512) }
-        unsafe variants.forEach { variant in
+        for index in unsafe variants.indices {
+            let variant = unsafe variants[index]
             var out = x
             unsafe variant(&out, columns, columns, columns, scale, causal ? 1 : 0)
             #expect(close(out, expected))
@@ -96,7 +98,8 @@ import Testing
         var variants: [Activate] = unsafe [kindred_activate, kindred_activate_portable]
         if hasAVX2 { unsafe variants.append(kindred_activate_avx2) }
         if hasAVX512 { unsafe variants.append(kindred_activate_avx512) }
-        unsafe variants.forEach { variant in
+        for index in unsafe variants.indices {
+            let variant = unsafe variants[index]
             var (gated, plain) = (x, x)
             unsafe variant(&gated, columns, up, columns, 1, columns, activation)
             unsafe variant(&plain, columns, nil, 0, 1, columns, activation)
@@ -131,7 +134,8 @@ import Testing
         var variants: [LayerNorm] = unsafe [kindred_layer_norm, kindred_layer_norm_portable]
         if hasAVX2 { unsafe variants.append(kindred_layer_norm_avx2) }
         if hasAVX512 { unsafe variants.append(kindred_layer_norm_avx512) }
-        unsafe variants.forEach { variant in
+        for index in unsafe variants.indices {
+            let variant = unsafe variants[index]
             var out = [Float](repeating: .nan, count: x.count)
             unsafe variant(&out, columns, x, columns, weight, bias, rows, columns, 1e-5)
             #expect(close(out, expected, within: 2e-5))
@@ -147,7 +151,8 @@ import Testing
         var variants: [Cap] = unsafe [kindred_cap, kindred_cap_portable]
         if hasAVX2 { unsafe variants.append(kindred_cap_avx2) }
         if hasAVX512 { unsafe variants.append(kindred_cap_avx512) }
-        unsafe variants.forEach { variant in
+        for index in unsafe variants.indices {
+            let variant = unsafe variants[index]
             var out = x
             unsafe variant(&out, columns, 1, columns, 0.2, 5)
             #expect(close(out, expected))
@@ -181,7 +186,8 @@ import Testing
         var variants: [Rotate] = unsafe [kindred_rotate, kindred_rotate_portable]
         if hasAVX2 { unsafe variants.append(kindred_rotate_avx2) }
         if hasAVX512 { unsafe variants.append(kindred_rotate_avx512) }
-        unsafe variants.forEach { variant in
+        for index in unsafe variants.indices {
+            let variant = unsafe variants[index]
             var out = x
             unsafe variant(&out, width, rows, heads, half, cosines, sines)
             #expect(close(out, expected))
