@@ -109,7 +109,8 @@ let package = Package(
             name: "KindredSystemTests",
             dependencies: ["CKindredKernels", "KindredSystem", "KindredTestSupport"]),
         .testTarget(
-            name: "KindredTensorsTests", dependencies: ["KindredTensors", "KindredTestSupport"]),
+            name: "KindredTensorsTests", dependencies: ["KindredTensors", "KindredTestSupport"],
+            resources: [.copy("Fixtures")]),
         .testTarget(
             name: "KindredWikipediaTests", dependencies: ["KindredWikipedia", "KindredTestSupport"]),
         .testTarget(

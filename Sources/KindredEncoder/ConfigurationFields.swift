@@ -13,6 +13,11 @@ struct ConfigurationFields {
         KindredError(.invalidData, message, at: .init(path: path.string))
     }
 
+    /// A number, whole or not; nil for anything else. What was read from JSON is either, what was not is one of the two.
+    static func double(_ value: Any?) -> Double? {
+        return value as? Double ?? (value as? Int).map(Double.init)
+    }
+
     /// A whole number.
     /// - Throws: `invalidData` where it is missing without a default, no whole number, or out of range.
     func number(_ key: String, _ range: ClosedRange<Int>, default value: Int? = nil) throws -> Int {
@@ -29,7 +34,7 @@ struct ConfigurationFields {
     /// A number between two others, both left out.
     func real(_ key: String, above low: Double, below high: Double, default value: Double) throws -> Double {
         guard let found = json[key], !(found is NSNull) else { return value }
-        guard let number = found as? Double, number > low, number < high else {
+        guard let number = Self.double(found), number > low, number < high else {
             throw invalid("\"\(key)\" must be a number between \(low) and \(high)")
         }
         return number

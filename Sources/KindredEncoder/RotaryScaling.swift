@@ -25,7 +25,8 @@ package enum RotaryScaling: Sendable, Hashable {
     ) throws {
         let kind = rope["rope_type"] as? String ?? rope["type"] as? String ?? "default"
         func number(_ key: String, default value: Double? = nil, atLeast least: Double = 0) throws -> Double {
-            guard let found = rope[key] as? Double ?? value, found.isFinite, found >= least else {
+            guard let found = ConfigurationFields.double(rope[key]) ?? value, found.isFinite, found >= least
+            else {
                 throw fields.invalid(
                     "the rotary scaling \"\(kind.prefix(40))\" needs \"\(key)\", a number of \(least) or more"
                 )
@@ -35,7 +36,8 @@ package enum RotaryScaling: Sendable, Hashable {
         func original() throws -> Double {
             try number(
                 "original_max_position_embeddings",
-                default: fields.json["original_max_position_embeddings"] as? Double ?? Double(context),
+                default: ConfigurationFields.double(fields.json["original_max_position_embeddings"])
+                    ?? Double(context),
                 atLeast: 1)
         }
         switch kind {
@@ -65,7 +67,8 @@ package enum RotaryScaling: Sendable, Hashable {
             if low == high { high += 0.001 }
             func magnitude(_ scale: Double) -> Double { factor <= 1 ? 1 : 0.1 * scale * log(factor) + 1 }
             var own = magnitude(1)
-            if let scale = rope["mscale"] as? Double, let all = rope["mscale_all_dim"] as? Double, scale != 0,
+            if let scale = ConfigurationFields.double(rope["mscale"]),
+                let all = ConfigurationFields.double(rope["mscale_all_dim"]), scale != 0,
                 all != 0
             {
                 own = magnitude(scale) / magnitude(all)
@@ -74,7 +77,7 @@ package enum RotaryScaling: Sendable, Hashable {
                 factor: factor, low: low, high: high, magnitude: try number("attention_factor", default: own))
         case "longrope", "su":
             let original = try original()
-            let factor = rope["factor"] as? Double ?? Double(context) / original
+            let factor = ConfigurationFields.double(rope["factor"]) ?? Double(context) / original
             guard let divisors = rope["short_factor"] as? [Double], divisors.count == dimensions / 2,
                 divisors.allSatisfy({ $0.isFinite && $0 > 0 })
             else {

@@ -37,7 +37,7 @@ def models():
     yield "smollm3", hf.SmolLM3Config(**GROUPED, no_rope_layers=[1, 0, 1]), torch.bfloat16
     yield "gemma", hf.GemmaConfig(**GROUPED, head_dim=8), torch.bfloat16
     yield "gemma2", hf.Gemma2Config(
-        **GROUPED, head_dim=8, sliding_window=WINDOW, query_pre_attn_scalar=24, attn_logit_softcapping=2.0), torch.bfloat16
+        **GROUPED, head_dim=8, sliding_window=WINDOW, query_pre_attn_scalar=8, attn_logit_softcapping=2.0), torch.bfloat16
     yield "gemma3", hf.Gemma3TextConfig(
         **GROUPED, head_dim=8, sliding_window=WINDOW, query_pre_attn_scalar=24, rope_theta=5000.0,
         rope_local_base_freq=100.0, layer_types=["sliding_attention", "full_attention", "sliding_attention"]), torch.bfloat16

@@ -42,12 +42,13 @@ extension DecoderConfiguration {
     ) throws {
         let json = fields.json
         let rope = (json["rope_parameters"] ?? json["rope_scaling"]) as? [String: Any] ?? [:]
-        rotaryBase = rope["rope_theta"] as? Double ?? json[baseKey] as? Double ?? base
+        rotaryBase = ConfigurationFields.double(rope["rope_theta"] ?? json[baseKey]) ?? base
         guard rotaryBase > 1, rotaryBase.isFinite else {
             throw fields.invalid("\"\(baseKey)\" must be above 1")
         }
         let share =
-            rope["partial_rotary_factor"] as? Double ?? json["partial_rotary_factor"] as? Double ?? share
+            ConfigurationFields.double(rope["partial_rotary_factor"] ?? json["partial_rotary_factor"])
+            ?? share
         guard share > 0, share <= 1 else {
             throw fields.invalid(
                 "the part of a head that is rotated must be above 0 and at most 1; it is \(share)")
