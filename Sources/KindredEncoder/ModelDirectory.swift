@@ -68,29 +68,25 @@ package struct ModelDirectory: Sendable {
         adapters = try chain.dropLast().reversed().map { try Adapter(directory: $0, for: shape) }
         var modules: ModuleList?
         var usage: EncoderConfiguration?
+        // What modules.json says leaves attention to the decoder.
+        var fromModules: EncoderConfiguration?
         for directory in chain {
             let path = directory.appending(EncoderConfiguration.file)
             let own = Checkpoint.isFile(directory) ? nil : try ModuleList(directory: directory)
-            if usage == nil {
+            if usage == nil, fromModules == nil {
                 if FileManager.default.fileExists(atPath: path.string) {
                     let described = try EncoderConfiguration(path: path)
                     try own?.check(against: described)
                     usage = described
                 } else {
-                    usage = try own?.usage()
+                    fromModules = try own?.usage()
                 }
             }
             modules = modules ?? own
         }
-        var plain = EncoderConfiguration()
-        if shape.isBidirectional { plain.attention = .bidirectional }
-        self.usage = usage ?? plain
-        guard !shape.isEncoder || self.usage.attention == .bidirectional else {
-            throw KindredError(
-                .invalidData,
-                "an encoder of the type \"\(shape.family.rawValue)\" attends both ways; it cannot be causal",
-                at: .init(path: path.appending(EncoderConfiguration.file).string))
-        }
+        var unsaid = fromModules ?? EncoderConfiguration()
+        if shape.isBidirectional { unsaid.attention = .bidirectional }
+        self.usage = usage ?? unsaid
         dense = try modules?.dense.map { try Dense(directory: $0, inputs: shape.hiddenSize) }
         if !Checkpoint.isFile(current) { try Self.checkTokenizer(current) }
         try checkBases(of: chain.dropLast())

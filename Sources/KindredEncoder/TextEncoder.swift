@@ -41,6 +41,12 @@ package final class TextEncoder: Sendable {
     package init(_ model: ModelDirectory, precision: EncodingPrecision? = nil) throws {
         let shape = model.shape
         let usage = model.usage
+        guard !shape.isEncoder || usage.attention == .bidirectional else {
+            throw KindredError(
+                .incompatible,
+                "is an encoder of the type \"\(shape.family.rawValue)\", which attends both ways and cannot be causal",
+                at: .init(path: model.path.string))
+        }
         let tokenizer = try model.checkpoint.tokenizer()
         guard tokenizer.vocabularySize <= shape.vocabularySize else {
             throw KindredError(
