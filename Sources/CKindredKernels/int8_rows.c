@@ -51,7 +51,6 @@ INLINE int32_t nearest(float x) {
         }                                                                                                              \
     }
 QUANTIZE_ROWS(quantize_rows, uint8_t)
-QUANTIZE_ROWS(quantize_wide_rows, int16_t)
 
 INLINE void rows_body(uint8_t *out, float *scales, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
                       ptrdiff_t columns) {
@@ -60,6 +59,8 @@ INLINE void rows_body(uint8_t *out, float *scales, const float *in, ptrdiff_t in
 
 // 16-bit numbers, for the reason that int8_multiply_x86.h gives.
 #if defined(__x86_64__)
+QUANTIZE_ROWS(quantize_wide_rows, int16_t)
+
 INLINE void rows_body_avx2(uint8_t *out, float *scales, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
                            ptrdiff_t columns) {
     int16_t *wide = (int16_t *)(void *)out;
