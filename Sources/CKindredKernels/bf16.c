@@ -2,16 +2,11 @@
 
 #include <string.h>
 
-#include "kindred_features.h"
 #include "lanes.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 enum { PANEL = 64, TILE_ROWS = 6 };
 
-BODY uint16_t rounded(float value) {
+INLINE uint16_t rounded(float value) {
     union {
         float value;
         uint32_t bits;
@@ -21,7 +16,7 @@ BODY uint16_t rounded(float value) {
     return (uint16_t)((bits & 0x7FFFFFFF) > 0x7F800000 ? 0x7FC0 : nearest);
 }
 
-BODY float widened(uint16_t half) {
+INLINE float widened(uint16_t half) {
     union {
         uint32_t bits;
         float value;
@@ -29,8 +24,8 @@ BODY float widened(uint16_t half) {
     return number.value;
 }
 
-BODY void rows_body(uint16_t *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
-                    ptrdiff_t columns) {
+INLINE void rows_body(uint16_t *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
+                      ptrdiff_t columns) {
     for (ptrdiff_t row = 0; row < rows; row++) {
         uint16_t *restrict y = out + row * out_stride;
         const float *restrict x = in + row * in_stride;
@@ -41,8 +36,8 @@ BODY void rows_body(uint16_t *out, ptrdiff_t out_stride, const float *in, ptrdif
 }
 
 // Blocks of 16 x 16 keep both sides in the nearest cache.
-BODY void transposed_body(uint16_t *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
-                          ptrdiff_t columns) {
+INLINE void transposed_body(uint16_t *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
+                            ptrdiff_t columns) {
     for (ptrdiff_t left = 0; left < columns; left += 16)
         for (ptrdiff_t top = 0; top < rows; top += 16) {
             ptrdiff_t right = left + 16 < columns ? left + 16 : columns;
@@ -55,8 +50,8 @@ BODY void transposed_body(uint16_t *out, ptrdiff_t out_stride, const float *in, 
         for (ptrdiff_t row = rows; row < out_stride; row++) out[column * out_stride + row] = 0;
 }
 
-BODY void pack_body(uint16_t *out, const float *in, ptrdiff_t in_stride, ptrdiff_t columns, ptrdiff_t inner,
-                    int transposed) {
+INLINE void pack_body(uint16_t *out, const float *in, ptrdiff_t in_stride, ptrdiff_t columns, ptrdiff_t inner,
+                      int transposed) {
     ptrdiff_t pairs = (inner + 1) / 2;
     for (ptrdiff_t left = 0; left < columns; left += PANEL) {
         uint16_t *panel = out + left * 2 * pairs;
@@ -83,8 +78,8 @@ BODY void pack_body(uint16_t *out, const float *in, ptrdiff_t in_stride, ptrdiff
     }
 }
 
-BODY void multiply_body(float *out, ptrdiff_t out_stride, const uint16_t *a, ptrdiff_t a_stride,
-                        const uint16_t *packed, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner, int adding) {
+INLINE void multiply_body(float *out, ptrdiff_t out_stride, const uint16_t *a, ptrdiff_t a_stride,
+                          const uint16_t *packed, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner, int adding) {
     ptrdiff_t pairs = (inner + 1) / 2;
     for (ptrdiff_t left = 0; left < columns; left += PANEL) {
         const uint16_t *panel = packed + left * 2 * pairs;
@@ -103,44 +98,11 @@ BODY void multiply_body(float *out, ptrdiff_t out_stride, const uint16_t *a, ptr
     }
 }
 
-#define ROWS_ARGUMENTS                                                                                               \
-    (uint16_t *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, ptrdiff_t rows, ptrdiff_t columns)
-#define PACK_ARGUMENTS                                                                                               \
-    (uint16_t *out, const float *in, ptrdiff_t in_stride, ptrdiff_t columns, ptrdiff_t inner, int transposed)
-#define MULTIPLY_ARGUMENTS                                                                                           \
-    (float *out, ptrdiff_t out_stride, const uint16_t *a, ptrdiff_t a_stride, const uint16_t *packed, ptrdiff_t rows, \
-     ptrdiff_t columns, ptrdiff_t inner, int adding)
-
-#define DEFINE_CONVERSIONS(SUFFIX, TARGET)                                                                           \
-    TARGET void kindred_bf16_rows##SUFFIX ROWS_ARGUMENTS {                                                           \
-        rows_body(out, out_stride, in, in_stride, rows, columns);                                                    \
-    }                                                                                                                \
-    TARGET void kindred_bf16_transposed##SUFFIX ROWS_ARGUMENTS {                                                     \
-        transposed_body(out, out_stride, in, in_stride, rows, columns);                                              \
-    }                                                                                                                \
-    TARGET void kindred_bf16_pack##SUFFIX PACK_ARGUMENTS {                                                           \
-        pack_body(out, in, in_stride, columns, inner, transposed);                                                   \
-    }
-#define DEFINE_MULTIPLY(SUFFIX, TARGET)                                                                              \
-    TARGET void kindred_bf16_multiply##SUFFIX MULTIPLY_ARGUMENTS {                                                   \
-        multiply_body(out, out_stride, a, a_stride, packed, rows, columns, inner, adding);                           \
-    }
-
-DEFINE_CONVERSIONS(_portable, )
-DEFINE_MULTIPLY(_portable, )
 #if defined(__x86_64__)
-#define AVX2 __attribute__((target("avx2,fma")))
-#define AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")))
-DEFINE_CONVERSIONS(_avx2, AVX2)
-DEFINE_MULTIPLY(_avx2, AVX2)
-DEFINE_CONVERSIONS(_avx512_bf16, AVX512_BF16)
-
 // 6 rows x 64 columns: 24 sums, 4 registers of the packed factor, and the left factor's pairs broadcast from memory.
-AVX512_BF16 static inline __attribute__((always_inline)) void tile(float *out, ptrdiff_t out_stride,
-                                                                   const uint16_t *a, ptrdiff_t a_stride,
-                                                                   const uint16_t *panel, ptrdiff_t pairs,
-                                                                   ptrdiff_t width, int adding, const int rows,
-                                                                   const int parts) {
+TARGET_AVX512_BF16 INLINE void tile(float *out, ptrdiff_t out_stride, const uint16_t *a, ptrdiff_t a_stride,
+                                    const uint16_t *panel, ptrdiff_t pairs, ptrdiff_t width, int adding, const int rows,
+                                    const int parts) {
     __m512 sums[TILE_ROWS][4];
     for (int row = 0; row < rows; row++)
         for (int part = 0; part < parts; part++) sums[row][part] = _mm512_setzero_ps();
@@ -166,11 +128,9 @@ AVX512_BF16 static inline __attribute__((always_inline)) void tile(float *out, p
         }
 }
 
-AVX512_BF16 static inline __attribute__((always_inline)) void panel_of(float *out, ptrdiff_t out_stride,
-                                                                       const uint16_t *a, ptrdiff_t a_stride,
-                                                                       const uint16_t *panel, ptrdiff_t rows,
-                                                                       ptrdiff_t pairs, ptrdiff_t width, int adding,
-                                                                       const int parts) {
+TARGET_AVX512_BF16 INLINE void panel_of(float *out, ptrdiff_t out_stride, const uint16_t *a, ptrdiff_t a_stride,
+                                        const uint16_t *panel, ptrdiff_t rows, ptrdiff_t pairs, ptrdiff_t width,
+                                        int adding, const int parts) {
     ptrdiff_t row = 0;
     for (; row + TILE_ROWS <= rows; row += TILE_ROWS)
         tile(out + row * out_stride, out_stride, a + row * a_stride, a_stride, panel, pairs, width, adding, TILE_ROWS,
@@ -181,7 +141,9 @@ AVX512_BF16 static inline __attribute__((always_inline)) void panel_of(float *ou
         tile(out + row * out_stride, out_stride, a + row * a_stride, a_stride, panel, pairs, width, adding, 1, parts);
 }
 
-AVX512_BF16 void kindred_bf16_multiply_avx512_bf16 MULTIPLY_ARGUMENTS {
+TARGET_AVX512_BF16 INLINE void multiply_body_avx512_bf16(float *out, ptrdiff_t out_stride, const uint16_t *a,
+                                                         ptrdiff_t a_stride, const uint16_t *packed, ptrdiff_t rows,
+                                                         ptrdiff_t columns, ptrdiff_t inner, int adding) {
     ptrdiff_t pairs = (inner + 1) / 2;
     for (ptrdiff_t left = 0; left < columns; left += PANEL) {
         const uint16_t *panel = packed + left * 2 * pairs;
@@ -195,24 +157,49 @@ AVX512_BF16 void kindred_bf16_multiply_avx512_bf16 MULTIPLY_ARGUMENTS {
     }
 }
 #else
-DEFINE_CONVERSIONS(_avx2, )
-DEFINE_MULTIPLY(_avx2, )
-DEFINE_CONVERSIONS(_avx512_bf16, )
-DEFINE_MULTIPLY(_avx512_bf16, )
+#define multiply_body_avx512_bf16 multiply_body
 #endif
+#define multiply_body_avx2 multiply_body
+#define multiply_body_portable multiply_body
 
-#define DISPATCH(NAME, ARGUMENTS)                                                                                    \
-    uint32_t features = kindred_features();                                                                          \
-    if (features & KINDRED_AVX512_BF16) return NAME##_avx512_bf16 ARGUMENTS;                                         \
-    if (features & KINDRED_AVX2) return NAME##_avx2 ARGUMENTS;                                                       \
-    NAME##_portable ARGUMENTS;
+#define DEFINE(SUFFIX, TARGET, ...)                                                                                    \
+    TARGET void kindred_bf16_rows##SUFFIX(uint16_t *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride,   \
+                                          ptrdiff_t rows, ptrdiff_t columns) {                                         \
+        rows_body(out, out_stride, in, in_stride, rows, columns);                                                      \
+    }                                                                                                                  \
+    TARGET void kindred_bf16_transposed##SUFFIX(uint16_t *out, ptrdiff_t out_stride, const float *in,                  \
+                                                ptrdiff_t in_stride, ptrdiff_t rows, ptrdiff_t columns) {              \
+        transposed_body(out, out_stride, in, in_stride, rows, columns);                                                \
+    }                                                                                                                  \
+    TARGET void kindred_bf16_pack##SUFFIX(uint16_t *out, const float *in, ptrdiff_t in_stride, ptrdiff_t columns,      \
+                                          ptrdiff_t inner, int transposed) {                                           \
+        pack_body(out, in, in_stride, columns, inner, transposed);                                                     \
+    }                                                                                                                  \
+    TARGET void kindred_bf16_multiply##SUFFIX(float *out, ptrdiff_t out_stride, const uint16_t *a, ptrdiff_t a_stride, \
+                                              const uint16_t *packed, ptrdiff_t rows, ptrdiff_t columns,               \
+                                              ptrdiff_t inner, int adding) {                                           \
+        multiply_body##SUFFIX(out, out_stride, a, a_stride, packed, rows, columns, inner, adding);                     \
+    }
 
-void kindred_bf16_rows ROWS_ARGUMENTS{DISPATCH(kindred_bf16_rows, (out, out_stride, in, in_stride, rows, columns))}
+DEFINE(_portable, )
+BF16_VARIANTS(DEFINE)
 
-void kindred_bf16_transposed ROWS_ARGUMENTS{
-    DISPATCH(kindred_bf16_transposed, (out, out_stride, in, in_stride, rows, columns))}
+void kindred_bf16_rows(uint16_t *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
+                       ptrdiff_t columns) {
+    DISPATCH(BF16_VARIANTS, kindred_bf16_rows, (out, out_stride, in, in_stride, rows, columns))
+}
 
-void kindred_bf16_pack PACK_ARGUMENTS{DISPATCH(kindred_bf16_pack, (out, in, in_stride, columns, inner, transposed))}
+void kindred_bf16_transposed(uint16_t *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
+                             ptrdiff_t columns) {
+    DISPATCH(BF16_VARIANTS, kindred_bf16_transposed, (out, out_stride, in, in_stride, rows, columns))
+}
 
-void kindred_bf16_multiply MULTIPLY_ARGUMENTS{
-    DISPATCH(kindred_bf16_multiply, (out, out_stride, a, a_stride, packed, rows, columns, inner, adding))}
+void kindred_bf16_pack(uint16_t *out, const float *in, ptrdiff_t in_stride, ptrdiff_t columns, ptrdiff_t inner,
+                       int transposed) {
+    DISPATCH(BF16_VARIANTS, kindred_bf16_pack, (out, in, in_stride, columns, inner, transposed))
+}
+
+void kindred_bf16_multiply(float *out, ptrdiff_t out_stride, const uint16_t *a, ptrdiff_t a_stride,
+                           const uint16_t *packed, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner, int adding) {
+    DISPATCH(BF16_VARIANTS, kindred_bf16_multiply, (out, out_stride, a, a_stride, packed, rows, columns, inner, adding))
+}

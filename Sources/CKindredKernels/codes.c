@@ -1,6 +1,5 @@
 #include "kindred_codes.h"
 
-#include "kindred_features.h"
 #include "products.h"
 
 enum { SUM_LANES = 16 };
@@ -110,7 +109,8 @@ INLINE void encode_body(uint8_t *head, uint8_t *rest, const float *vectors, cons
         to = rest + i * layout->rest_stride;
         codes = work;
         for (int g = 0; g < layout->group_count; g++) {
-            for (int32_t nibble = layout->groups[g].nibbles - (g < layout->head_groups ? 2 : 1); nibble >= 0; nibble--) {
+            for (int32_t nibble = layout->groups[g].nibbles - (g < layout->head_groups ? 2 : 1); nibble >= 0;
+                 nibble--) {
                 pack(to, codes, layout->groups[g].dimensions, 4 * nibble);
                 to += packed_bytes(layout->groups[g].dimensions);
             }
@@ -151,57 +151,41 @@ INLINE void rescore_body(float *out, const kindred_code_run *runs, ptrdiff_t run
     }
 }
 
-#define DEFINE_VARIANT(SUFFIX, TARGET, PRODUCTS)                                                                      \
-    TARGET void kindred_code_products##SUFFIX(int32_t *out, const uint8_t *plane, ptrdiff_t stride, ptrdiff_t blocks, \
-                                              const int8_t *query, const uint32_t *rows, ptrdiff_t count) {           \
-        PRODUCTS(out, plane, stride, blocks, query, rows, count);                                                     \
-    }                                                                                                                 \
-    TARGET void kindred_encode##SUFFIX(uint8_t *head, uint8_t *rest, const float *vectors, const float *bias,         \
-                                       ptrdiff_t count, const kindred_code_layout *layout, uint16_t *work) {          \
-        encode_body(head, rest, vectors, bias, count, layout, work);                                                  \
-    }                                                                                                                 \
-    TARGET void kindred_rescore##SUFFIX(float *out, const kindred_code_run *runs, ptrdiff_t run_count,                \
-                                        double constant, float offset, const uint8_t *factor,                         \
-                                        ptrdiff_t factor_stride, const uint8_t *bias, ptrdiff_t bias_stride,          \
-                                        const uint32_t *rows, ptrdiff_t count) {                                      \
-        rescore_body(out, runs, run_count, constant, offset, factor, factor_stride, bias, bias_stride, rows, count,   \
-                     PRODUCTS);                                                                                       \
+#define DEFINE(SUFFIX, TARGET, ...)                                                                                    \
+    TARGET void kindred_code_products##SUFFIX(int32_t *out, const uint8_t *plane, ptrdiff_t stride, ptrdiff_t blocks,  \
+                                              const int8_t *query, const uint32_t *rows, ptrdiff_t count) {            \
+        nibble_products##SUFFIX(out, plane, stride, blocks, query, rows, count);                                       \
+    }                                                                                                                  \
+    TARGET void kindred_encode##SUFFIX(uint8_t *head, uint8_t *rest, const float *vectors, const float *bias,          \
+                                       ptrdiff_t count, const kindred_code_layout *layout, uint16_t *work) {           \
+        encode_body(head, rest, vectors, bias, count, layout, work);                                                   \
+    }                                                                                                                  \
+    TARGET void kindred_rescore##SUFFIX(float *out, const kindred_code_run *runs, ptrdiff_t run_count,                 \
+                                        double constant, float offset, const uint8_t *factor, ptrdiff_t factor_stride, \
+                                        const uint8_t *bias, ptrdiff_t bias_stride, const uint32_t *rows,              \
+                                        ptrdiff_t count) {                                                             \
+        rescore_body(out, runs, run_count, constant, offset, factor, factor_stride, bias, bias_stride, rows, count,    \
+                     nibble_products##SUFFIX);                                                                         \
     }
 
-DEFINE_VARIANT(_portable, , nibble_products_portable)
-DEFINE_VARIANT(_avx2, AVX2, IF_X86(nibble_products_avx2, nibble_products_portable))
-DEFINE_VARIANT(_avx512_vnni, VNNI, IF_X86(nibble_products_vnni, nibble_products_portable))
-DEFINE_VARIANT(_neon, , IF_NEON(nibble_products_neon, nibble_products_portable))
-
-#define DISPATCH(CALL)                                                          \
-    uint32_t features = kindred_features();                                     \
-    if (features & KINDRED_AVX512_VNNI) return CALL(_avx512_vnni);              \
-    if (features & KINDRED_AVX2) return CALL(_avx2);                            \
-    if (features & KINDRED_NEON) return CALL(_neon);                            \
-    CALL(_portable);
+DEFINE(_portable, )
+CODE_VARIANTS(DEFINE)
 
 void kindred_code_products(int32_t *out, const uint8_t *plane, ptrdiff_t stride, ptrdiff_t blocks, const int8_t *query,
                            const uint32_t *rows, ptrdiff_t count) {
-#define CALL(SUFFIX) kindred_code_products##SUFFIX(out, plane, stride, blocks, query, rows, count)
-    DISPATCH(CALL)
-#undef CALL
+    DISPATCH(CODE_VARIANTS, kindred_code_products, (out, plane, stride, blocks, query, rows, count))
 }
 
 void kindred_encode(uint8_t *head, uint8_t *rest, const float *vectors, const float *bias, ptrdiff_t count,
                     const kindred_code_layout *layout, uint16_t *work) {
-#define CALL(SUFFIX) kindred_encode##SUFFIX(head, rest, vectors, bias, count, layout, work)
-    DISPATCH(CALL)
-#undef CALL
+    DISPATCH(CODE_VARIANTS, kindred_encode, (head, rest, vectors, bias, count, layout, work))
 }
 
 void kindred_rescore(float *out, const kindred_code_run *runs, ptrdiff_t run_count, double constant, float offset,
                      const uint8_t *factor, ptrdiff_t factor_stride, const uint8_t *bias, ptrdiff_t bias_stride,
                      const uint32_t *rows, ptrdiff_t count) {
-#define CALL(SUFFIX)                                                                                            \
-    kindred_rescore##SUFFIX(out, runs, run_count, constant, offset, factor, factor_stride, bias, bias_stride,   \
-                            rows, count)
-    DISPATCH(CALL)
-#undef CALL
+    DISPATCH(CODE_VARIANTS, kindred_rescore,
+             (out, runs, run_count, constant, offset, factor, factor_stride, bias, bias_stride, rows, count))
 }
 
 // Adds a packed plane's nibbles to the codes, shifted.

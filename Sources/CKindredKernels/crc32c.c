@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "kindred_features.h"
+#include "dispatch.h"
 
 // Bit by bit over a 16-entry table: four bits at a time, small enough to stay in a cache line or two.
 static const uint32_t nibble_table[16] = {
@@ -22,9 +22,7 @@ uint32_t kindred_crc32c_portable(uint32_t crc, const void *bytes, size_t count) 
 }
 
 #if defined(__x86_64__)
-#include <immintrin.h>
-
-__attribute__((target("sse4.2"))) uint32_t kindred_crc32c_sse42(uint32_t crc, const void *bytes, size_t count) {
+TARGET_SSE42 uint32_t kindred_crc32c_sse42(uint32_t crc, const void *bytes, size_t count) {
     const uint8_t *next = bytes;
     uint64_t state = ~crc;
     for (; count >= 8; count -= 8, next += 8) {
@@ -43,6 +41,5 @@ uint32_t kindred_crc32c_sse42(uint32_t crc, const void *bytes, size_t count) {
 #endif
 
 uint32_t kindred_crc32c(uint32_t crc, const void *bytes, size_t count) {
-    if (kindred_features() & KINDRED_SSE42) return kindred_crc32c_sse42(crc, bytes, count);
-    return kindred_crc32c_portable(crc, bytes, count);
+    DISPATCH(CRC32C_VARIANTS, kindred_crc32c, (crc, bytes, count))
 }

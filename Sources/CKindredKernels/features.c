@@ -7,9 +7,6 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
-#if defined(__linux__) && defined(__aarch64__)
-#include <sys/auxv.h>
-#endif
 
 static uint32_t detect(void) {
     uint32_t found = 0;
@@ -22,19 +19,14 @@ static uint32_t detect(void) {
         unsigned a = 0, b = 0, c = 0, d = 0;
         if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && a & 1u << 4) found |= KINDRED_AVX_VNNI;
     }
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl")) {
         found |= KINDRED_AVX512;
         if (__builtin_cpu_supports("avx512vnni")) found |= KINDRED_AVX512_VNNI;
         if (__builtin_cpu_supports("avx512bf16")) found |= KINDRED_AVX512_BF16;
     }
 #elif defined(__aarch64__)
     found |= KINDRED_NEON;
-#if defined(__linux__)
-    if (getauxval(AT_HWCAP) & (1UL << 20)) found |= KINDRED_NEON_DOTPROD;
-#elif defined(__ARM_FEATURE_DOTPROD)
-    found |= KINDRED_NEON_DOTPROD;
-#endif
 #endif
     return found;
 }
@@ -58,7 +50,7 @@ uint32_t kindred_features(void) {
         int known = 0;
         uint32_t limit = level ? kindred_features_of_level(level, &known) : 0;
         if (known) features &= limit;
-        // Threads that come here at the same time find out the same.
+        // Threads that come here at the same time find the same.
         atomic_store_explicit(&kept, features |= found_out, memory_order_relaxed);
     }
     return features & ~found_out;

@@ -1,11 +1,10 @@
 #include "kindred_gradients.h"
 
-#include "kindred_features.h"
 #include "lanes.h"
 
-BODY void rms_norm_gradient_body(float *dx, ptrdiff_t dx_stride, const float *dy, ptrdiff_t dy_stride, const float *x,
-                                 ptrdiff_t x_stride, const float *weight, float *dweight, ptrdiff_t rows,
-                                 ptrdiff_t columns, float epsilon) {
+INLINE void rms_norm_gradient_body(float *dx, ptrdiff_t dx_stride, const float *dy, ptrdiff_t dy_stride, const float *x,
+                                   ptrdiff_t x_stride, const float *weight, float *dweight, ptrdiff_t rows,
+                                   ptrdiff_t columns, float epsilon) {
     for (ptrdiff_t row = 0; row < rows; row++) {
         float *restrict gx = dx + row * dx_stride;
         const float *restrict gy = dy + row * dy_stride;
@@ -35,8 +34,8 @@ BODY void rms_norm_gradient_body(float *dx, ptrdiff_t dx_stride, const float *dy
     }
 }
 
-BODY void softmax_gradient_body(float *gradient, const float *p, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,
-                                float scale) {
+INLINE void softmax_gradient_body(float *gradient, const float *p, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,
+                                  float scale) {
     for (ptrdiff_t row = 0; row < rows; row++) {
         float *restrict g = gradient + row * stride;
         const float *restrict w = p + row * stride;
@@ -51,8 +50,8 @@ BODY void softmax_gradient_body(float *gradient, const float *p, ptrdiff_t strid
     }
 }
 
-BODY void silu_multiply_gradient_body(float *gate, float *up, ptrdiff_t stride, float *dy, ptrdiff_t dy_stride,
-                                      ptrdiff_t rows, ptrdiff_t columns) {
+INLINE void silu_multiply_gradient_body(float *gate, float *up, ptrdiff_t stride, float *dy, ptrdiff_t dy_stride,
+                                        ptrdiff_t rows, ptrdiff_t columns) {
     for (ptrdiff_t row = 0; row < rows; row++) {
         float *restrict g = gate + row * stride;
         float *restrict u = up + row * stride;
@@ -69,67 +68,8 @@ BODY void silu_multiply_gradient_body(float *gate, float *up, ptrdiff_t stride, 
     }
 }
 
-// The high and the low half of a 32 x 32 bit product.
-BODY void multiply_wide(uint32_t a, uint32_t b, uint32_t *high, uint32_t *low) {
-    uint64_t product = (uint64_t)a * b;
-    *high = (uint32_t)(product >> 32);
-    *low = (uint32_t)product;
-}
-
-// 16 Philox blocks, one a lane: 128 numbers of 16 bits. Number 16 s + lane is half s & 1 of word s / 2.
-BODY void philox(uint32_t words[4][LANES], uint32_t block, uint32_t row, uint64_t site, uint64_t key) {
-    for (int lane = 0; lane < LANES; lane++) {
-        uint32_t c0 = block + (uint32_t)lane, c1 = row, c2 = (uint32_t)site, c3 = (uint32_t)(site >> 32);
-        uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-        for (int round = 0; round < 10; round++) {
-            uint32_t high0, low0, high1, low1;
-            multiply_wide(0xD2511F53u, c0, &high0, &low0);
-            multiply_wide(0xCD9E8D57u, c2, &high1, &low1);
-            c0 = high1 ^ c1 ^ k0;
-            c1 = low1;
-            c2 = high0 ^ c3 ^ k1;
-            c3 = low0;
-            k0 += 0x9E3779B9u;
-            k1 += 0xBB67AE85u;
-        }
-        words[0][lane] = c0;
-        words[1][lane] = c1;
-        words[2][lane] = c2;
-        words[3][lane] = c3;
-    }
-}
-
-BODY void dropout_body(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
-                       ptrdiff_t columns, uint32_t threshold, uint64_t key, uint64_t site, uint32_t first_row,
-                       int adding) {
-    float scale = 65536.0f / (65536.0f - (float)threshold);
-    for (ptrdiff_t row = 0; row < rows; row++) {
-        const float *x = in + row * in_stride;
-        float *y = out + row * out_stride;
-        for (ptrdiff_t start = 0; start < columns; start += 8 * LANES) {
-            uint32_t words[4][LANES];
-            philox(words, (uint32_t)(start / 8), first_row + (uint32_t)row, site, key);
-            float factors[8 * LANES];
-            for (int slot = 0; slot < 8; slot++)
-                for (int lane = 0; lane < LANES; lane++) {
-                    uint32_t number = slot & 1 ? words[slot / 2][lane] >> 16 : words[slot / 2][lane] & 0xFFFF;
-                    factors[slot * LANES + lane] = number >= threshold ? scale : 0.0f;
-                }
-            ptrdiff_t left = columns - start;
-            if (left > 8 * LANES) left = 8 * LANES;
-            if (adding) {
-                INDEPENDENT
-                for (ptrdiff_t i = 0; i < left; i++) y[start + i] += x[start + i] * factors[i];
-            } else {
-                INDEPENDENT
-                for (ptrdiff_t i = 0; i < left; i++) y[start + i] = x[start + i] * factors[i];
-            }
-        }
-    }
-}
-
-BODY double cross_entropy_body(float *logits, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,
-                               const int32_t *targets, float scale) {
+INLINE double cross_entropy_body(float *logits, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,
+                                 const int32_t *targets, float scale) {
     double loss = 0;
     for (ptrdiff_t row = 0; row < rows; row++) {
         float *restrict x = logits + row * stride;
@@ -163,9 +103,9 @@ BODY double cross_entropy_body(float *logits, ptrdiff_t stride, ptrdiff_t rows, 
     return loss;
 }
 
-BODY void adamw_body(float *restrict weight, const float *restrict gradient, float *restrict m, float *restrict v,
-                     ptrdiff_t count, float gradient_scale, float rate, float beta1, float beta2, float epsilon,
-                     float decay, float bias1, float bias2) {
+INLINE void adamw_body(float *restrict weight, const float *restrict gradient, float *restrict m, float *restrict v,
+                       ptrdiff_t count, float gradient_scale, float rate, float beta1, float beta2, float epsilon,
+                       float decay, float bias1, float bias2) {
     float step = rate / bias1, root = sqrtf(bias2), keep = 1.0f - rate * decay;
     for (ptrdiff_t i = 0; i < count; i++) {
         float g = gradient[i] * gradient_scale;
@@ -176,11 +116,11 @@ BODY void adamw_body(float *restrict weight, const float *restrict gradient, flo
     }
 }
 
-BODY void add_scaled_body(float *restrict out, const float *restrict in, ptrdiff_t count, float scale) {
+INLINE void add_scaled_body(float *restrict out, const float *restrict in, ptrdiff_t count, float scale) {
     for (ptrdiff_t i = 0; i < count; i++) out[i] += scale * in[i];
 }
 
-BODY double square_sum_body(const float *in, ptrdiff_t count) {
+INLINE double square_sum_body(const float *in, ptrdiff_t count) {
     double lanes[LANES] = {0};
     ptrdiff_t i = 0;
     for (; i + LANES <= count; i += LANES)
@@ -191,81 +131,69 @@ BODY double square_sum_body(const float *in, ptrdiff_t count) {
     return sum;
 }
 
-#define RMS_NORM_GRADIENT                                                                                            \
-    (float *dx, ptrdiff_t dx_stride, const float *dy, ptrdiff_t dy_stride, const float *x, ptrdiff_t x_stride,        \
-     const float *weight, float *dweight, ptrdiff_t rows, ptrdiff_t columns, float epsilon)
-#define SOFTMAX_GRADIENT                                                                                             \
-    (float *gradient, const float *p, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale)
-#define SILU_MULTIPLY_GRADIENT                                                                                       \
-    (float *gate, float *up, ptrdiff_t stride, float *dy, ptrdiff_t dy_stride, ptrdiff_t rows, ptrdiff_t columns)
-#define DROPOUT                                                                                                      \
-    (float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, ptrdiff_t rows, ptrdiff_t columns,       \
-     uint32_t threshold, uint64_t key, uint64_t site, uint32_t first_row, int adding)
-#define CROSS_ENTROPY                                                                                                \
-    (float *logits, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, const int32_t *targets, float scale)
-#define ADAMW                                                                                                        \
-    (float *weight, const float *gradient, float *m, float *v, ptrdiff_t count, float gradient_scale, float rate,     \
-     float beta1, float beta2, float epsilon, float decay, float bias1, float bias2)
-
-#define DEFINE(SUFFIX, TARGET)                                                                                       \
-    TARGET void kindred_rms_norm_gradient##SUFFIX RMS_NORM_GRADIENT {                                                \
-        rms_norm_gradient_body(dx, dx_stride, dy, dy_stride, x, x_stride, weight, dweight, rows, columns, epsilon);  \
-    }                                                                                                                \
-    TARGET void kindred_softmax_gradient##SUFFIX SOFTMAX_GRADIENT {                                                  \
-        softmax_gradient_body(gradient, p, stride, rows, columns, scale);                                            \
-    }                                                                                                                \
-    TARGET void kindred_silu_multiply_gradient##SUFFIX SILU_MULTIPLY_GRADIENT {                                      \
-        silu_multiply_gradient_body(gate, up, stride, dy, dy_stride, rows, columns);                                 \
-    }                                                                                                                \
-    TARGET void kindred_dropout##SUFFIX DROPOUT {                                                                    \
-        dropout_body(out, out_stride, in, in_stride, rows, columns, threshold, key, site, first_row, adding);        \
-    }                                                                                                                \
-    TARGET double kindred_cross_entropy##SUFFIX CROSS_ENTROPY {                                                      \
-        return cross_entropy_body(logits, stride, rows, columns, targets, scale);                                    \
-    }                                                                                                                \
-    TARGET void kindred_adamw##SUFFIX ADAMW {                                                                        \
-        adamw_body(weight, gradient, m, v, count, gradient_scale, rate, beta1, beta2, epsilon, decay, bias1, bias2); \
-    }                                                                                                                \
-    TARGET void kindred_add_scaled##SUFFIX(float *out, const float *in, ptrdiff_t count, float scale) {              \
-        add_scaled_body(out, in, count, scale);                                                                      \
-    }                                                                                                                \
+#define DEFINE(SUFFIX, TARGET, ...)                                                                                    \
+    TARGET void kindred_rms_norm_gradient##SUFFIX(                                                                     \
+        float *dx, ptrdiff_t dx_stride, const float *dy, ptrdiff_t dy_stride, const float *x, ptrdiff_t x_stride,      \
+        const float *weight, float *dweight, ptrdiff_t rows, ptrdiff_t columns, float epsilon) {                       \
+        rms_norm_gradient_body(dx, dx_stride, dy, dy_stride, x, x_stride, weight, dweight, rows, columns, epsilon);    \
+    }                                                                                                                  \
+    TARGET void kindred_softmax_gradient##SUFFIX(float *gradient, const float *p, ptrdiff_t stride, ptrdiff_t rows,    \
+                                                 ptrdiff_t columns, float scale) {                                     \
+        softmax_gradient_body(gradient, p, stride, rows, columns, scale);                                              \
+    }                                                                                                                  \
+    TARGET void kindred_silu_multiply_gradient##SUFFIX(float *gate, float *up, ptrdiff_t stride, float *dy,            \
+                                                       ptrdiff_t dy_stride, ptrdiff_t rows, ptrdiff_t columns) {       \
+        silu_multiply_gradient_body(gate, up, stride, dy, dy_stride, rows, columns);                                   \
+    }                                                                                                                  \
+    TARGET double kindred_cross_entropy##SUFFIX(float *logits, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,    \
+                                                const int32_t *targets, float scale) {                                 \
+        return cross_entropy_body(logits, stride, rows, columns, targets, scale);                                      \
+    }                                                                                                                  \
+    TARGET void kindred_adamw##SUFFIX(float *weight, const float *gradient, float *m, float *v, ptrdiff_t count,       \
+                                      float gradient_scale, float rate, float beta1, float beta2, float epsilon,       \
+                                      float decay, float bias1, float bias2) {                                         \
+        adamw_body(weight, gradient, m, v, count, gradient_scale, rate, beta1, beta2, epsilon, decay, bias1, bias2);   \
+    }                                                                                                                  \
+    TARGET void kindred_add_scaled##SUFFIX(float *out, const float *in, ptrdiff_t count, float scale) {                \
+        add_scaled_body(out, in, count, scale);                                                                        \
+    }                                                                                                                  \
     TARGET double kindred_square_sum##SUFFIX(const float *in, ptrdiff_t count) { return square_sum_body(in, count); }
 
 DEFINE(_portable, )
-#if defined(__x86_64__)
-DEFINE(_avx2, __attribute__((target("avx2,fma"))))
-DEFINE(_avx512, __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))))
-#else
-DEFINE(_avx2, )
-DEFINE(_avx512, )
-#endif
+FLOAT_VARIANTS(DEFINE)
 
-#define DISPATCH(NAME, ARGUMENTS)                                                                                    \
-    uint32_t features = kindred_features();                                                                          \
-    if (features & KINDRED_AVX512) return NAME##_avx512 ARGUMENTS;                                                   \
-    if (features & KINDRED_AVX2) return NAME##_avx2 ARGUMENTS;                                                       \
-    return NAME##_portable ARGUMENTS;
-
-void kindred_rms_norm_gradient RMS_NORM_GRADIENT{DISPATCH(
-    kindred_rms_norm_gradient, (dx, dx_stride, dy, dy_stride, x, x_stride, weight, dweight, rows, columns, epsilon))}
-
-void kindred_softmax_gradient SOFTMAX_GRADIENT{
-    DISPATCH(kindred_softmax_gradient, (gradient, p, stride, rows, columns, scale))}
-
-void kindred_silu_multiply_gradient SILU_MULTIPLY_GRADIENT{
-    DISPATCH(kindred_silu_multiply_gradient, (gate, up, stride, dy, dy_stride, rows, columns))}
-
-void kindred_dropout DROPOUT{DISPATCH(
-    kindred_dropout, (out, out_stride, in, in_stride, rows, columns, threshold, key, site, first_row, adding))}
-
-double kindred_cross_entropy CROSS_ENTROPY{
-    DISPATCH(kindred_cross_entropy, (logits, stride, rows, columns, targets, scale))}
-
-void kindred_adamw ADAMW{DISPATCH(kindred_adamw, (weight, gradient, m, v, count, gradient_scale, rate, beta1, beta2,
-                                                  epsilon, decay, bias1, bias2))}
-
-void kindred_add_scaled(float *out, const float *in, ptrdiff_t count, float scale) {
-    DISPATCH(kindred_add_scaled, (out, in, count, scale))
+void kindred_rms_norm_gradient(float *dx, ptrdiff_t dx_stride, const float *dy, ptrdiff_t dy_stride, const float *x,
+                               ptrdiff_t x_stride, const float *weight, float *dweight, ptrdiff_t rows,
+                               ptrdiff_t columns, float epsilon) {
+    DISPATCH(FLOAT_VARIANTS, kindred_rms_norm_gradient,
+             (dx, dx_stride, dy, dy_stride, x, x_stride, weight, dweight, rows, columns, epsilon))
 }
 
-double kindred_square_sum(const float *in, ptrdiff_t count) { DISPATCH(kindred_square_sum, (in, count)) }
+void kindred_softmax_gradient(float *gradient, const float *p, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,
+                              float scale) {
+    DISPATCH(FLOAT_VARIANTS, kindred_softmax_gradient, (gradient, p, stride, rows, columns, scale))
+}
+
+void kindred_silu_multiply_gradient(float *gate, float *up, ptrdiff_t stride, float *dy, ptrdiff_t dy_stride,
+                                    ptrdiff_t rows, ptrdiff_t columns) {
+    DISPATCH(FLOAT_VARIANTS, kindred_silu_multiply_gradient, (gate, up, stride, dy, dy_stride, rows, columns))
+}
+
+double kindred_cross_entropy(float *logits, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, const int32_t *targets,
+                             float scale) {
+    DISPATCH(FLOAT_VARIANTS, kindred_cross_entropy, (logits, stride, rows, columns, targets, scale))
+}
+
+void kindred_adamw(float *weight, const float *gradient, float *m, float *v, ptrdiff_t count, float gradient_scale,
+                   float rate, float beta1, float beta2, float epsilon, float decay, float bias1, float bias2) {
+    DISPATCH(FLOAT_VARIANTS, kindred_adamw,
+             (weight, gradient, m, v, count, gradient_scale, rate, beta1, beta2, epsilon, decay, bias1, bias2))
+}
+
+void kindred_add_scaled(float *out, const float *in, ptrdiff_t count, float scale) {
+    DISPATCH(FLOAT_VARIANTS, kindred_add_scaled, (out, in, count, scale))
+}
+
+double kindred_square_sum(const float *in, ptrdiff_t count) {
+    DISPATCH(FLOAT_VARIANTS, kindred_square_sum, (in, count))
+}

@@ -1,27 +1,9 @@
 #include "kindred_graph.h"
 
-#include "kindred_features.h"
+#include "pool.h"
 #include "products.h"
 
 enum { BATCH = 256 };
-
-// Larger similarities are smaller numbers.
-INLINE uint64_t key_of(float similarity, uint32_t row) {
-    uint32_t bits;
-    memcpy(&bits, &similarity, 4);
-    bits = bits >> 31 ? ~bits : bits | 0x80000000u;
-    return (uint64_t)~bits << 32 | (uint64_t)row << 1;
-}
-
-INLINE uint32_t row_of(uint64_t key) { return (uint32_t)key >> 1; }
-
-INLINE float similarity_of(uint64_t key) {
-    uint32_t bits = ~(uint32_t)(key >> 32);
-    float similarity;
-    bits = bits >> 31 ? bits & 0x7FFFFFFFu : ~bits;
-    memcpy(&similarity, &bits, 4);
-    return similarity;
-}
 
 INLINE void score(float *out, const kindred_graph *graph, const kindred_graph_query *query, const uint32_t *rows,
                   ptrdiff_t count, nibble_products *products) {
@@ -36,34 +18,6 @@ INLINE void score(float *out, const kindred_graph *graph, const kindred_graph_qu
         if (graph->has_bias) memcpy(&bias, end - 8, 4);
         out[i] = query->offset + factor * query->scale * (float)(16 * sums[i] - centre) + bias;
     }
-}
-
-// Puts a key into the sorted pool; the place it got, or `limit` where it is not among the best.
-INLINE uint32_t insert(uint64_t *pool, uint32_t *count, uint32_t limit, uint64_t key) {
-    uint32_t n = *count, low = 0;
-    if (n == limit && key >= pool[n - 1]) return limit;
-    // Halves without a branch, which nobody could foresee; then the last few are counted, several at a time.
-    uint32_t left = n;
-    while (left > 32) {
-        const uint32_t half = left / 2;
-        low = pool[low + half - 1] < key ? low + half : low;
-        left -= half;
-    }
-    uint32_t smaller = 0;
-    for (uint32_t i = 0; i < left; i++) smaller += pool[low + i] < key;
-    low += smaller;
-    if (n < limit) *count = ++n;
-    // Eight keys at a time from the end: few are moved, and a call of memmove would take longer.
-    uint32_t end = n - 1;
-    while (end >= low + 8) {
-        uint64_t eight[8];
-        memcpy(eight, pool + end - 8, sizeof eight);
-        memcpy(pool + end - 7, eight, sizeof eight);
-        end -= 8;
-    }
-    for (; end > low; end--) pool[end] = pool[end - 1];
-    pool[low] = key;
-    return low;
 }
 
 INLINE uint32_t neighbour(const uint8_t *list, ptrdiff_t index, const int32_t id_bytes) {
@@ -112,6 +66,14 @@ INLINE void collect(row_batch *batch, uint32_t node, const kindred_graph *graph,
     }
 }
 
+// What a call's walks share. The filter and the size of ids are constants of each walk that is compiled.
+typedef struct {
+    const kindred_graph *graph;
+    kindred_graph_walk walk;
+    int32_t id_bytes;
+    nibble_products *products;
+} shared;
+
 // One query's walk, between two of its steps.
 typedef struct {
     const kindred_graph_query *query;
@@ -121,10 +83,11 @@ typedef struct {
     row_batch batch;
 } walk_state;
 
-INLINE void start(walk_state *walk, const kindred_graph *graph, uint32_t ef, const uint32_t *entries,
-                  ptrdiff_t entry_count, uint32_t seeds, const uint64_t *accepted, int32_t filter,
-                  const int32_t id_bytes, nibble_products *products) {
+INLINE void start(walk_state *walk, const shared *all) {
     kindred_graph_work *work = walk->work;
+    const uint32_t *entries = all->walk.entries;
+    const ptrdiff_t entry_count = all->walk.entry_count;
+    const uint32_t ef = all->walk.ef, seeds = all->walk.seeds;
     float scores[BATCH];
     walk->in_pool = walk->in_found = walk->touches = walk->cursor = walk->hops = 0;
     walk->evaluated = (uint32_t)entry_count;
@@ -132,7 +95,7 @@ INLINE void start(walk_state *walk, const kindred_graph *graph, uint32_t ef, con
     const uint32_t room = seeds < ef ? seeds : ef;
     for (ptrdiff_t start = 0; start < entry_count; start += BATCH) {
         ptrdiff_t n = entry_count - start < BATCH ? entry_count - start : BATCH;
-        score(scores, graph, walk->query, entries + start, n, products);
+        score(scores, all->graph, walk->query, entries + start, n, all->products);
         for (ptrdiff_t i = 0; i < n; i++) {
             insert(work->pool, &walk->in_pool, room, key_of(scores[i], entries[start + i]));
         }
@@ -141,16 +104,18 @@ INLINE void start(walk_state *walk, const kindred_graph *graph, uint32_t ef, con
         uint32_t row = row_of(work->pool[i]);
         work->visited[row >> 6] |= 1ull << (row & 63);
         work->touched[walk->touches++] = row;
-        if (filter != KINDRED_ACCEPT_ALL && has_bit(accepted, row)) {
+        if (all->walk.filter != KINDRED_ACCEPT_ALL && has_bit(all->walk.accepted, row)) {
             insert(work->found, &walk->in_found, ef, work->pool[i]);
         }
-        prefetch_links(graph, row, id_bytes);
+        prefetch_links(all->graph, row, all->id_bytes);
     }
 }
 
 // Expands the best node that is not yet: puts its neighbours into the batch and asks for their heads.
-INLINE void expand(walk_state *walk, const kindred_graph *graph, const uint64_t *accepted, int32_t filter,
-                   const int32_t id_bytes) {
+INLINE void expand(walk_state *walk, const shared *all) {
+    const kindred_graph *graph = all->graph;
+    const uint64_t *accepted = all->walk.accepted;
+    const int32_t id_bytes = all->id_bytes;
     kindred_graph_work *work = walk->work;
     uint64_t *pool = work->pool;
     // The batch lies where what was touched is listed.
@@ -165,7 +130,7 @@ INLINE void expand(walk_state *walk, const kindred_graph *graph, const uint64_t 
     walk->hops++;
     batch->rows = work->touched + walk->touches;
     batch->count = 0;
-    if (filter == KINDRED_TWO_HOPS) {
+    if (all->walk.filter == KINDRED_TWO_HOPS) {
         uint32_t rejected_rows[BATCH];
         row_batch rejected = {rejected_rows, 0};
         collect(batch, node, graph, work->visited, accepted, &rejected, id_bytes);
@@ -184,21 +149,23 @@ INLINE void expand(walk_state *walk, const kindred_graph *graph, const uint64_t 
 }
 
 // Compares the batch with the query and puts its rows into the pool.
-INLINE void take(walk_state *walk, const kindred_graph *graph, uint32_t ef, const uint64_t *accepted, int32_t filter,
-                 const int32_t id_bytes, nibble_products *products) {
+INLINE void take(walk_state *walk, const shared *all) {
+    const uint32_t ef = all->walk.ef;
+    const int32_t filter = all->walk.filter;
     kindred_graph_work *work = walk->work;
     const row_batch *batch = &walk->batch;
     float scores[BATCH];
-    score(scores, graph, walk->query, batch->rows, batch->count, products);
+    score(scores, all->graph, walk->query, batch->rows, batch->count, all->products);
     for (ptrdiff_t i = 0; i < batch->count; i++) {
         uint64_t key = key_of(scores[i], batch->rows[i]);
         uint32_t place = insert(work->pool, &walk->in_pool, ef, key);
         walk->cursor = place < walk->cursor ? place : walk->cursor;
-        if (filter == KINDRED_TWO_HOPS || (filter == KINDRED_COLLECT_ACCEPTED && has_bit(accepted, batch->rows[i]))) {
+        if (filter == KINDRED_TWO_HOPS ||
+            (filter == KINDRED_COLLECT_ACCEPTED && has_bit(all->walk.accepted, batch->rows[i]))) {
             insert(work->found, &walk->in_found, ef, key);
         }
     }
-    if (walk->cursor < walk->in_pool) prefetch_links(graph, row_of(work->pool[walk->cursor]), id_bytes);
+    if (walk->cursor < walk->in_pool) prefetch_links(all->graph, row_of(work->pool[walk->cursor]), all->id_bytes);
 }
 
 INLINE void finish(walk_state *walk, uint32_t *rows, float *similarities, int32_t filter) {
@@ -215,63 +182,60 @@ INLINE void finish(walk_state *walk, uint32_t *rows, float *similarities, int32_
 }
 
 // The walks take turns: while the neighbours of one are on their way from memory, the others are compared.
-INLINE void search_body(uint32_t *rows, float *similarities, const kindred_graph *graph,
-                        const kindred_graph_query *queries, kindred_graph_work *works, ptrdiff_t count, uint32_t ef,
-                        const uint32_t *entries, ptrdiff_t entry_count, uint32_t seeds, const uint64_t *accepted,
-                        int32_t filter, const int32_t id_bytes, nibble_products *products) {
+INLINE void search_body(uint32_t *rows, float *similarities, const kindred_graph_query *queries,
+                        kindred_graph_work *works, ptrdiff_t count, const shared *all) {
+    const uint32_t ef = all->walk.ef;
     walk_state walks[KINDRED_MOST_WALKS];
     for (ptrdiff_t i = 0; i < count; i++) {
         walks[i].query = &queries[i];
         walks[i].work = &works[i];
-        start(&walks[i], graph, ef, entries, entry_count, seeds, accepted, filter, id_bytes, products);
+        start(&walks[i], all);
     }
-    for (ptrdiff_t i = 0; i < count; i++) expand(&walks[i], graph, accepted, filter, id_bytes);
+    for (ptrdiff_t i = 0; i < count; i++) expand(&walks[i], all);
     for (ptrdiff_t left = count; left > 0;) {
         left = 0;
         for (ptrdiff_t i = 0; i < count; i++) {
             if (walks[i].is_done) continue;
-            take(&walks[i], graph, ef, accepted, filter, id_bytes, products);
-            expand(&walks[i], graph, accepted, filter, id_bytes);
+            take(&walks[i], all);
+            expand(&walks[i], all);
             left += !walks[i].is_done;
         }
     }
-    for (ptrdiff_t i = 0; i < count; i++) finish(&walks[i], rows + i * ef, similarities + i * ef, filter);
+    for (ptrdiff_t i = 0; i < count; i++) finish(&walks[i], rows + i * ef, similarities + i * ef, all->walk.filter);
 }
 
-// The filter and the size of ids are constants of each walk that is compiled.
-#define DEFINE_VARIANT(SUFFIX, TARGET, PRODUCTS)                                                                      \
-    TARGET void kindred_graph_search##SUFFIX(                                                                         \
-        uint32_t *rows, float *similarities, const kindred_graph *graph, const kindred_graph_query *queries,          \
-        kindred_graph_work *works, ptrdiff_t count, uint32_t ef, const uint32_t *entries, ptrdiff_t entry_count,      \
-        uint32_t seeds, const uint64_t *accepted, int32_t filter) {                                                   \
-        if (filter != KINDRED_ACCEPT_ALL) {                                                                           \
-            search_body(rows, similarities, graph, queries, works, count, ef, entries, entry_count, seeds, accepted,  \
-                        filter, graph->id_bytes, PRODUCTS);                                                           \
-        } else if (graph->id_bytes == 3) {                                                                            \
-            search_body(rows, similarities, graph, queries, works, count, ef, entries, entry_count, seeds, NULL,      \
-                        KINDRED_ACCEPT_ALL, 3, PRODUCTS);                                                             \
-        } else {                                                                                                      \
-            search_body(rows, similarities, graph, queries, works, count, ef, entries, entry_count, seeds, NULL,      \
-                        KINDRED_ACCEPT_ALL, 4, PRODUCTS);                                                             \
-        }                                                                                                             \
+// Without a filter, a walk is compiled for each size of ids.
+INLINE void search(uint32_t *rows, float *similarities, const kindred_graph *graph, const kindred_graph_query *queries,
+                   kindred_graph_work *works, ptrdiff_t count, const kindred_graph_walk *walk,
+                   nibble_products *products) {
+    shared all = {graph, *walk, graph->id_bytes, products};
+    if (walk->filter != KINDRED_ACCEPT_ALL) {
+        search_body(rows, similarities, queries, works, count, &all);
+        return;
+    }
+    all.walk.filter = KINDRED_ACCEPT_ALL;
+    all.walk.accepted = NULL;
+    if (graph->id_bytes == 3) {
+        all.id_bytes = 3;
+        search_body(rows, similarities, queries, works, count, &all);
+    } else {
+        all.id_bytes = 4;
+        search_body(rows, similarities, queries, works, count, &all);
+    }
+}
+
+#define DEFINE(SUFFIX, TARGET, ...)                                                                                    \
+    TARGET void kindred_graph_search##SUFFIX(uint32_t *rows, float *similarities, const kindred_graph *graph,          \
+                                             const kindred_graph_query *queries, kindred_graph_work *works,            \
+                                             ptrdiff_t count, const kindred_graph_walk *walk) {                        \
+        search(rows, similarities, graph, queries, works, count, walk, nibble_products##SUFFIX);                       \
     }
 
-DEFINE_VARIANT(_portable, , nibble_products_portable)
-DEFINE_VARIANT(_avx2, AVX2, IF_X86(nibble_products_avx2, nibble_products_portable))
-DEFINE_VARIANT(_avx512_vnni, VNNI, IF_X86(nibble_products_vnni, nibble_products_portable))
-DEFINE_VARIANT(_neon, , IF_NEON(nibble_products_neon, nibble_products_portable))
+DEFINE(_portable, )
+CODE_VARIANTS(DEFINE)
 
 void kindred_graph_search(uint32_t *rows, float *similarities, const kindred_graph *graph,
-                          const kindred_graph_query *queries, kindred_graph_work *works, ptrdiff_t count, uint32_t ef,
-                          const uint32_t *entries, ptrdiff_t entry_count, uint32_t seeds, const uint64_t *accepted,
-                          int32_t filter) {
-#define CALL(SUFFIX)                                                                                              \
-    kindred_graph_search##SUFFIX(rows, similarities, graph, queries, works, count, ef, entries, entry_count, seeds, \
-                                 accepted, filter)
-    uint32_t features = kindred_features();
-    if (features & KINDRED_AVX512_VNNI) return CALL(_avx512_vnni);
-    if (features & KINDRED_AVX2) return CALL(_avx2);
-    if (features & KINDRED_NEON) return CALL(_neon);
-    return CALL(_portable);
-#undef CALL
+                          const kindred_graph_query *queries, kindred_graph_work *works, ptrdiff_t count,
+                          const kindred_graph_walk *walk) {
+    DISPATCH(CODE_VARIANTS, kindred_graph_search, (rows, similarities, graph, queries, works, count, walk))
 }

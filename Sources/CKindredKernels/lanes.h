@@ -5,18 +5,20 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "dispatch.h"
+
 // The bodies are plain loops that the compiler vectorises for the target of the function they are inlined into.
 // Sums run in LANES independent lanes, because a compiler may not reorder the additions of one.
-#define BODY static inline __attribute__((always_inline))
 enum { LANES = 16 };
 
-// Before a loop whose elements do not touch each other's. `restrict` does not survive inlining, and without it the check at
-// run time takes rows that lie between each other's, as gate and up do, for overlapping: then the loop runs unvectorised.
+// Before a loop whose elements do not touch each other's. `restrict` does not survive inlining, and without it the
+// check at run time takes rows that lie between each other's, as gate and up do, for overlapping: then the loop runs
+// unvectorised.
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 
 // e^x by the split x = n ln 2 + r, |r| <= ln 2 / 2, and a polynomial of degree 6 (coefficients of Cephes' expf,
 // S. Moshier); relative error below 2e-7. Below -87 the result is 0, above 88 it is clamped.
-BODY float exponential(float x) {
+INLINE float exponential(float x) {
     float clamped = x > 88.0f ? 88.0f : x < -87.3f ? -87.3f : x;
     float n = __builtin_floorf(clamped * 1.44269504088896341f + 0.5f);
     float r = clamped - n * 0.693359375f;
@@ -35,7 +37,7 @@ BODY float exponential(float x) {
     return x < -87.3f ? 0.0f : p * power.value;
 }
 
-BODY float sum_lanes(const float *lanes) {
+INLINE float sum_lanes(const float *lanes) {
     float sum = 0;
     for (int lane = 0; lane < LANES; lane++) sum += lanes[lane];
     return sum;

@@ -1,13 +1,11 @@
 #include "kindred_layers.h"
 
 #include <math.h>
-#include <string.h>
 
-#include "kindred_features.h"
 #include "lanes.h"
 
-BODY void rms_norm_body(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, const float *weight,
-                        ptrdiff_t rows, ptrdiff_t columns, float epsilon) {
+INLINE void rms_norm_body(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, const float *weight,
+                          ptrdiff_t rows, ptrdiff_t columns, float epsilon) {
     for (ptrdiff_t row = 0; row < rows; row++) {
         const float *x = in + row * in_stride;
         float *y = out + row * out_stride;
@@ -23,7 +21,7 @@ BODY void rms_norm_body(float *out, ptrdiff_t out_stride, const float *in, ptrdi
     }
 }
 
-BODY void softmax_body(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale, int causal) {
+INLINE void softmax_body(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale, int causal) {
     for (ptrdiff_t row = 0; row < rows; row++) {
         float *x = scores + row * stride;
         ptrdiff_t visible = causal && row + 1 < columns ? row + 1 : columns;
@@ -55,8 +53,8 @@ BODY void softmax_body(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_
     }
 }
 
-BODY void layer_norm_body(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, const float *weight,
-                          const float *bias, ptrdiff_t rows, ptrdiff_t columns, float epsilon) {
+INLINE void layer_norm_body(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, const float *weight,
+                            const float *bias, ptrdiff_t rows, ptrdiff_t columns, float epsilon) {
     for (ptrdiff_t row = 0; row < rows; row++) {
         const float *x = in + row * in_stride;
         float *y = out + row * out_stride;
@@ -78,12 +76,13 @@ BODY void layer_norm_body(float *out, ptrdiff_t out_stride, const float *in, ptr
         for (; column < columns; column++) variance += (x[column] - mean) * (x[column] - mean);
         float factor = 1.0f / sqrtf(variance / (float)columns + epsilon);
         INDEPENDENT
-        for (column = 0; column < columns; column++) y[column] = (x[column] - mean) * factor * weight[column] + bias[column];
+        for (column = 0; column < columns; column++)
+            y[column] = (x[column] - mean) * factor * weight[column] + bias[column];
     }
 }
 
 // The error function by Abramowitz and Stegun 7.1.26; absolute error below 2e-7.
-BODY float error_function(float x) {
+INLINE float error_function(float x) {
     float size = __builtin_fabsf(x);
     float t = 1.0f / (1.0f + 0.3275911f * size);
     float p = 1.061405429f;
@@ -95,7 +94,7 @@ BODY float error_function(float x) {
     return __builtin_copysignf(value, x);
 }
 
-BODY float activated(float x, enum kindred_activation activation) {
+INLINE float activated(float x, enum kindred_activation activation) {
     switch (activation) {
     case KINDRED_SILU: return x / (1.0f + exponential(-x));
     case KINDRED_GELU: return 0.5f * x * (1.0f + error_function(x * 0.70710678118654752f));
@@ -105,14 +104,15 @@ BODY float activated(float x, enum kindred_activation activation) {
     }
 }
 
-BODY void activate_rows(float *x, ptrdiff_t stride, const float *up, ptrdiff_t up_stride, ptrdiff_t rows,
-                        ptrdiff_t columns, enum kindred_activation activation) {
+INLINE void activate_rows(float *x, ptrdiff_t stride, const float *up, ptrdiff_t up_stride, ptrdiff_t rows,
+                          ptrdiff_t columns, enum kindred_activation activation) {
     for (ptrdiff_t row = 0; row < rows; row++) {
         float *restrict g = x + row * stride;
         if (up) {
             const float *restrict u = up + row * up_stride;
             INDEPENDENT
-            for (ptrdiff_t column = 0; column < columns; column++) g[column] = activated(g[column], activation) * u[column];
+            for (ptrdiff_t column = 0; column < columns; column++)
+                g[column] = activated(g[column], activation) * u[column];
         } else {
             INDEPENDENT
             for (ptrdiff_t column = 0; column < columns; column++) g[column] = activated(g[column], activation);
@@ -121,8 +121,8 @@ BODY void activate_rows(float *x, ptrdiff_t stride, const float *up, ptrdiff_t u
 }
 
 // A loop for each activation, so that each is vectorised.
-BODY void activate_body(float *x, ptrdiff_t stride, const float *up, ptrdiff_t up_stride, ptrdiff_t rows,
-                        ptrdiff_t columns, enum kindred_activation activation) {
+INLINE void activate_body(float *x, ptrdiff_t stride, const float *up, ptrdiff_t up_stride, ptrdiff_t rows,
+                          ptrdiff_t columns, enum kindred_activation activation) {
     switch (activation) {
     case KINDRED_SILU: return activate_rows(x, stride, up, up_stride, rows, columns, KINDRED_SILU);
     case KINDRED_GELU: return activate_rows(x, stride, up, up_stride, rows, columns, KINDRED_GELU);
@@ -131,7 +131,7 @@ BODY void activate_body(float *x, ptrdiff_t stride, const float *up, ptrdiff_t u
     }
 }
 
-BODY void cap_body(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale, float cap) {
+INLINE void cap_body(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale, float cap) {
     float inner = 2.0f * scale / cap;
     for (ptrdiff_t row = 0; row < rows; row++) {
         float *y = x + row * stride;
@@ -141,8 +141,8 @@ BODY void cap_body(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns
     }
 }
 
-BODY void rotate_body(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t half,
-                      const float *cosines, const float *sines) {
+INLINE void rotate_body(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t half,
+                        const float *cosines, const float *sines) {
     for (ptrdiff_t row = 0; row < rows; row++) {
         const float *restrict c = cosines + row * half;
         const float *restrict s = sines + row * half;
@@ -159,102 +159,60 @@ BODY void rotate_body(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t head
     }
 }
 
-#define DEFINE(SUFFIX, TARGET)                                                                                       \
-    TARGET void kindred_rms_norm##SUFFIX(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride,      \
-                                         const float *weight, ptrdiff_t rows, ptrdiff_t columns, float epsilon) {     \
-        rms_norm_body(out, out_stride, in, in_stride, weight, rows, columns, epsilon);                               \
-    }                                                                                                                \
-    TARGET void kindred_softmax##SUFFIX(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,           \
-                                        float scale, int causal) {                                                   \
-        softmax_body(scores, stride, rows, columns, scale, causal);                                                  \
-    }                                                                                                                \
-    TARGET void kindred_layer_norm##SUFFIX(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride,    \
-                                           const float *weight, const float *bias, ptrdiff_t rows, ptrdiff_t columns, \
-                                           float epsilon) {                                                          \
-        layer_norm_body(out, out_stride, in, in_stride, weight, bias, rows, columns, epsilon);                        \
-    }                                                                                                                \
-    TARGET void kindred_activate##SUFFIX(float *x, ptrdiff_t stride, const float *up, ptrdiff_t up_stride,            \
-                                         ptrdiff_t rows, ptrdiff_t columns, enum kindred_activation activation) {     \
-        activate_body(x, stride, up, up_stride, rows, columns, activation);                                          \
-    }                                                                                                                \
-    TARGET void kindred_cap##SUFFIX(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale,       \
-                                    float cap) {                                                                     \
-        cap_body(x, stride, rows, columns, scale, cap);                                                              \
-    }                                                                                                                \
-    TARGET void kindred_rotate##SUFFIX(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t half,   \
-                                       const float *cosines, const float *sines) {                                   \
-        rotate_body(x, stride, rows, heads, half, cosines, sines);                                                   \
+#define DEFINE(SUFFIX, TARGET, ...)                                                                                    \
+    TARGET void kindred_rms_norm##SUFFIX(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride,       \
+                                         const float *weight, ptrdiff_t rows, ptrdiff_t columns, float epsilon) {      \
+        rms_norm_body(out, out_stride, in, in_stride, weight, rows, columns, epsilon);                                 \
+    }                                                                                                                  \
+    TARGET void kindred_softmax##SUFFIX(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,            \
+                                        float scale, int causal) {                                                     \
+        softmax_body(scores, stride, rows, columns, scale, causal);                                                    \
+    }                                                                                                                  \
+    TARGET void kindred_layer_norm##SUFFIX(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride,     \
+                                           const float *weight, const float *bias, ptrdiff_t rows, ptrdiff_t columns,  \
+                                           float epsilon) {                                                            \
+        layer_norm_body(out, out_stride, in, in_stride, weight, bias, rows, columns, epsilon);                         \
+    }                                                                                                                  \
+    TARGET void kindred_activate##SUFFIX(float *x, ptrdiff_t stride, const float *up, ptrdiff_t up_stride,             \
+                                         ptrdiff_t rows, ptrdiff_t columns, enum kindred_activation activation) {      \
+        activate_body(x, stride, up, up_stride, rows, columns, activation);                                            \
+    }                                                                                                                  \
+    TARGET void kindred_cap##SUFFIX(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale,        \
+                                    float cap) {                                                                       \
+        cap_body(x, stride, rows, columns, scale, cap);                                                                \
+    }                                                                                                                  \
+    TARGET void kindred_rotate##SUFFIX(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t half,    \
+                                       const float *cosines, const float *sines) {                                     \
+        rotate_body(x, stride, rows, heads, half, cosines, sines);                                                     \
     }
 
 DEFINE(_portable, )
-#if defined(__x86_64__)
-DEFINE(_avx2, __attribute__((target("avx2,fma"))))
-DEFINE(_avx512, __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))))
-#else
-DEFINE(_avx2, )
-DEFINE(_avx512, )
-#endif
-
-#define DISPATCH(NAME, ARGUMENTS)                                                                                    \
-    uint32_t features = kindred_features();                                                                          \
-    if (features & KINDRED_AVX512) return NAME##_avx512 ARGUMENTS;                                                   \
-    if (features & KINDRED_AVX2) return NAME##_avx2 ARGUMENTS;                                                       \
-    NAME##_portable ARGUMENTS;
+FLOAT_VARIANTS(DEFINE)
 
 void kindred_rms_norm(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, const float *weight,
                       ptrdiff_t rows, ptrdiff_t columns, float epsilon) {
-    DISPATCH(kindred_rms_norm, (out, out_stride, in, in_stride, weight, rows, columns, epsilon))
+    DISPATCH(FLOAT_VARIANTS, kindred_rms_norm, (out, out_stride, in, in_stride, weight, rows, columns, epsilon))
 }
 
 void kindred_softmax(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale, int causal) {
-    DISPATCH(kindred_softmax, (scores, stride, rows, columns, scale, causal))
+    DISPATCH(FLOAT_VARIANTS, kindred_softmax, (scores, stride, rows, columns, scale, causal))
 }
 
 void kindred_layer_norm(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, const float *weight,
                         const float *bias, ptrdiff_t rows, ptrdiff_t columns, float epsilon) {
-    DISPATCH(kindred_layer_norm, (out, out_stride, in, in_stride, weight, bias, rows, columns, epsilon))
+    DISPATCH(FLOAT_VARIANTS, kindred_layer_norm, (out, out_stride, in, in_stride, weight, bias, rows, columns, epsilon))
 }
 
 void kindred_activate(float *x, ptrdiff_t stride, const float *up, ptrdiff_t up_stride, ptrdiff_t rows,
                       ptrdiff_t columns, enum kindred_activation activation) {
-    DISPATCH(kindred_activate, (x, stride, up, up_stride, rows, columns, activation))
+    DISPATCH(FLOAT_VARIANTS, kindred_activate, (x, stride, up, up_stride, rows, columns, activation))
 }
 
 void kindred_cap(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale, float cap) {
-    DISPATCH(kindred_cap, (x, stride, rows, columns, scale, cap))
+    DISPATCH(FLOAT_VARIANTS, kindred_cap, (x, stride, rows, columns, scale, cap))
 }
 
 void kindred_rotate(float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t half, const float *cosines,
                     const float *sines) {
-    DISPATCH(kindred_rotate, (x, stride, rows, heads, half, cosines, sines))
-}
-
-void kindred_bf16_to_f32(float *out, const uint16_t *in, ptrdiff_t count) {
-    for (ptrdiff_t i = 0; i < count; i++) {
-        uint16_t half;
-        memcpy(&half, in + i, sizeof half);
-        uint32_t bits = (uint32_t)half << 16;
-        memcpy(out + i, &bits, sizeof bits);
-    }
-}
-
-void kindred_f16_to_f32(float *out, const uint16_t *in, ptrdiff_t count) {
-    for (ptrdiff_t i = 0; i < count; i++) {
-        uint16_t half;
-        memcpy(&half, in + i, sizeof half);
-        uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-        uint32_t exponent = (half >> 10) & 31, fraction = half & 1023;
-        float value;
-        uint32_t bits;
-        if (exponent == 0) {
-            value = (float)fraction * 0x1p-24f;
-            memcpy(&bits, &value, sizeof bits);
-        } else if (exponent == 31) {
-            bits = 0x7F800000u | fraction << 13;
-        } else {
-            bits = (exponent + 112) << 23 | fraction << 13;
-        }
-        bits |= sign;
-        memcpy(out + i, &bits, sizeof bits);
-    }
+    DISPATCH(FLOAT_VARIANTS, kindred_rotate, (x, stride, rows, heads, half, cosines, sines))
 }

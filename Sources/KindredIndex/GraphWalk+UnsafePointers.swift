@@ -33,10 +33,11 @@ extension GraphWalk {
             case .collect: KINDRED_COLLECT_ACCEPTED
             case .twoHops: KINDRED_TWO_HOPS
             }
+        var walk = unsafe kindred_graph_walk(
+            ef: UInt32(ef), seeds: UInt32(seeds), entries: entries.base, entry_count: entries.count,
+            accepted: accepted.map { unsafe UnsafePointer($0.bits.base) }, filter: Int32(filter))
         unsafe kindred_graph_search(
-            rows.base, similarities.base, &graph, graphQueries, &works, queries.count, UInt32(ef),
-            entries.base,
-            entries.count, UInt32(seeds), accepted.map { unsafe UnsafePointer($0.bits.base) }, Int32(filter))
+            rows.base, similarities.base, &graph, graphQueries, &works, queries.count, &walk)
         found = unsafe works.enumerated().map { unsafe $0 * ef..<$0 * ef + Int($1.count) }
         evaluated = unsafe works.reduce(0) { unsafe $0 + Int($1.evaluated) }
     }

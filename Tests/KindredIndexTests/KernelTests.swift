@@ -159,8 +159,8 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
             _ idBytes: Int32, _ filter: Int, _ ef: UInt32, together: Int = queryCount,
             _ variant: (
                 UnsafeMutablePointer<UInt32>?, UnsafeMutablePointer<Float>?, UnsafePointer<kindred_graph>?,
-                UnsafePointer<kindred_graph_query>?, UnsafeMutablePointer<kindred_graph_work>?, Int, UInt32,
-                UnsafePointer<UInt32>?, Int, UInt32, UnsafePointer<UInt64>?, Int32
+                UnsafePointer<kindred_graph_query>?, UnsafeMutablePointer<kindred_graph_work>?, Int,
+                UnsafePointer<kindred_graph_walk>?
             ) -> Void
         ) -> [[UInt32]] {
             var rows = [UInt32](repeating: 0, count: together * Int(ef))
@@ -196,10 +196,17 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
                                                 count: 0,
                                                 evaluated: 0, hops: 0)
                                         }
-                                        unsafe variant(
-                                            &rows, &similarities, &graph, requests, &works, together, ef,
-                                            entries,
-                                            entries.count, 2, accepted, Int32(filter))
+                                        unsafe entries.withUnsafeBufferPointer { e in
+                                            unsafe accepted.withUnsafeBufferPointer { a in
+                                                var walk = unsafe kindred_graph_walk(
+                                                    ef: ef, seeds: 2, entries: e.baseAddress,
+                                                    entry_count: e.count,
+                                                    accepted: a.baseAddress, filter: Int32(filter))
+                                                unsafe variant(
+                                                    &rows, &similarities, &graph, requests, &works, together,
+                                                    &walk)
+                                            }
+                                        }
                                         for number in 0..<together {
                                             let count = unsafe Int(works[number].count)
                                             let range = number * Int(ef)..<number * Int(ef) + count

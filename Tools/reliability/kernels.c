@@ -2,7 +2,7 @@
 // against the portable one. For sanitizers:
 //
 //   clang -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -ISources/CKindredKernels/include \
-//       Tools/reliability/kernels.c Sources/CKindredKernels/{codes,graph,neighbors,features,crc32c}.c -lm -o kernels
+//       Tools/reliability/kernels.c Sources/CKindredKernels/{codes,graph,neighbors,candidates,features}.c -lm -o kernels
 //   ./kernels 2000
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "kindred_codes.h"
-#include "kindred_crc32c.h"
 #include "kindred_features.h"
 #include "kindred_graph.h"
 #include "kindred_neighbors.h"
@@ -161,8 +160,8 @@ static void walked(const codes *c, int trial) {
         for (int variant = 0; variant < 3; variant++) {
             if (variant == 2 && !(kindred_features() & KINDRED_AVX2)) continue;
             (variant == 0 ? kindred_graph_search_portable : variant == 1 ? kindred_graph_search : kindred_graph_search_avx2)(
-                rows[variant > 0], similarities[variant > 0], &graph, queries, works, walks, ef, entries, entry_count, 8,
-                filter ? accepted : NULL, filter);
+                rows[variant > 0], similarities[variant > 0], &graph, queries, works, walks,
+                &(kindred_graph_walk){ef, 8, entries, entry_count, filter ? accepted : NULL, filter});
             for (ptrdiff_t w = 0; w < walks; w++) {
                 if (variant == 0) found[w] = works[w].count;
                 check(works[w].count == found[w] &&

@@ -2,10 +2,10 @@
 #ifndef KINDRED_KERNELS_H
 #define KINDRED_KERNELS_H
 
-#include "kindred_crc32c.h"
 #include "kindred_bf16.h"
 #include "kindred_blocks.h"
 #include "kindred_codes.h"
+#include "kindred_crc32c.h"
 #include "kindred_features.h"
 #include "kindred_gradients.h"
 #include "kindred_graph.h"

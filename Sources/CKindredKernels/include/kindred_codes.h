@@ -10,15 +10,17 @@
 // A vector of d dimensions is coded in up to four groups of dimensions, each with 1 to 3 nibbles a dimension and a
 // unit: code u in 0 ..< 16^nibbles stands for factor * unit * (u - (16^nibbles - 1) / 2). Two rows of bytes hold it:
 //
-//   head: head_blocks * 64 bytes. The most significant nibbles of the first head_groups groups, each group packed from a
+//   head: head_blocks * 64 bytes. The most significant nibbles of the first head_groups groups, each group packed from
+//   a
 //         block of its own on; zeros; where there is a bias its float; the head's factor, a float, in the last 4 bytes.
 //   rest: the other nibbles of each group, most significant first, each plane a packed run; the factor of the whole
 //         code, a float, at the end.
 //
 // A group's weight in the head is what its most significant nibble stands for, against group 0's.
 //
-// Sums are integers, so every variant gives the same. With nibbles at most 15 a sum of two products fits the 16 bits
-// of AVX2's multiply; a run of up to 2^20 dimensions fits 32 bits.
+// Sums are integers and floats are rounded after each operation, so every variant (kindred_features.h) gives the same
+// bits. Nothing needs alignment; arguments do not overlap. With nibbles at most 15 a sum of two products fits the 16
+// bits of AVX2's multiply; a run of up to 2^20 dimensions fits 32 bits.
 #ifndef KINDRED_CODES_H
 #define KINDRED_CODES_H
 
@@ -50,33 +52,47 @@ typedef struct {
     double weight;  ///< of one unit of the product
 } kindred_code_run;
 
-#define KINDRED_CODE_FUNCTIONS(SUFFIX)                                                                                \
-    /* out[i] = sum over dimensions of the run's nibbles of row rows[i] * query, for i < count. */                     \
-    void kindred_code_products##SUFFIX(int32_t *out, const uint8_t *plane, ptrdiff_t stride, ptrdiff_t blocks,        \
-                                       const int8_t *query, const uint32_t *rows, ptrdiff_t count);                   \
-    /* Codes `count` vectors, rows of the groups' dimensions of floats, into rows of head and rest. |bias| has an */  \
-    /* element for each where the layout has one. `work` has the dimensions' count of 16-bit elements.            */  \
-    void kindred_encode##SUFFIX(uint8_t *head, uint8_t *rest, const float *vectors, const float *bias,                \
-                                ptrdiff_t count, const kindred_code_layout *layout, uint16_t *work);                  \
-    /* out[i] = offset + factor of row i * (sum over runs of weight * product - constant), plus its bias, for the */  \
-    /* rows[i] below count. `factor` and `bias` (NULL for none) point to row 0's.                                 */  \
-    void kindred_rescore##SUFFIX(float *out, const kindred_code_run *runs, ptrdiff_t run_count, double constant,      \
-                                 float offset, const uint8_t *factor, ptrdiff_t factor_stride, const uint8_t *bias,   \
-                                 ptrdiff_t bias_stride, const uint32_t *rows, ptrdiff_t count);
+/// out[i] = the sum over dimensions of the nibbles of row rows[i] * query, for i < count.
+///
+/// - `plane`: row 0 of a packed run of `blocks` blocks, `stride` bytes from row to row.
+/// - `query`: blocks * 128 signed bytes.
+void kindred_code_products(int32_t *out, const uint8_t *plane, ptrdiff_t stride, ptrdiff_t blocks, const int8_t *query,
+                           const uint32_t *rows, ptrdiff_t count);
 
-KINDRED_CODE_FUNCTIONS()
-KINDRED_CODE_FUNCTIONS(_portable)
-KINDRED_CODE_FUNCTIONS(_avx2)         // to be called only with KINDRED_AVX2; the portable one elsewhere
-KINDRED_CODE_FUNCTIONS(_avx512_vnni)  // to be called only with KINDRED_AVX512_VNNI; the portable one elsewhere
-KINDRED_CODE_FUNCTIONS(_neon)         // to be called only with KINDRED_NEON; the portable one elsewhere
+/// Codes `count` vectors, rows of the groups' dimensions of floats without gaps, into rows of head and rest: each code
+/// rounded to the nearest, the factors such that the inner product of a vector with what its codes stand for is its
+/// square (for the head: over the head's groups).
+///
+/// - `bias`: an element for each vector where the layout has one, else not read.
+/// - `work`: an element for each dimension.
+void kindred_encode(uint8_t *head, uint8_t *rest, const float *vectors, const float *bias, ptrdiff_t count,
+                    const kindred_code_layout *layout, uint16_t *work);
+
+/// out[i] = offset + factor of row rows[i] * (the sum over runs of weight * product - constant), plus the row's bias,
+/// for i < count. Sums are in double precision, in the order of the runs.
+///
+/// - `factor`, `bias`: those of row 0, `factor_stride` and `bias_stride` bytes from row to row, in any alignment;
+/// `bias`
+///   may be NULL. The `factor_stride` bytes up to a row's factor are prefetched.
+void kindred_rescore(float *out, const kindred_code_run *runs, ptrdiff_t run_count, double constant, float offset,
+                     const uint8_t *factor, ptrdiff_t factor_stride, const uint8_t *bias, ptrdiff_t bias_stride,
+                     const uint32_t *rows, ptrdiff_t count);
+
+// Variants.
+__typeof__(kindred_code_products) kindred_code_products_portable, kindred_code_products_avx2,
+    kindred_code_products_avx512_vnni, kindred_code_products_neon;
+__typeof__(kindred_encode) kindred_encode_portable, kindred_encode_avx2, kindred_encode_avx512_vnni,
+    kindred_encode_neon;
+__typeof__(kindred_rescore) kindred_rescore_portable, kindred_rescore_avx2, kindred_rescore_avx512_vnni,
+    kindred_rescore_neon;
 
 /// The vector that a row's codes stand for: the groups' dimensions of floats.
 void kindred_decode(float *vector, const uint8_t *head, const uint8_t *rest, const kindred_code_layout *layout);
 
-/// The most significant nibbles of a group of `dimensions` dimensions, from its first block on, as bytes 60 + v,
-/// v = (2 h - 15) weight / 16 rounded, 128 for each block: byte j of
-/// block b is that of the run's low half j, byte 64 + j that of its high half. 60, which counts as 0, where there is
-/// no dimension. 0 <= weight <= 64.
+/// The most significant nibbles h of a group of `dimensions` dimensions, from its first block on, as bytes 60 + v,
+/// v = (2 h - 15) weight / 16 rounded to the nearest, ties up; 128 bytes for each block: byte j of block b is that of
+/// the run's low half j, byte 64 + j that of its high half. 60, which counts as 0, where there is no dimension. 0 <=
+/// weight <= 64.
 void kindred_unpack_head(uint8_t *out, const uint8_t *head, ptrdiff_t blocks, ptrdiff_t dimensions, int32_t weight);
 
 #endif

@@ -10,11 +10,7 @@
 /// `bytes` needs no alignment and may be NULL where `count` is 0.
 uint32_t kindred_crc32c(uint32_t crc, const void *bytes, size_t count);
 
-/// The same by table, on any processor.
-uint32_t kindred_crc32c_portable(uint32_t crc, const void *bytes, size_t count);
-
-/// The same by the processor's instruction. To be called only where `kindred_features()` has
-/// KINDRED_SSE42; elsewhere it falls back to the portable one.
-uint32_t kindred_crc32c_sse42(uint32_t crc, const void *bytes, size_t count);
+// Variants (kindred_features.h): by a table, and by the processor's instruction.
+__typeof__(kindred_crc32c) kindred_crc32c_portable, kindred_crc32c_sse42;
 
 #endif

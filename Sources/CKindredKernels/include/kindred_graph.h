@@ -11,13 +11,13 @@
 #include <stdint.h>
 
 typedef struct {
-    const uint8_t *head;     ///< count rows of head_blocks * 64 bytes
+    const uint8_t *head;  ///< count rows of head_blocks * 64 bytes
     ptrdiff_t head_blocks;
-    const uint8_t *links;    ///< count rows of `width` neighbours of `id_bytes` bytes each; one more byte is readable
-    ptrdiff_t width;         ///< at most KINDRED_MOST_LINKS
-    int32_t id_bytes;        ///< 3 or 4, least significant first; a neighbour >= count ends a list
+    const uint8_t *links;  ///< count rows of `width` neighbours of `id_bytes` bytes each; one more byte is readable
+    ptrdiff_t width;       ///< at most KINDRED_MOST_LINKS
+    int32_t id_bytes;      ///< 3 or 4, least significant first; a neighbour >= count ends a list
     int32_t has_bias;
-    uint32_t count;          ///< below 2^31
+    uint32_t count;  ///< below 2^31
 } kindred_graph;
 
 typedef struct {
@@ -29,13 +29,13 @@ typedef struct {
 
 /// Memory of one walk. Between calls `visited` is zero.
 typedef struct {
-    uint64_t *visited;  ///< a bit for each node
-    uint32_t *touched;  ///< count + KINDRED_MOST_LINKS elements
-    uint64_t *pool;     ///< ef elements
-    uint64_t *found;    ///< ef elements; used with a filter
-    uint32_t count;     ///< nodes that the last walk found
-    uint32_t evaluated; ///< nodes that it compared
-    uint32_t hops;      ///< nodes that it expanded
+    uint64_t *visited;   ///< a bit for each node
+    uint32_t *touched;   ///< count + KINDRED_MOST_LINKS elements
+    uint64_t *pool;      ///< ef elements
+    uint64_t *found;     ///< ef elements; used with a filter
+    uint32_t count;      ///< nodes that the last walk found
+    uint32_t evaluated;  ///< nodes that it compared
+    uint32_t hops;       ///< nodes that it expanded
 } kindred_graph_work;
 
 enum { KINDRED_MOST_LINKS = 256, KINDRED_MOST_WALKS = 8 };
@@ -44,24 +44,29 @@ enum { KINDRED_MOST_LINKS = 256, KINDRED_MOST_WALKS = 8 };
 enum {
     KINDRED_ACCEPT_ALL = 0,
     KINDRED_COLLECT_ACCEPTED = 1,  ///< walk over every node, collect those accepted
-    KINDRED_TWO_HOPS = 2,          ///< compare accepted nodes only; behind a rejected neighbour its neighbours are looked at
+    KINDRED_TWO_HOPS = 2,  ///< compare accepted nodes only; behind a rejected neighbour its neighbours are looked at
 };
 
-#define KINDRED_GRAPH_FUNCTIONS(SUFFIX)                                                                               \
-    /* Walks for `count` <= KINDRED_MOST_WALKS queries, each with memory of its own; a walk does not depend on the */ \
-    /* others. Puts the rows of the best nodes of query i into rows[i * ef ...], best first, their similarities    */ \
-    /* beside them and how many they are, at most ef, into works[i].count. A walk starts from the `seeds` best of  */ \
-    /* the entries. `accepted` has a bit for each node, or is NULL with KINDRED_ACCEPT_ALL. Every entry is below   */ \
-    /* the graph's count.                                                                                          */ \
-    void kindred_graph_search##SUFFIX(uint32_t *rows, float *similarities, const kindred_graph *graph,                \
-                                      const kindred_graph_query *queries, kindred_graph_work *works, ptrdiff_t count, \
-                                      uint32_t ef, const uint32_t *entries, ptrdiff_t entry_count, uint32_t seeds,    \
-                                      const uint64_t *accepted, int32_t filter);
+/// How every walk of a call goes.
+typedef struct {
+    uint32_t ef;              ///< nodes that the pool holds, and that a walk finds at most
+    uint32_t seeds;           ///< a walk starts from the so many best of the entries
+    const uint32_t *entries;  ///< entry_count nodes, each below the graph's count
+    ptrdiff_t entry_count;
+    const uint64_t *accepted;  ///< a bit for each node; not read with KINDRED_ACCEPT_ALL
+    int32_t filter;            ///< KINDRED_ACCEPT_ALL, KINDRED_COLLECT_ACCEPTED or KINDRED_TWO_HOPS
+} kindred_graph_walk;
 
-KINDRED_GRAPH_FUNCTIONS()
-KINDRED_GRAPH_FUNCTIONS(_portable)
-KINDRED_GRAPH_FUNCTIONS(_avx2)         // to be called only with KINDRED_AVX2; the portable one elsewhere
-KINDRED_GRAPH_FUNCTIONS(_avx512_vnni)  // to be called only with KINDRED_AVX512_VNNI; the portable one elsewhere
-KINDRED_GRAPH_FUNCTIONS(_neon)         // to be called only with KINDRED_NEON; the portable one elsewhere
+/// Walks for `count` <= KINDRED_MOST_WALKS queries, each with memory of its own; a walk does not depend on the others.
+///
+/// For query i, rows[i * ef ...] are the best nodes, best first, similarities[i * ef ...] their similarities, and
+/// works[i].count how many they are, at most ef.
+void kindred_graph_search(uint32_t *rows, float *similarities, const kindred_graph *graph,
+                          const kindred_graph_query *queries, kindred_graph_work *works, ptrdiff_t count,
+                          const kindred_graph_walk *walk);
+
+// Variants (kindred_features.h).
+__typeof__(kindred_graph_search) kindred_graph_search_portable, kindred_graph_search_avx2,
+    kindred_graph_search_avx512_vnni, kindred_graph_search_neon;
 
 #endif

@@ -1,13 +1,13 @@
 // Matrix products in 8-bit integers with exact 32-bit sums: a quarter of the memory of floats, and four times the speed
 // where the processor adds up bytes (AVX512_VNNI).
 //
-// The right factor, a layer's weights, is quantized for each column and packed: panels of 16 columns; in a panel, for each
-// four of the inner dimension, 16 groups of four signed bytes. Columns beyond the last, up to a multiple of 64, and what is
-// missing to a multiple of four are zeros.
+// The right factor, a layer's weights, is quantized for each column and packed: panels of 16 columns; in a panel, for
+// each four of the inner dimension, 16 groups of four signed bytes. Columns beyond the last, up to a multiple of 64,
+// and what is missing to a multiple of four are zeros.
 //
-// The left factor, activations, is quantized for each row: numbers q from -127 to 127, filled up to a multiple of four, in
-// the form that the variant multiplies: 16-bit q with AVX2, else bytes q + 128. A left factor is for the variant that made
-// it; its memory, `kindred_int8_row_bytes` a row, is enough for either form.
+// The left factor, activations, is quantized for each row: numbers q from -127 to 127, filled up to a multiple of four,
+// in the form that the variant multiplies: 16-bit q with AVX2, else bytes q + 128. A left factor is for the variant
+// that made it; its memory, `kindred_int8_row_bytes` a row, is enough for either form.
 //
 // Sums are integers: every variant gives the same bits. |q · w| summed over `inner` stays below 2^31 up to an inner
 // dimension of 66,000. The left factor is aligned to 2 bytes, nothing else needs alignment; arguments do not overlap.
@@ -36,8 +36,8 @@ static inline ptrdiff_t kindred_int8_packed_count(ptrdiff_t columns, ptrdiff_t i
 void kindred_int8_quantize(int8_t *out, float *scales, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
                            ptrdiff_t columns);
 
-/// The rows of `in` (rows x columns) whose largest magnitude is more than `ratio` times their root mean square, in order:
-/// their numbers in `out`, which has room for `rows`. A row that is not finite is none of them.
+/// The rows of `in` (rows x columns) whose largest magnitude is more than `ratio` times their root mean square, in
+/// order: their numbers in `out`, which has room for `rows`. A row that is not finite is none of them.
 /// @return how many there are.
 ptrdiff_t kindred_int8_outlier_rows(int32_t *out, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
                                     ptrdiff_t columns, float ratio);
@@ -50,21 +50,24 @@ void kindred_int8_residuals(float *out, const float *in, ptrdiff_t in_stride, co
 /// Packs `columns` x `inner` quantized weights, and sums each column: sums has `columns` elements.
 void kindred_int8_pack(int8_t *packed, int32_t *sums, const int8_t *in, ptrdiff_t columns, ptrdiff_t inner);
 
-#define KINDRED_INT8_FUNCTIONS(SUFFIX)                                                                               \
-    /* Rows of floats as a left factor and its scales; a row that is not finite has a scale that is not. */           \
-    void kindred_int8_rows##SUFFIX(uint8_t *out, float *scales, const float *in, ptrdiff_t in_stride, ptrdiff_t rows, \
-                                   ptrdiff_t columns);                                                               \
-    /* out (rows x columns) = row_scales · (a · packed) · column_scales, or += with `adding`. */                      \
-    void kindred_int8_multiply##SUFFIX(float *out, ptrdiff_t out_stride, const uint8_t *a, const float *row_scales,   \
-                                       const int8_t *packed, const float *column_scales, const int32_t *sums,         \
-                                       ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner, int adding,                \
-                                       int16_t *work);
+/// Rows of floats (rows x columns) as a left factor and its scales, rounded as `kindred_int8_quantize` does. A row that
+/// is not finite has a scale that is not. `out` has `kindred_int8_row_bytes(columns)` bytes a row.
+void kindred_int8_rows(uint8_t *out, float *scales, const float *in, ptrdiff_t in_stride, ptrdiff_t rows,
+                       ptrdiff_t columns);
 
-KINDRED_INT8_FUNCTIONS()
-KINDRED_INT8_FUNCTIONS(_portable)
-KINDRED_INT8_FUNCTIONS(_avx2)         // to be called only with KINDRED_AVX2; the portable one elsewhere
-KINDRED_INT8_FUNCTIONS(_avx_vnni)     // to be called only with KINDRED_AVX_VNNI; the portable one elsewhere
-KINDRED_INT8_FUNCTIONS(_avx512_vnni)  // to be called only with KINDRED_AVX512_VNNI; the portable one elsewhere
-KINDRED_INT8_FUNCTIONS(_neon)         // on 64-bit Arm; the portable one elsewhere
+/// out (rows x columns) = row_scales · (a · packed) · column_scales, or += with `adding`.
+///
+/// - `a` and `row_scales`: a left factor of `rows` rows of `inner` numbers, made by the same variant.
+/// - `packed` and `sums`: of `kindred_int8_pack`; `column_scales` has `columns` elements.
+/// - `work`: `kindred_int8_work_count(inner)` elements.
+void kindred_int8_multiply(float *out, ptrdiff_t out_stride, const uint8_t *a, const float *row_scales,
+                           const int8_t *packed, const float *column_scales, const int32_t *sums, ptrdiff_t rows,
+                           ptrdiff_t columns, ptrdiff_t inner, int adding, int16_t *work);
+
+// Variants.
+__typeof__(kindred_int8_rows) kindred_int8_rows_portable, kindred_int8_rows_avx2, kindred_int8_rows_avx_vnni,
+    kindred_int8_rows_avx512_vnni, kindred_int8_rows_neon;
+__typeof__(kindred_int8_multiply) kindred_int8_multiply_portable, kindred_int8_multiply_avx2,
+    kindred_int8_multiply_avx_vnni, kindred_int8_multiply_avx512_vnni, kindred_int8_multiply_neon;
 
 #endif

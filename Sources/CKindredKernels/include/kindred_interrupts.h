@@ -17,8 +17,8 @@ int kindred_interrupts_requested(void);
 /// Forgets a signal that came (the prompt of a REPL has dealt with it).
 void kindred_interrupts_clear(void);
 
-/// Names the file that a signal removes when it ends the process, nil for none. Longer names than the system's limit are
-/// not kept.
+/// Names the file that a signal removes when it ends the process, nil for none. Longer names than the system's limit
+/// are not kept.
 void kindred_interrupts_remove_on_exit(const char *path);
 
 /// Ends the process as a signal does: with the file removed, and nothing else run. To be called anywhere.

@@ -2,9 +2,9 @@
 //
 // Distances are squared Euclidean ones between the vectors that the head codes stand for, rounded once more: with a
 // group's weight w (kindred_codes.h) a nibble h counts as v = (2 h - 15) round(64 w) / 16, rounded, and
-// x = 2 factor v with the row's head factor, plus, where there is an `extra` coordinate, the square of its difference: with
-// sqrt(max |x|^2 - |x|^2) the nearest neighbour is the one of largest inner product (Bachrach et al. 2014, Theorem 1).
-// Of equal distances the smaller row counts as nearer, so results do not depend on the order of work.
+// x = 2 factor v with the row's head factor, plus, where there is an `extra` coordinate, the square of its difference:
+// with sqrt(max |x|^2 - |x|^2) the nearest neighbour is the one of largest inner product (Bachrach et al. 2014, Theorem
+// 1). Of equal distances the smaller row counts as nearer, so results do not depend on the order of work.
 #ifndef KINDRED_NEIGHBORS_H
 #define KINDRED_NEIGHBORS_H
 
@@ -17,7 +17,7 @@ typedef struct {
     int32_t group_count;      ///< 1 or 2
     ptrdiff_t dimensions[2];  ///< of each group
     int32_t weights[2];       ///< round(64 w), at most 64
-    const float *extra;  ///< an element for each row, or NULL
+    const float *extra;       ///< an element for each row, or NULL
 } kindred_heads;
 
 /// Bytes of the `work` that the functions below need for `rows` rows; it is aligned to 64 bytes.
@@ -25,32 +25,31 @@ size_t kindred_neighbors_work(ptrdiff_t rows, ptrdiff_t blocks);
 
 enum { KINDRED_MOST_CANDIDATES = 512, KINDRED_NO_ROW = 0xFFFFFFFF };
 
-#define KINDRED_NEIGHBOR_FUNCTIONS(SUFFIX)                                                                            \
-    /* For each of `count` rows, distinct and in rising order, the nearest `look` of the others, pruned to at most */ \
-    /* `keep` (kindred_prune): near[i * keep ...] and distance[...], nearest first, filled up with KINDRED_NO_ROW. */ \
-    /* work for `count` rows; 0 < keep <= look <= KINDRED_MOST_CANDIDATES.                                          */\
-    void kindred_leaf_neighbors##SUFFIX(uint32_t *near, float *distance, const kindred_heads *heads,                  \
-                                        const uint32_t *rows, ptrdiff_t count, ptrdiff_t look, ptrdiff_t keep,        \
-                                        float alpha, uint8_t *work);                                                  \
-    /* RobustPrune (Subramanya et al. 2019, Algorithm 2) on squared distances: of the candidates, nearest first,   */ \
-    /* one is kept only where no kept one is nearer to it by the factor alpha than the node is. Then the nearest   */ \
-    /* passed over fill up to `fill`. Rows at distance 0 of each other count once. Returns how many are in `kept`, */ \
-    /* at most `limit`. The node and repeated rows among the candidates are left out. work for 1 + count rows;     */ \
-    /* count <= KINDRED_MOST_CANDIDATES.                                                                           */ \
-    ptrdiff_t kindred_prune##SUFFIX(uint32_t *kept, const kindred_heads *heads, uint32_t node,                        \
-                                    const uint32_t *candidates, ptrdiff_t count, ptrdiff_t limit, ptrdiff_t fill,     \
-                                    float alpha, uint8_t *work);                                                      \
-    /* For each of rows[0 ..< count], which `nearest` <= 16 of the leaders are nearest, as indices into `leaders`, */ \
-    /* nearest first. work for leader_count rows.                                                                  */ \
-    void kindred_nearest_leaders##SUFFIX(uint32_t *out, const kindred_heads *heads, const uint32_t *rows,             \
-                                         ptrdiff_t count, const uint32_t *leaders, ptrdiff_t leader_count,            \
-                                         ptrdiff_t nearest, uint8_t *work);
+/// For each of `count` rows, distinct and in rising order, the nearest `look` of the others, pruned to at most `keep`
+/// (`kindred_prune` with `fill` 0): near[i * keep ...] and distance[i * keep ...], nearest first, filled up with
+/// KINDRED_NO_ROW and 0. 0 < keep <= look <= KINDRED_MOST_CANDIDATES. `work` for `count` rows.
+void kindred_leaf_neighbors(uint32_t *near, float *distance, const kindred_heads *heads, const uint32_t *rows,
+                            ptrdiff_t count, ptrdiff_t look, ptrdiff_t keep, float alpha, uint8_t *work);
 
-KINDRED_NEIGHBOR_FUNCTIONS()
-KINDRED_NEIGHBOR_FUNCTIONS(_portable)
-KINDRED_NEIGHBOR_FUNCTIONS(_avx2)         // to be called only with KINDRED_AVX2; the portable one elsewhere
-KINDRED_NEIGHBOR_FUNCTIONS(_avx512_vnni)  // to be called only with KINDRED_AVX512_VNNI; the portable one elsewhere
-KINDRED_NEIGHBOR_FUNCTIONS(_neon)         // to be called only with KINDRED_NEON; the portable one elsewhere
+/// RobustPrune (Subramanya et al. 2019, Algorithm 2) on squared distances: of the candidates, nearest first, one is
+/// kept only where no kept one is nearer to it by the factor alpha than the node is, until `limit` are kept. Then the
+/// nearest passed over fill up to `fill`. Rows at distance 0 of each other count once; the node and repeated rows among
+/// the candidates are left out. count <= KINDRED_MOST_CANDIDATES. `work` for 1 + count rows.
+/// @return how many are in `kept`, which has room for `limit`.
+ptrdiff_t kindred_prune(uint32_t *kept, const kindred_heads *heads, uint32_t node, const uint32_t *candidates,
+                        ptrdiff_t count, ptrdiff_t limit, ptrdiff_t fill, float alpha, uint8_t *work);
+
+/// For each of rows[0 ..< count], which `nearest` <= 16 of the leaders are nearest, as indices into `leaders`, nearest
+/// first: out[i * nearest ...]. `work` for `leader_count` rows.
+void kindred_nearest_leaders(uint32_t *out, const kindred_heads *heads, const uint32_t *rows, ptrdiff_t count,
+                             const uint32_t *leaders, ptrdiff_t leader_count, ptrdiff_t nearest, uint8_t *work);
+
+// Variants (kindred_features.h); all give the same bits.
+__typeof__(kindred_leaf_neighbors) kindred_leaf_neighbors_portable, kindred_leaf_neighbors_avx2,
+    kindred_leaf_neighbors_avx512_vnni, kindred_leaf_neighbors_neon;
+__typeof__(kindred_prune) kindred_prune_portable, kindred_prune_avx2, kindred_prune_avx512_vnni, kindred_prune_neon;
+__typeof__(kindred_nearest_leaders) kindred_nearest_leaders_portable, kindred_nearest_leaders_avx2,
+    kindred_nearest_leaders_avx512_vnni, kindred_nearest_leaders_neon;
 
 /// Puts neighbours into the candidate lists of rows: `capacity` rows and distances for each, nearest first, without
 /// repetition, filled up with KINDRED_NO_ROW. Distances are kept in 16 bits, cut off behind 8 bits of the mantissa; of
