@@ -290,7 +290,9 @@ private struct IndexingRun {
         var encoded: [Matrix] = []
         for start in stride(from: 0, to: texts.count, by: Indexer.passagesPerStep) {
             let end = min(start + Indexer.passagesPerStep, texts.count)
-            encoded.append(try encoder.encode(Array(texts[start..<end])))
+            encoded.append(
+                try encoder.encode(
+                    Array(texts[start..<end]), instruction: encoder.configuration.prompts.document))
             report.passages += end - start
             let isStopping = shouldStop()
             tell(isStopping: isStopping)

@@ -149,7 +149,9 @@ public final class Searcher: @unchecked Sendable {
     private func semantic(_ query: String, limit: Int, efSearch: Int?) throws -> [(id: Int64, score: Double)]
     {
         let snapshot = try currentSnapshot()
-        let vector = try snapshot.encoder.encode([query], threads: 1).row(0)
+        let vector = try snapshot.encoder.encode(
+            [query], instruction: snapshot.encoder.configuration.prompts.query, threads: 1
+        ).row(0)
         let efSearch = max(efSearch ?? Segment.defaultEfSearch, limit)
         var found: [Neighbor] = []
         for (segment, filter) in snapshot.segments {

@@ -25,7 +25,11 @@ struct EncodeCommand: ParsableCommand {
     var out: String
     @Flag(help: "Each line is a JSON string, or an object with \"text\" and, if there is one, \"title\".")
     var jsonLines = false
-    @Option(help: "Put before every text; seen but not pooled.") var instruction = ""
+    @Option(
+        help:
+            "Put before every text; seen but not pooled (default: the model's own default prompt, if it has one)."
+    )
+    var instruction: String?
     @OptionGroup var encoder: EncoderArguments
     @OptionGroup var output: EvalOutputArguments
 
@@ -39,7 +43,7 @@ struct EncodeCommand: ParsableCommand {
         let encoder = try self.encoder.open()
         let started = ContinuousClock.now
         let vectors = try output.vectors(encoder, of: "\(Format.count(texts.count)) texts").encode(
-            texts, instruction: instruction)
+            texts, instruction: instruction ?? encoder.configuration.prompts.standard)
         let seconds = (ContinuousClock.now - started) / .seconds(1)
         try NumpyFile.write(vectors, to: FilePath(out))
         let report = EncodeOutput(

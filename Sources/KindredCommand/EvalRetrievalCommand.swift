@@ -126,9 +126,9 @@ struct EvalRetrievalCommand: ParsableCommand {
         _ set: RetrievalSet, by encoder: TextEncoder, for evaluation: RetrievalEvaluation
     ) throws {
         let documents = try output.vectors(encoder, of: "\(set.name)'s documents").encode(
-            set.documents.map(\.encodedText))
+            set.documents.map(\.encodedText), instruction: encoder.configuration.prompts.document)
         let queries = try output.vectors(encoder, of: "\(set.name)'s queries").encode(
-            set.queries.map(\.text), instruction: instruction ?? "")
+            set.queries.map(\.text), instruction: instruction ?? encoder.configuration.prompts.query)
         try evaluation.rankByVectors(queries: queries, documents: documents)
         if let vectors {
             let files = Self.arrays(vectors)

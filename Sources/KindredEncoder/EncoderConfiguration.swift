@@ -36,6 +36,24 @@ package struct EncoderConfiguration: Sendable, Hashable {
     /// Whether means are over the tokens that the tokenizer's template adds too, as sentence-transformers has it.
     package var poolsTemplate = false
 
+    /// Texts that are put before others, as instructions are; empty for none.
+    package struct Prompts: Sendable, Hashable {
+        /// Before queries.
+        package var query = ""
+        /// Before documents.
+        package var document = ""
+        /// Before texts that are neither.
+        package var standard = ""
+
+        package init(query: String = "", document: String = "", standard: String = "") {
+            self.query = query
+            self.document = document
+            self.standard = standard
+        }
+    }
+
+    package var prompts = Prompts()
+
     static let file = "llm2vec_config.json"
 
     package init() {}
@@ -104,6 +122,7 @@ package struct EncoderConfiguration: Sendable, Hashable {
         [
             documentTokens.map { "document \($0)" }, poolsInstruction ? "instruction" : nil,
             poolsTemplate ? "template" : nil,
+            prompts == Prompts() ? nil : "prompts \([prompts.query, prompts.document, prompts.standard])",
         ].compactMap { $0 }.joined(separator: " ")
     }
 }

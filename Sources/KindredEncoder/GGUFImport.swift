@@ -1,11 +1,13 @@
 import Foundation
 import KindredSystem
 import KindredTensors
+import KindredTokenizers
 import SystemPackage
 
 extension GGUFCheckpoint {
-    /// Writes the model as a directory in Hugging Face's layout: `config.json`, `tokenizer.json`, `tokenizer_config.json`
-    /// and `model.safetensors`, which comes last: a directory without it is no model.
+    /// Writes the model as a directory in Hugging Face's layout, used as it is here: `config.json`, `tokenizer.json`,
+    /// `tokenizer_config.json`, `llm2vec_config.json`, the files of sentence-transformers, and `model.safetensors`, which
+    /// comes last: a directory without it is no model.
     ///
     /// - Parameter precision: 32-bit floats or bfloat16.
     /// - Throws: `invalidData`, `cannotCreate`, `inputOutput`.
@@ -27,6 +29,13 @@ extension GGUFCheckpoint {
             settings["\(name)_token"] = String(decoding: token, as: UTF8.self)
         }
         try JSONFile.write(settings, to: directory.appending("tokenizer_config.json"))
+        var usage = EncoderConfiguration()
+        usage.attention = shape.isBidirectional ? .bidirectional : .causal
+        let template = try Tokenizer(json: tokenizerJSON(), path: path).template
+        try SentenceTransformersFiles.write(
+            usage, of: shape, hasDense: false, surrounding: (template.prefix.count, template.suffix.count),
+            to: directory)
+        try JSONFile.write(usage.fields, to: directory.appending(EncoderConfiguration.file))
         let names = shape.tensorNames
         let tensors = weights.tensors.values.map { tensor in
             let isEmbedding = tensor.name == names.embedding || tensor.name.hasPrefix("lm_head")

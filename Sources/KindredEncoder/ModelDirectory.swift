@@ -84,9 +84,15 @@ package struct ModelDirectory: Sendable {
             }
             modules = modules ?? own
         }
+        var prompts: EncoderConfiguration.Prompts?
+        for directory in chain where prompts == nil && !Checkpoint.isFile(directory) {
+            prompts = try SentenceTransformersFiles.prompts(of: directory)
+        }
         var unsaid = fromModules ?? EncoderConfiguration()
         if shape.isBidirectional { unsaid.attention = .bidirectional }
-        self.usage = usage ?? unsaid
+        var known = usage ?? unsaid
+        if let prompts { known.prompts = prompts }
+        self.usage = known
         dense = try modules?.dense.map { try Dense(directory: $0, inputs: shape.hiddenSize) }
         if !Checkpoint.isFile(current) { try Self.checkTokenizer(current) }
         try checkBases(of: chain.dropLast())

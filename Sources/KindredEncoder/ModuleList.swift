@@ -43,6 +43,7 @@ struct ModuleList {
             }
             let name = type.split(separator: ".").last.map(String.init) ?? type
             // The names of modules differ between versions in all but their last part.
+            if type == SentenceTransformersFiles.ownModule { return (name: Self.order[0], path: place) }
             guard type.hasPrefix("sentence_transformers."), Self.order.contains(name) else {
                 let known = Self.order.joined(separator: ", ")
                 throw invalid("the module \"\(type.prefix(80))\" is not supported; Kindred has \(known)")

@@ -74,6 +74,10 @@ package final class Tokenizer: Sendable {
     /// The ids that the file's template puts before and after a text.
     package var template: (prefix: [Int32], suffix: [Int32]) { (prefix, suffix) }
 
+    /// Whether a space is put before texts, which transformers must be told beside the file ("add_prefix_space" of
+    /// `tokenizer_config.json`).
+    package var addsPrefixSpace: Bool { preTokenizer.isByteLevel && preTokenizer.addsPrefixSpace }
+
     package func tokenID(_ token: String) -> Int32? { ids[Array(token.utf8)] }
 
     package func token(_ id: Int32) -> String? { tokens[id].map { String(decoding: $0, as: UTF8.self) } }

@@ -2,6 +2,7 @@ import Foundation
 import KindredEncoder
 import KindredSystem
 import KindredTensors
+import KindredTokenizers
 import SystemPackage
 
 /// Writes whole models: a base with its adapters merged in, or weights that were trained.
@@ -54,6 +55,15 @@ package enum MergedModel {
             to: directory)
     }
 
+    /// transformers leaves out the space before texts unless `tokenizer_config.json` asks for it.
+    private static func tellPrefixSpace(_ tokenizer: Tokenizer, in directory: FilePath) throws {
+        let path = directory.appending("tokenizer_config.json")
+        var settings = FileKind(path.string) == .regular ? try JSONFile.object(path) : [:]
+        if settings["tokenizer_class"] == nil { settings["tokenizer_class"] = "PreTrainedTokenizerFast" }
+        if tokenizer.addsPrefixSpace { settings["add_prefix_space"] = true }
+        try JSONFile.write(settings, to: path)
+    }
+
     /// Writes a model directory.
     ///
     /// - Parameters:
@@ -92,6 +102,12 @@ package enum MergedModel {
             try ParameterLayout.decoder(shape, dense: dense).write(
                 dense, in: weights, to: directory.appending(Dense.directory))
         }
+        let tokenizer = try Tokenizer(path: directory.appending("tokenizer.json"))
+        try tellPrefixSpace(tokenizer, in: directory)
+        let template = tokenizer.template
+        try SentenceTransformersFiles.write(
+            usage, of: shape, hasDense: dense != nil,
+            surrounding: (template.prefix.count, template.suffix.count), to: directory)
         try SafetensorsWriter.write(tensors, to: directory.appending("model.safetensors"))
     }
 }
