@@ -25,7 +25,7 @@ struct EvalCommand: ParsableCommand {
 struct EncoderArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A model directory or an adapter (default: the embedded model).", valueName: "directory"))
+            "A model directory, an adapter or a GGUF file (default: the embedded model).", valueName: "directory"))
     var model: String?
     @Option(
         help: "Pooling in place of the model's own: mean, weighted_mean, eos_token, last_token or bos_token.")
@@ -40,6 +40,7 @@ struct EncoderArguments: ParsableArguments {
         var directory = try ModelDirectory(model.map { FilePath($0) } ?? Resources.embeddedModel())
         directory.usage.pooling = pooling ?? directory.usage.pooling
         directory.usage.attention = attention ?? directory.usage.attention
+        if let remark = precision?.remark { CommandOutput.warning(remark) }
         return try TextEncoder(directory, precision: precision)
     }
 

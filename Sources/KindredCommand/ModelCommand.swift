@@ -9,8 +9,8 @@ import SystemPackage
 
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Look at a model, import one, merge adapters into one, or cut it.",
-        subcommands: [Info.self, Import.self, Merge.self, Cut.self, Tokenize.self])
+        commandName: "model", abstract: "Look at a model, import or check one, merge adapters into one, or cut it.",
+        subcommands: [Info.self, Import.self, Merge.self, Cut.self, Tokenize.self, Check.self])
 
     struct Info: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -26,6 +26,8 @@ struct ModelCommand: ParsableCommand {
             let output = ModelOutput(directory, fingerprint: encoder.fingerprint)
             if json { return try CommandOutput.json(output) }
             CommandOutput.line("  family      \(output.family)")
+            CommandOutput.line("  precision   \(encoder.precisionLabel)")
+            if let remark = encoder.precision.remark { CommandOutput.line("              \(remark)") }
             CommandOutput.line(
                 "  shape       \(output.hidden) hidden, \(output.layers) layers, \(output.attentionHeads)/"
                     + "\(output.keyValueHeads) heads of \(output.headDimension), \(output.intermediate) in the MLP, "
@@ -137,7 +139,11 @@ struct ModelOutput: Encodable {
         headDimension = model.shape.headDimension
         intermediate = model.shape.intermediateSize
         vocabulary = model.shape.vocabularySize
-        parameters = ParameterLayout.decoder(model.shape, dense: model.dense?.shape).count
+        let weights = try? model.checkpoint.weights(model.shape)
+        let counted = weights?.tensors.values.filter { !$0.name.hasSuffix("_scale") && !$0.name.hasPrefix("lm_head") }
+        let head = model.shape.tiesEmbeddings ? 0 : model.shape.vocabularySize * model.shape.hiddenSize
+        let map = model.dense.map { $0.weight.count + ($0.bias?.count ?? 0) } ?? 0
+        parameters = (counted?.reduce(0) { $0 + $1.count } ?? 0) + head + map
         dimensions = model.dimensions
         dense = model.dense.map {
             let activation = $0.shape.activation.rawValue

@@ -5,6 +5,10 @@ import KindredSystem
 /// so that every processor gives the same bits. See `kindred_int8.h`.
 @safe
 package enum Int8Products {
+    /// Whether the processor adds up products of bytes.
+    package static let isNative =
+        kindred_features() & UInt32(KINDRED_AVX512_VNNI | KINDRED_AVX_VNNI | KINDRED_NEON) != 0
+
     /// A left factor: quantized rows. Owned by one thread; its memory grows with what it is given.
     ///
     /// One scale for a row loses most of a row with an outlier, such as the first token's massive activation in a decoder

@@ -9,6 +9,19 @@ package enum EncodingPrecision: String, Sendable, CaseIterable, Codable {
     case int8
 }
 
+extension EncodingPrecision {
+    /// Where this processor multiplies in this precision no faster than in fp32: what to know about that; nil elsewhere.
+    package var remark: String? {
+        switch self {
+        case .float32: nil
+        case .bfloat16 where BrainFloat.isNative: nil
+        case .bfloat16: "this processor has no bf16 arithmetic: bf16 is slower than fp32 here"
+        case .int8 where Int8Products.isNative: nil
+        case .int8: "this processor has no sums of 8-bit products (VNNI): int8 saves memory here, and no time"
+        }
+    }
+}
+
 /// The weights of a linear layer, output × input, kept in one precision, for products with many inputs.
 package struct LinearWeights: Sendable {
     private enum Storage: Sendable {
