@@ -42,8 +42,8 @@ public struct Indexer {
             guard encoder.fingerprint == reference.fingerprint else {
                 throw KindredError(
                     .incompatible,
-                    "the index \"\(directory.name)\" was written by encoder \(reference.fingerprint.prefix(12)), and "
-                        + "\(named) is \(encoder.fingerprint.prefix(12)); index into another name with --index"
+                    "the index \"\(directory.name)\" was written by encoder \(reference.fingerprint.prefix), and "
+                        + "\(named) is \(encoder.fingerprint.prefix); index into another name with --index"
                 )
             }
         } else {
@@ -103,7 +103,7 @@ public struct Indexer {
         }
         try checkForLostCatalog()
         let catalog = try Catalog(path: directory.catalog, access: .create)
-        let segments = try SegmentStore(directory, catalog: catalog, encoder: encoder)
+        let segments = SegmentStore(directory, catalog: catalog, encoder: encoder)
         try SegmentStore.check(directory, catalog)
         try segments.sweep()
         // What a killed run would have merged next, so that the index does not depend on where it was killed.

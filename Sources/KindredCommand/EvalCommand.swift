@@ -94,7 +94,7 @@ struct EncoderOutput: Encodable {
 
     init(_ encoder: TextEncoder, name: String) {
         model = name
-        fingerprint = encoder.fingerprint
+        fingerprint = encoder.fingerprint.hex
         pooling = encoder.configuration.pooling.rawValue
         attention = encoder.configuration.attention.rawValue
         precision = encoder.precision.rawValue

@@ -23,7 +23,7 @@ struct ModelCommand: ParsableCommand {
         func run() throws {
             let directory = try ModelDirectory(model.map { FilePath($0) } ?? Resources.embeddedModel())
             let encoder = try TextEncoder(directory: directory.path)
-            let output = ModelOutput(directory, fingerprint: encoder.fingerprint)
+            let output = ModelOutput(directory, fingerprint: encoder.fingerprint.hex)
             if json { return try CommandOutput.json(output) }
             CommandOutput.line("  family      \(output.family)")
             CommandOutput.line(
@@ -93,7 +93,7 @@ struct ModelCommand: ParsableCommand {
                 throw error
             }
             let merged = try ModelDirectory(FilePath(out))
-            let fingerprint = try TextEncoder(directory: merged.path).fingerprint
+            let fingerprint = try TextEncoder(directory: merged.path).fingerprint.hex
             if json { return try CommandOutput.json(ModelOutput(merged, fingerprint: fingerprint)) }
             CommandOutput.line("  merged      \(Terminal.sanitized(out))")
             CommandOutput.line("  fingerprint \(fingerprint)")

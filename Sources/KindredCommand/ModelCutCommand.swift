@@ -68,7 +68,7 @@ extension ModelCommand {
                 throw error
             }
             let smaller = try ModelDirectory(FilePath(out))
-            let output = ModelOutput(smaller, fingerprint: try TextEncoder(smaller).fingerprint)
+            let output = ModelOutput(smaller, fingerprint: try TextEncoder(smaller).fingerprint.hex)
             if json { return try CommandOutput.json(output) }
             let before = ModelOutput(directory, fingerprint: "")
             CommandOutput.line("  cut         \(Terminal.sanitized(out))")

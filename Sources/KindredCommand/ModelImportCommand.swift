@@ -50,7 +50,7 @@ extension ModelCommand {
                 throw error
             }
             let written = try TextEncoder(directory: FilePath(out))
-            let output = ModelOutput(try ModelDirectory(FilePath(out)), fingerprint: written.fingerprint)
+            let output = ModelOutput(try ModelDirectory(FilePath(out)), fingerprint: written.fingerprint.hex)
             if json { return try CommandOutput.json(output) }
             CommandOutput.line("  imported    \(Terminal.sanitized(out))")
             CommandOutput.line("  family      \(output.family)")

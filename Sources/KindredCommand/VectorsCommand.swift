@@ -41,8 +41,7 @@ struct VectorsCommand: ParsableCommand {
             let started = ContinuousClock.now
             try SegmentWriter.write(
                 source, ids: (0..<Int64(source.count)).map { $0 },
-                fingerprint: [UInt8](repeating: 0, count: 32),
-                to: FilePath(out), options: options, threads: threads)
+                fingerprint: .none, to: FilePath(out), options: options, threads: threads)
             let seconds = (ContinuousClock.now - started) / .seconds(1)
             let segment = try Segment(path: FilePath(out))
             let output = VectorBuildOutput(

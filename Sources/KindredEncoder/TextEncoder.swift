@@ -19,7 +19,7 @@ package final class TextEncoder: Sendable {
     package var precision: EncodingPrecision { decoder.precision }
     /// Hex SHA-256 of what decides the vectors: weights, precision, tokenizer, shape, pooling, the linear map
     /// after it, attention, length.
-    package let fingerprint: String
+    package let fingerprint: Fingerprint
 
     private let tokenizer: Tokenizer
     private let decoder: Decoder
@@ -243,7 +243,7 @@ package final class TextEncoder: Sendable {
         tensors: [StoredTensor], precision: EncodingPrecision, plan: String, tokenizer: [UInt8],
         keepsEnd: Bool,
         model: ModelDirectory
-    ) throws -> String {
+    ) throws -> Fingerprint {
         let (shape, usage) = (model.shape, model.usage)
         var digest = SHA256()
         digest.update(
@@ -287,7 +287,7 @@ package final class TextEncoder: Sendable {
                 digest.update(tensor.file, tensor.range)
             }
         }
-        return digest.finalize().hex
+        return Fingerprint(bytes: Array(digest.finalize()))!
     }
 }
 

@@ -47,7 +47,7 @@ final class KeywordCorpus {
 
     deinit { try? FileManager.default.removeItem(atPath: directory.string) }
 
-    func search(_ query: String, limit: Int) throws -> [(id: Int64, score: Double)] {
+    func search(_ query: String, limit: Int) throws -> [ScoredPassage] {
         try Interrupts.check()
         return try catalog.keywordSearch(query, limit: limit)
     }

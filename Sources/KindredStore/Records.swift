@@ -1,3 +1,5 @@
+import KindredSystem
+
 /// A wiki that articles come from.
 package struct SiteRecord: Hashable, Sendable {
     package var name: String
@@ -88,8 +90,8 @@ package struct SegmentRecord: Hashable, Sendable {
     package let id: Int64
     /// File name below `segments/`.
     package let file: String
-    /// Hex SHA-256 of the encoder that made its vectors.
-    package let fingerprint: String
+    /// Of the encoder that made its vectors.
+    package let fingerprint: Fingerprint
     package let count: Int
 }
 

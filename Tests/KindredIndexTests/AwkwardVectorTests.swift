@@ -7,7 +7,7 @@ import Testing
 
 @testable import KindredIndex
 
-private let fingerprint = [UInt8](repeating: 9, count: 32)
+private let fingerprint = Fingerprint(bytes: [UInt8](repeating: 9, count: 32))!
 
 /// Vectors that a code of few bits around a plain mean does not suit.
 @Suite struct AwkwardVectorTests {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import KindredIndex
 
-private let fingerprint = [UInt8](repeating: 7, count: 32)
+private let fingerprint = Fingerprint(bytes: [UInt8](repeating: 7, count: 32))!
 
 @Suite struct VectorFileTests {
     @Test func `arrays are read back as they were written, and others are refused with the place`() throws {

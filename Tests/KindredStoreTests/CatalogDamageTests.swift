@@ -26,7 +26,7 @@ import Testing
                     digest: [1], text: text,
                     passages: [NewPassage(id: id, sectionPath: ["Finding"], range: 0..<text.utf8.count)])
             }
-            try catalog.commit(site: site, articles: articles, segment: ("00000\(batch).hnsw", "f", 20))
+            try catalog.commit(site: site, articles: articles, segment: ("00000\(batch).hnsw", .none, 20))
         }
         // Pages that were used and are free now.
         try catalog.commit(
