@@ -34,7 +34,7 @@ final class KeywordCorpus {
             let articles = range.map { index in
                 NewArticle(
                     sourceID: numbers[index], title: documents[index].title, url: "", revision: nil,
-                    digest: [], text: documents[index].text,
+                    digest: [], text: Array(documents[index].text.utf8),
                     passages: [
                         NewPassage(
                             id: numbers[index], sectionPath: [],

@@ -338,7 +338,7 @@ package final class Catalog: Sendable {
         {
             try remove(article: old, database, path)
         }
-        let text = Array(article.text.utf8)
+        let text = article.text
         try database.execute(
             sql: """
                 INSERT INTO article (site_id, source_id, title, url, revision, digest, text, text_size, text_crc)

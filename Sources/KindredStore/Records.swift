@@ -24,11 +24,12 @@ package struct NewArticle: Sendable {
     package var revision: Int64?
     /// Digest of the article's source, to tell whether it changed.
     package var digest: [UInt8]
-    package var text: String
+    /// In UTF-8.
+    package var text: [UInt8]
     package var passages: [NewPassage]
 
     package init(
-        sourceID: Int64, title: String, url: String, revision: Int64?, digest: [UInt8], text: String,
+        sourceID: Int64, title: String, url: String, revision: Int64?, digest: [UInt8], text: [UInt8],
         passages: [NewPassage]
     ) {
         self.sourceID = sourceID

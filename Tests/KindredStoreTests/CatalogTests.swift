@@ -14,7 +14,7 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
     let half = text.utf8.count / 2
     return NewArticle(
         sourceID: id, title: "Article \(id)", url: "https://test.example/wiki/\(id)", revision: id,
-        digest: [digest], text: text,
+        digest: [digest], text: Array(text.utf8),
         passages: [
             NewPassage(id: first, sectionPath: [], range: 0..<half),
             NewPassage(id: first + 1, sectionPath: ["A", "B"], range: half..<text.utf8.count),
@@ -101,7 +101,8 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
             site: site,
             articles: texts.enumerated().map { index, text in
                 NewArticle(
-                    sourceID: Int64(index), title: "", url: "", revision: nil, digest: [], text: text,
+                    sourceID: Int64(index), title: "", url: "", revision: nil, digest: [],
+                    text: Array(text.utf8),
                     passages: [
                         NewPassage(id: Int64(index + 1), sectionPath: [], range: 0..<text.utf8.count)
                     ])
@@ -176,7 +177,8 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
             site: site,
             articles: texts.enumerated().map { index, text in
                 NewArticle(
-                    sourceID: Int64(index + 1), title: "", url: "", revision: nil, digest: [], text: text,
+                    sourceID: Int64(index + 1), title: "", url: "", revision: nil, digest: [],
+                    text: Array(text.utf8),
                     passages: [
                         NewPassage(id: Int64(index + 1), sectionPath: [], range: 0..<text.utf8.count)
                     ])
