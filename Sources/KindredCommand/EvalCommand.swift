@@ -33,7 +33,7 @@ struct EncoderArguments: ParsableArguments {
     @Option(help: "Attention in place of the model's own: bidirectional or causal.")
     var attention: EncoderConfiguration.Attention?
     @Option(help: "Arithmetic in place of the model's own: fp32, bf16 or int8.")
-    var precision: EncodingPrecision?
+    var precision: Precision?
 
     /// - Throws: `notFound`, `invalidData`.
     func open() throws -> TextEncoder {
@@ -132,7 +132,7 @@ struct RemarkOutput: Encodable {
     }
 }
 
-extension EncodingPrecision: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 
 extension Format {
     /// A measure between -1 and 1; "–" where it is undefined.

@@ -50,18 +50,6 @@ struct ModelCommand: ParsableCommand {
     }
 
     struct Merge: ParsableCommand {
-        enum Kind: String, ExpressibleByArgument, CaseIterable {
-            case fp32, bf16, int8
-
-            var stored: LayerKernels.Precision {
-                switch self {
-                case .fp32: .f32
-                case .bf16: .bf16
-                case .int8: .i8
-                }
-            }
-        }
-
         static let configuration = CommandConfiguration(
             abstract: "Write a whole model: the base with its adapters merged in.",
             discussion: """
@@ -74,7 +62,7 @@ struct ModelCommand: ParsableCommand {
         var model: String
         @Option(help: ArgumentHelp("Where to write it; must not be there.", valueName: "directory")) var out:
             String
-        @Option(help: "fp32, bf16 or int8.") var precision = Kind.fp32
+        @Option(help: "fp32, bf16 or int8.") var precision = Precision.float32
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {

@@ -32,7 +32,7 @@ extension ModelCommand {
         var minimumCount = 1
         @Option(help: ArgumentHelp("Where to write it; must not be there.", valueName: "directory")) var out:
             String
-        @Option(help: "fp32, bf16 or int8.") var precision = Merge.Kind.fp32
+        @Option(help: "fp32, bf16 or int8.") var precision = Precision.float32
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {

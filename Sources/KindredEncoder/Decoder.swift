@@ -11,7 +11,7 @@ final class Decoder: Sendable {
     let blocks: [DecoderBlock]
     private let finalNorm: NormLayer?
     private let positions: RotaryPositions
-    package let precision: EncodingPrecision
+    package let precision: Precision
     /// With 8 bits: which parts keep floats, and which activations are quantized twice.
     let plan: EightBitPlan
     private let isStoredInEightBits: Bool
@@ -33,7 +33,7 @@ final class Decoder: Sendable {
     ///     the memory as floats.
     /// - Throws: `invalidData` where a tensor is missing or of another shape than the configuration says.
     init(
-        _ model: ModelDirectory, precision: EncodingPrecision? = nil, plan: EightBitPlan = .init(),
+        _ model: ModelDirectory, precision: Precision? = nil, plan: EightBitPlan = .init(),
         keepsStored: Bool? = nil
     ) throws {
         let configuration = model.shape

@@ -7,7 +7,7 @@ struct DecoderReader {
     private let shape: DecoderConfiguration
     private let weights: TensorFile
     private let names: TensorNames
-    private let precision: EncodingPrecision
+    private let precision: Precision
     /// Whether matrices stay as they are stored.
     private let keepsStored: Bool
     /// What was asked for, and what the stored tensors say.
@@ -15,7 +15,7 @@ struct DecoderReader {
     private(set) var used: [StoredTensor] = []
 
     init(
-        _ model: ModelDirectory, _ weights: TensorFile, names: TensorNames, precision: EncodingPrecision,
+        _ model: ModelDirectory, _ weights: TensorFile, names: TensorNames, precision: Precision,
         plan: EightBitPlan, keepsStored: Bool
     ) {
         self.model = model

@@ -9,7 +9,7 @@ extension GGUFCheckpoint {
     ///
     /// - Parameter precision: 32-bit floats or bfloat16.
     /// - Throws: `invalidData`, `cannotCreate`, `inputOutput`.
-    package func write(to directory: FilePath, as precision: LayerKernels.Precision) throws {
+    package func write(to directory: FilePath, as precision: NumberFormat) throws {
         let shape = try DecoderConfiguration(configuration, path: path)
         let weights = try weights(shape)
         try AtomicFile.makeDirectory(directory)

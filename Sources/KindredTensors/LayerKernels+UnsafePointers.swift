@@ -80,7 +80,8 @@ extension LayerKernels {
     }
 
     /// IEEE half-precision numbers, as bits, as floats into `out` from element `start` on.
-    package static func load(_ halves: AlignedBuffer<UInt16>, into out: AlignedBuffer<Float>, from start: Int) {
+    package static func load(_ halves: AlignedBuffer<UInt16>, into out: AlignedBuffer<Float>, from start: Int)
+    {
         guard halves.count > 0 else { return }
         unsafe kindred_f16_to_f32(
             out.pointer(start..<start + halves.count), halves.pointer(0..<halves.count), halves.count)
@@ -88,7 +89,7 @@ extension LayerKernels {
 
     /// Numbers of a mapped file as floats, from byte `offset` of the file on, into `out` from element `start` on.
     package static func load(
-        _ file: MappedFile, at offset: Int, count: Int, as precision: Precision,
+        _ file: MappedFile, at offset: Int, count: Int, as precision: NumberFormat,
         into out: AlignedBuffer<Float>,
         from start: Int
     ) {

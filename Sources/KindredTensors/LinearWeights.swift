@@ -1,14 +1,5 @@
 import KindredSystem
 
-/// How a decoder computes its linear layers when it encodes.
-package enum EncodingPrecision: String, Sendable, CaseIterable, Codable {
-    /// The reference that the others are tested against.
-    case float32 = "fp32"
-    case bfloat16 = "bf16"
-    /// Weights of 8 bits with a scale for each output, activations of 8 bits with a scale for each token.
-    case int8
-}
-
 /// The weights of a linear layer, output × input, kept in one precision, for products with many inputs.
 package struct LinearWeights: Sendable {
     private enum Storage: Sendable {
@@ -38,7 +29,7 @@ package struct LinearWeights: Sendable {
     private let storage: Storage
 
     /// - Parameter values: output × input; kept as they are in `float32`.
-    package init(_ values: Matrix, precision: EncodingPrecision) {
+    package init(_ values: Matrix, precision: Precision) {
         let operand = BLAS.Operand(values.elements, rows: values.rows, columns: values.columns)
         switch precision {
         case .float32: storage = .float32(values)

@@ -1,12 +1,5 @@
 import KindredSystem
 
-/// How matrix products are computed. Sums are 32-bit floats in both.
-package enum ProductPrecision: String, Sendable, CaseIterable, Codable {
-    case float32 = "fp32"
-    /// Factors rounded to bfloat16: half the memory traffic, and twice the speed where the processor has it.
-    case bfloat16 = "bf16"
-}
-
 /// The weights of a linear layer, output × input, made ready for products with many inputs.
 package final class PreparedMatrix: @unchecked Sendable {
     /// output × input
@@ -15,7 +8,8 @@ package final class PreparedMatrix: @unchecked Sendable {
     fileprivate let backward: BrainFloat.Packed?
 
     /// - Parameter values: shared, not copied: `update` is to be called when they change.
-    package init(_ values: BLAS.Operand, precision: ProductPrecision) {
+    package init(_ values: BLAS.Operand, precision: Precision) {
+        precondition(precision.hasGradients)
         self.values = values
         forward = precision == .bfloat16 ? BrainFloat.Packed() : nil
         backward = precision == .bfloat16 ? BrainFloat.Packed() : nil
@@ -29,14 +23,17 @@ package final class PreparedMatrix: @unchecked Sendable {
     }
 }
 
-/// Matrix products in one precision, with the memory that they need; owned by one thread.
+/// Matrix products in one precision that there are gradients in, with the memory that they need; owned by one thread.
 package final class Products {
-    package let precision: ProductPrecision
+    package let precision: Precision
     private let left = BrainFloat.Rows()
     private let right = BrainFloat.Packed()
     private var scratch = AlignedBuffer<Float>(repeating: 0, count: 0)
 
-    package init(_ precision: ProductPrecision) { self.precision = precision }
+    package init(_ precision: Precision) {
+        precondition(precision.hasGradients)
+        self.precision = precision
+    }
 
     /// y = x · wᵀ, or y += x · wᵀ: a linear layer.
     package func multiply(_ x: BLAS.Operand, _ w: PreparedMatrix, into y: BLAS.Operand, adding: Bool = false)

@@ -56,7 +56,7 @@ final class SampledHead: @unchecked Sendable {
     /// The head's row of each.
     let indices: [Int]
 
-    init(_ vocabulary: SampledVocabulary, of head: BLAS.Operand, precision: ProductPrecision) {
+    init(_ vocabulary: SampledVocabulary, of head: BLAS.Operand, precision: Precision) {
         self.vocabulary = vocabulary
         indices = vocabulary.tokens.map(Int.init)
         let count = indices.count

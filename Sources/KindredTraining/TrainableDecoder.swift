@@ -15,7 +15,7 @@ package final class TrainableDecoder {
     package let shape: DecoderConfiguration
     package let part: Part
     package let causal: Bool
-    package let precision: ProductPrecision
+    package let precision: Precision
     /// All weights, laid out by `weightLayout`.
     package let weights: AlignedBuffer<Float>
     package let weightLayout: ParameterLayout
@@ -44,7 +44,7 @@ package final class TrainableDecoder {
     package init(
         _ shape: DecoderConfiguration, weights: AlignedBuffer<Float>, dense: Dense.Shape? = nil,
         trainsDense: Bool = false, part: Part, causal: Bool, attentionDropout: Float = 0,
-        precision: ProductPrecision, maximumTokens: Int, needsHead: Bool,
+        precision: Precision, maximumTokens: Int, needsHead: Bool,
         trainsEmbedding: Bool = true
     ) {
         self.trainsEmbedding = trainsEmbedding

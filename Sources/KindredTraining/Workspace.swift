@@ -51,7 +51,7 @@ final class Workspace {
     private var key: UInt64 = 0
     private var step: UInt64 = 0
 
-    init(precision: ProductPrecision, trained: TrainedParameters, gradient: AlignedBuffer<Float>) {
+    init(precision: Precision, trained: TrainedParameters, gradient: AlignedBuffer<Float>) {
         products = Products(precision)
         self.trained = trained
         self.gradient = gradient

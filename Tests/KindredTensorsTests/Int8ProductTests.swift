@@ -128,8 +128,8 @@ import Testing
         #expect(y.array(5..<15).allSatisfy { !$0.isFinite })
     }
 
-    @Test(arguments: EncodingPrecision.allCases)
-    func `linear layers agree with fp32 as far as their precision goes`(precision: EncodingPrecision) {
+    @Test(arguments: Precision.allCases)
+    func `linear layers agree with fp32 as far as their precision goes`(precision: Precision) {
         let (rows, outputs, inputs) = (9, 70, 96)
         let x = BLAS.Operand(AlignedBuffer(random(rows * inputs, seed: 6)), rows: rows, columns: inputs)
         let w = Matrix(
