@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import KindredEncoder
 import KindredSystem
+import KindredTensors
 import KindredTraining
 import SystemPackage
 
