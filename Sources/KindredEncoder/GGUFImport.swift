@@ -62,8 +62,8 @@ extension GGUFCheckpoint {
         case .linear: return floats
         case .transposed:
             guard tensor.shape.count == 2 else { return floats }
-            BLAS.Operand(result, rows: columns, columns: rows).addTransposed(
-                BLAS.Operand(floats, rows: rows, columns: columns))
+            MatrixView(result, rows: columns, columns: rows).addTransposed(
+                MatrixView(floats, rows: rows, columns: columns))
         case .byHead:
             let (heads, size) = (shape.attentionHeads, shape.headDimension * columns)
             for head in 0..<heads {

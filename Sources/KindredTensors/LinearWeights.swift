@@ -30,7 +30,7 @@ package struct LinearWeights: Sendable {
 
     /// - Parameter values: output × input; kept as they are in `float32`.
     package init(_ values: Matrix, precision: Precision) {
-        let operand = BLAS.Operand(values.elements, rows: values.rows, columns: values.columns)
+        let operand = MatrixView(values.elements, rows: values.rows, columns: values.columns)
         switch precision {
         case .float32: storage = .float32(values)
         case .bfloat16:
@@ -58,11 +58,11 @@ package struct LinearWeights: Sendable {
     }
 
     /// y = x · wᵀ, or y += x · wᵀ.
-    package func multiply(_ x: BLAS.Operand, into y: BLAS.Operand, adding: Bool = false, _ scratch: Scratch) {
+    package func multiply(_ x: MatrixView, into y: MatrixView, adding: Bool = false, _ scratch: Scratch) {
         switch storage {
         case .float32(let values):
             BLAS.multiply(
-                x, BLAS.Operand(values.elements, rows: values.rows, columns: values.columns),
+                x, MatrixView(values.elements, rows: values.rows, columns: values.columns),
                 transposed: true, into: y, adding: adding ? 1 : 0)
         case .bfloat16(let packed):
             scratch.halves.take(x)
@@ -78,7 +78,7 @@ package struct LinearWeights: Sendable {
     private static let floatsAtATime = 1 << 19
 
     private static func multiply(
-        _ x: BLAS.Operand, _ weights: StoredRows, into y: BLAS.Operand, adding: Bool, _ scratch: Scratch
+        _ x: MatrixView, _ weights: StoredRows, into y: MatrixView, adding: Bool, _ scratch: Scratch
     ) {
         let step = max(1, min(weights.rows, floatsAtATime / weights.columns))
         if scratch.floats.count < step * weights.columns {
@@ -88,8 +88,8 @@ package struct LinearWeights: Sendable {
             let rows = start..<min(start + step, weights.rows)
             weights.load(rows, scratch.floats)
             BLAS.multiply(
-                x, BLAS.Operand(scratch.floats, rows: rows.count, columns: weights.columns), transposed: true,
-                into: BLAS.Operand(
+                x, MatrixView(scratch.floats, rows: rows.count, columns: weights.columns), transposed: true,
+                into: MatrixView(
                     y.buffer, offset: y.offset + start, rows: y.rows, columns: rows.count, stride: y.stride),
                 adding: adding ? 1 : 0)
         }

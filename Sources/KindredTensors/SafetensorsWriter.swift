@@ -107,7 +107,7 @@ package enum SafetensorsWriter {
         let quantized = AlignedBuffer<Int8>(repeating: 0, count: tensor.count)
         let scales = AlignedBuffer<Float>(repeating: 0, count: tensor.shape[0])
         Int8Products.quantize(
-            BLAS.Operand(
+            MatrixView(
                 buffer, offset: offset, rows: tensor.shape[0], columns: tensor.shape[1]),
             into: quantized, scales: scales)
         return [

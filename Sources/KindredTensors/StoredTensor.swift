@@ -91,6 +91,6 @@ package struct StoredTensor: Sendable {
     }
 
     private func scale(_ row: Int, by scales: RowScales, in buffer: AlignedBuffer<Float>, at start: Int) {
-        BLAS.Operand(buffer, offset: start, rows: 1, columns: columns).scale(by: scales.values[row])
+        MatrixView(buffer, offset: start, rows: 1, columns: columns).scale(by: scales.values[row])
     }
 }

@@ -80,11 +80,11 @@ final class Workspace {
         return made
     }
 
-    func scratch(_ name: String, rows: Int, columns: Int) -> BLAS.Operand {
-        BLAS.Operand(buffer(name, rows * columns), rows: rows, columns: columns)
+    func scratch(_ name: String, rows: Int, columns: Int) -> MatrixView {
+        MatrixView(buffer(name, rows * columns), rows: rows, columns: columns)
     }
 
-    func scratchInput(rows: Int, columns: Int) -> BLAS.Operand {
+    func scratchInput(rows: Int, columns: Int) -> MatrixView {
         scratch("input", rows: rows, columns: columns)
     }
 
