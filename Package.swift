@@ -13,7 +13,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
@@ -86,7 +85,6 @@ let package = Package(
                 "KindredSystem", "KindredTensors", "KindredWikipedia", "KindredTokenizers", "KindredIndex",
                 "KindredStore", "KindredEncoder",
                 .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.copy("Resources/encoder"), .copy("Resources/sample.xml.bz2")]
         ),
@@ -98,7 +96,6 @@ let package = Package(
                 "Kindred", "KindredTraining", "KindredEvaluation", "KindredEncoder", "KindredIndex",
                 "KindredTensors", "KindredSystem", "CKindredKernels", "CLibEdit", "COutOfMemory",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ]
         ),
 

@@ -78,7 +78,7 @@ typedef struct {
 typedef struct {
     const kindred_graph_query *query;
     kindred_graph_work *work;
-    uint32_t in_pool, in_found, touches, cursor, hops, evaluated;
+    uint32_t in_pool, in_found, touches, cursor;
     int is_done;
     row_batch batch;
 } walk_state;
@@ -89,8 +89,7 @@ INLINE void start(walk_state *walk, const shared *all) {
     const ptrdiff_t entry_count = all->walk.entry_count;
     const uint32_t ef = all->walk.ef, seeds = all->walk.seeds;
     float scores[BATCH];
-    walk->in_pool = walk->in_found = walk->touches = walk->cursor = walk->hops = 0;
-    walk->evaluated = (uint32_t)entry_count;
+    walk->in_pool = walk->in_found = walk->touches = walk->cursor = 0;
     walk->is_done = 0;
     const uint32_t room = seeds < ef ? seeds : ef;
     for (ptrdiff_t start = 0; start < entry_count; start += BATCH) {
@@ -127,7 +126,6 @@ INLINE void expand(walk_state *walk, const shared *all) {
     }
     const uint32_t node = row_of(pool[walk->cursor]);
     pool[walk->cursor++] |= 1;
-    walk->hops++;
     batch->rows = work->touched + walk->touches;
     batch->count = 0;
     if (all->walk.filter == KINDRED_TWO_HOPS) {
@@ -145,7 +143,6 @@ INLINE void expand(walk_state *walk, const shared *all) {
     // The next one, if no better is found now.
     if (walk->cursor < walk->in_pool) prefetch_links(graph, row_of(pool[walk->cursor]), id_bytes);
     walk->touches += (uint32_t)batch->count;
-    walk->evaluated += (uint32_t)batch->count;
 }
 
 // Compares the batch with the query and puts its rows into the pool.
@@ -171,8 +168,6 @@ INLINE void take(walk_state *walk, const shared *all) {
 INLINE void finish(walk_state *walk, uint32_t *rows, float *similarities, int32_t filter) {
     kindred_graph_work *work = walk->work;
     for (uint32_t i = 0; i < walk->touches; i++) work->visited[work->touched[i] >> 6] = 0;
-    work->evaluated = walk->evaluated;
-    work->hops = walk->hops;
     const uint64_t *best = filter == KINDRED_ACCEPT_ALL ? work->pool : work->found;
     work->count = filter == KINDRED_ACCEPT_ALL ? walk->in_pool : walk->in_found;
     for (uint32_t i = 0; i < work->count; i++) {

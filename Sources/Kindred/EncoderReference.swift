@@ -13,8 +13,8 @@ package struct EncoderReference: Codable, Hashable, Sendable {
     package var format: Int
     /// "embedded", or the absolute path of a model directory.
     package var model: String
-    /// Hex SHA-256 of what decides the model's vectors.
-    package var fingerprint: String
+    /// Of what decides the model's vectors.
+    package var fingerprint: Fingerprint
     package var dimensions: Int
     /// The encoder that a reindex is going over to. It answers from the moment when the catalogue's live segments are
     /// its own: the switch is the catalogue's transaction, not this file.
@@ -22,7 +22,7 @@ package struct EncoderReference: Codable, Hashable, Sendable {
 
     package struct Next: Codable, Hashable, Sendable {
         package var model: String
-        package var fingerprint: String
+        package var fingerprint: Fingerprint
         package var dimensions: Int
     }
 
@@ -83,8 +83,8 @@ package struct EncoderReference: Codable, Hashable, Sendable {
         guard encoder.fingerprint == fingerprint else {
             throw KindredError(
                 .incompatible,
-                "the index \"\(name)\" was written by encoder \(fingerprint.prefix(12)), but the model at "
-                    + "\"\(model)\" is now \(encoder.fingerprint.prefix(12)); put the old model back, or switch to this one "
+                "the index \"\(name)\" was written by encoder \(fingerprint.prefix), but the model at "
+                    + "\"\(model)\" is now \(encoder.fingerprint.prefix); put the old model back, or switch to this one "
                     + "with 'kindred reindex \(name) --encoder \(model)'")
         }
         return encoder

@@ -25,8 +25,7 @@ struct IndexRepair {
         for record in records {
             let path = directory.segments.appending(record.file)
             do {
-                let fingerprint = try SegmentStore.bytes(ofFingerprint: record.fingerprint)
-                let segment = try Segment(path: path, fingerprint: fingerprint, links: .ignore)
+                let segment = try Segment(path: path, fingerprint: record.fingerprint, links: .ignore)
                 try SegmentWriter.rebuildLinks(of: segment)
                 try Segment(path: path).verify()
             } catch let error as KindredError
@@ -50,7 +49,7 @@ struct IndexRepair {
         _ check: SegmentCheck, shouldStop: () -> Bool, progress: (Int, Int) -> Void
     ) throws -> [String] {
         let encoder = try reference.open(index: directory.name)
-        let segments = try SegmentStore(directory, catalog: catalog, encoder: encoder)
+        let segments = SegmentStore(directory, catalog: catalog, encoder: encoder)
         // A file that is neither whole nor named is in the way of nothing; one that a killed run left is.
         try segments.sweep()
         try AtomicFile.makeDirectory(directory.segments)

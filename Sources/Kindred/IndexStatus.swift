@@ -34,7 +34,7 @@ public struct IndexStatus: Sendable {
         let counts = try catalog.counts()
         name = directory.name
         model = reference.model
-        fingerprint = reference.fingerprint
+        fingerprint = reference.fingerprint.hex
         dimensions = reference.dimensions
         articles = counts.articles
         passages = counts.passages

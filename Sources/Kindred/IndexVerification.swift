@@ -142,11 +142,11 @@ struct SegmentCheck {
     ) throws -> [Int64] {
         let location = KindredError.Location(path: directory.segments.appending(record.file).string)
         guard record.fingerprint == reference.fingerprint else {
-            throw KindredError(.incompatible, "is of encoder \(record.fingerprint.prefix(12))", at: location)
+            throw KindredError(.incompatible, "is of encoder \(record.fingerprint.prefix)", at: location)
         }
         let segment = try Segment(
             path: directory.segments.appending(record.file),
-            fingerprint: SegmentStore.bytes(ofFingerprint: record.fingerprint))
+            fingerprint: record.fingerprint)
         try segment.verify()
         guard segment.count == record.count, segment.dimensions == reference.dimensions else {
             throw KindredError(

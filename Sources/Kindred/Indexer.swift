@@ -42,8 +42,8 @@ public struct Indexer {
             guard encoder.fingerprint == reference.fingerprint else {
                 throw KindredError(
                     .incompatible,
-                    "the index \"\(directory.name)\" was written by encoder \(reference.fingerprint.prefix(12)), and "
-                        + "\(named) is \(encoder.fingerprint.prefix(12)); index into another name with --index"
+                    "the index \"\(directory.name)\" was written by encoder \(reference.fingerprint.prefix), and "
+                        + "\(named) is \(encoder.fingerprint.prefix); index into another name with --index"
                 )
             }
         } else {
@@ -103,7 +103,7 @@ public struct Indexer {
         }
         try checkForLostCatalog()
         let catalog = try Catalog(path: directory.catalog, access: .create)
-        let segments = try SegmentStore(directory, catalog: catalog, encoder: encoder)
+        let segments = SegmentStore(directory, catalog: catalog, encoder: encoder)
         try SegmentStore.check(directory, catalog)
         try segments.sweep()
         // What a killed run would have merged next, so that the index does not depend on where it was killed.
@@ -226,7 +226,10 @@ private struct IndexingRun {
             report.tooLong += 1
             return
         }
-        let digest = Array(SHA256.hash(data: Data("\(page.title)\u{0}\(page.text)".utf8)).prefix(16))
+        var hash = SHA256()
+        hash.update(data: Data("\(page.title)\u{0}".utf8))
+        hash.update(data: page.wikitext)
+        let digest = Array(hash.finalize().prefix(16))
         let mayBeKnown = !isFirst || id < 0 || idsBefore.contains(id)
         let known = mayBeKnown ? try catalog.article(wiki: wiki, sourceID: id) : nil
         if known?.digest == digest {
@@ -234,24 +237,23 @@ private struct IndexingRun {
             counts.articles += 1
             return
         }
-        let article = Article(title: page.title, wikitext: page.text, site: site)
+        let article = Article(title: page.title, wikitext: page.wikitext, site: site)
         let passages = cutter.passages(of: article)
         if passages.isEmpty && known == nil {
             counts.empty += 1
             return
         }
-        let text = Array(article.text.utf8)
         // A page may come twice; the last stays.
         isNew.append(known == nil && !articles.contains { $0.sourceID == id })
         articles.append(
             NewArticle(
                 sourceID: id, title: page.title, url: reader.url(of: page), revision: page.revision,
-                digest: digest, text: article.text,
+                digest: digest, text: article.bytes,
                 passages: passages.map { NewPassage(id: 0, sectionPath: $0.sectionPath, range: $0.range) }))
         texts += passages.map {
             Passage.encodedText(
                 title: page.title, sectionPath: $0.sectionPath,
-                body: String(decoding: text[$0.range], as: UTF8.self))
+                body: String(decoding: article.bytes[$0.range], as: UTF8.self))
         }
     }
 

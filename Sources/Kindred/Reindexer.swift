@@ -57,9 +57,9 @@ public struct Reindexer {
         let catalog = try Catalog(path: directory.catalog, access: .write)
         let started = ContinuousClock.now
         var report = ReindexReport()
-        report.fingerprint = encoder.fingerprint
+        report.fingerprint = encoder.fingerprint.hex
         let current = try EncoderReference.current(of: directory, catalog)
-        let segments = try SegmentStore(directory, catalog: catalog, encoder: encoder)
+        let segments = SegmentStore(directory, catalog: catalog, encoder: encoder)
         guard current.fingerprint != encoder.fingerprint else {
             // Also the end of a run that was killed between the switch and here.
             try EncoderReference(model: current.model, encoder: encoder).write(to: directory.encoder)

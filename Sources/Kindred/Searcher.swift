@@ -5,15 +5,7 @@ import KindredStore
 import KindredSystem
 import SystemPackage
 
-/// How passages are found.
-public enum SearchMode: String, CaseIterable, Sendable {
-    /// Semantic and keyword results joined by their scores.
-    case hybrid
-    /// By the cosine of the query's and the passage's vectors.
-    case semantic
-    /// By BM25 over the words.
-    case keyword
-}
+@_exported import enum KindredIndex.SearchMode
 
 /// A passage that answers a query.
 public struct SearchHit: Sendable {
@@ -88,7 +80,7 @@ public final class Searcher: @unchecked Sendable {
         let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
         try Self.check(query, limit: limit)
         let depth = max(limit, mode == .hybrid ? Fusion.candidates : 0)
-        let ranked: [(id: Int64, score: Double)]
+        let ranked: [ScoredPassage]
         var warning: String?
         switch mode {
         case .semantic:
@@ -108,7 +100,7 @@ public final class Searcher: @unchecked Sendable {
         }
         let best = ranked.prefix(limit)
         let passages = try catalog.passages(best.map(\.id))
-        let hits = best.compactMap { id, score in passages[id].map { ($0, score) } }
+        let hits = best.compactMap { found in passages[found.id].map { ($0, found.score) } }
             .enumerated().map { index, found in
                 SearchHit(
                     rank: index + 1, score: found.1, title: found.0.title, sectionPath: found.0.sectionPath,
@@ -146,8 +138,7 @@ public final class Searcher: @unchecked Sendable {
         }
     }
 
-    private func semantic(_ query: String, limit: Int, efSearch: Int?) throws -> [(id: Int64, score: Double)]
-    {
+    private func semantic(_ query: String, limit: Int, efSearch: Int?) throws -> [ScoredPassage] {
         let snapshot = try currentSnapshot()
         let vector = try snapshot.encoder.encode(
             [query], instruction: snapshot.encoder.configuration.prompts.query, threads: 1
@@ -159,9 +150,8 @@ public final class Searcher: @unchecked Sendable {
                 try segment.search(vector, k: limit, efSearch: efSearch, filter: filter)
             }
         }
-        return found.sorted { ($1.score, $0.id) < ($0.score, $1.id) }.prefix(limit).map {
-            ($0.id, Double($0.score))
-        }
+        return Array(
+            found.map { ScoredPassage(id: $0.id, score: Double($0.score)) }.ranked().prefix(limit))
     }
 
     /// A live segment that cannot be read, although no writer has replaced it.
@@ -203,11 +193,10 @@ public final class Searcher: @unchecked Sendable {
         let known = Dictionary(
             (snapshot?.segments ?? []).map { ($0.segment.path, $0.segment) },
             uniquingKeysWith: { first, _ in first })
-        let fingerprint = try SegmentStore.bytes(ofFingerprint: reference.fingerprint)
         let segments = try records.map { record -> (Segment, SegmentFilter?) in
             let path = directory.segments.appending(record.file)
             return try reading(path) {
-                let segment = try known[path] ?? Segment(path: path, fingerprint: fingerprint)
+                let segment = try known[path] ?? Segment(path: path, fingerprint: reference.fingerprint)
                 let live = try deletions.isEmpty ? nil : SegmentFilter(segment) { !deletions.contains($0) }
                 return (segment, live)
             }

@@ -8,35 +8,17 @@ import SystemPackage
 
 /// The segment files of one index, as its writer sees them.
 struct SegmentStore {
-    /// As many segments of one tier are merged into one of the next.
-    private static let segmentsPerMerge = 4
-    /// No merge makes a larger segment: it bounds the memory of a merge (about 1 KB a vector), and so of indexing.
-    static let maximumMergedVectors = 1 << 20
-    /// A segment of which more is deleted is written anew without it.
-    static let mostDeleted = 0.3
+    /// A batch is in the lowest tier, also one that its last article made somewhat larger.
+    static let mergePolicy = MergePolicy(lowestTier: 2 * Indexer.passagesPerCommit)
 
     private let directory: IndexDirectory
     private let catalog: Catalog
-    private let fingerprint: String
-    private let fingerprintBytes: [UInt8]
+    private let fingerprint: Fingerprint
 
-    init(_ directory: IndexDirectory, catalog: Catalog, encoder: TextEncoder) throws {
+    init(_ directory: IndexDirectory, catalog: Catalog, encoder: TextEncoder) {
         self.directory = directory
         self.catalog = catalog
         fingerprint = encoder.fingerprint
-        fingerprintBytes = try Self.bytes(ofFingerprint: encoder.fingerprint)
-    }
-
-    /// The 32 bytes of a hex SHA-256.
-    static func bytes(ofFingerprint hex: String) throws -> [UInt8] {
-        let digits = Array(hex.utf8)
-        let bytes = stride(from: 0, to: digits.count - 1, by: 2).compactMap {
-            UInt8(String(decoding: digits[$0...$0 + 1], as: UTF8.self), radix: 16)
-        }
-        guard bytes.count == 32, digits.count == 64 else {
-            throw KindredError(.invalidData, "\"\(hex.prefix(80))\" is no SHA-256; encoder.json is damaged")
-        }
-        return bytes
     }
 
     /// Whether a writer of segments makes files of this name, also before they get it.
@@ -88,62 +70,44 @@ struct SegmentStore {
         guard !ids.isEmpty else { return nil }
         let file = try nextFile()
         try SegmentWriter.write(
-            vectors: vectors, ids: ids, fingerprint: fingerprintBytes, to: directory.segments.appending(file))
+            vectors: vectors, ids: ids, fingerprint: fingerprint, to: directory.segments.appending(file))
         return file
     }
 
-    /// Merges small segments of one size into larger ones, until no tier has `segmentsPerMerge` of them.
-    ///
-    /// Which segments are merged depends on their sizes alone, so that an index is the same however often the run
-    /// that made it was killed.
+    /// Merges small segments into larger ones, for as long as the policy finds some to merge.
     ///
     /// - Parameter staged: merge what a reindex has staged, instead of what is live.
     func mergeTiers(staged: Bool = false, shouldStop: () -> Bool) throws {
         while !shouldStop() {
             let (records, deletions) = try catalog.segmentsAndDeletions(staged: staged)
-            let tiers = Dictionary(grouping: records) { Self.tier($0.count) }
-            let full = tiers.filter { $0.value.count >= Self.segmentsPerMerge }.min { $0.key < $1.key }
-            guard let full else { return }
-            let chosen = Array(full.value.prefix(Self.segmentsPerMerge))
-            guard chosen.reduce(0, { $0 + $1.count }) <= Self.maximumMergedVectors else { return }
-            try merge(chosen, deletions: deletions, staged: staged)
+            guard let chosen = Self.mergePolicy.nextMerge(records.map(\.count)) else { return }
+            try merge(chosen.map { records[$0] }, deletions: deletions, staged: staged)
         }
     }
 
-    /// Writes anew each live segment of which more than `mostDeleted` is deleted; its graph is kept and mended around the
-    /// gaps. For the end of a run: to count the deleted is to read all ids.
+    /// Rewrites each live segment of which too much is deleted; its graph is kept and mended around the gaps. For the end
+    /// of a run: to count the deleted is to read all ids.
     func compact(shouldStop: () -> Bool) throws {
         let (records, deletions) = try catalog.segmentsAndDeletions()
         guard !deletions.isEmpty else { return }
         for record in records where !shouldStop() {
             let ids = try Segment(
-                path: directory.segments.appending(record.file), fingerprint: fingerprintBytes
+                path: directory.segments.appending(record.file), fingerprint: fingerprint
             ).ids()
             let dead = ids.count(where: deletions.contains)
-            guard Double(dead) > Self.mostDeleted * Double(ids.count) else { continue }
+            guard Self.mergePolicy.rewrites(count: ids.count, deleted: dead) else { continue }
             try merge([record], deletions: deletions, staged: false)
         }
         try mergeTiers(shouldStop: shouldStop)
     }
 
-    /// 0 for a segment of one batch, one more for each fourfold size.
-    private static func tier(_ count: Int) -> Int {
-        var tier = 0
-        var limit = Indexer.passagesPerCommit * 2
-        while count >= limit {
-            tier += 1
-            limit *= segmentsPerMerge
-        }
-        return tier
-    }
-
     private func merge(_ records: [SegmentRecord], deletions: Set<Int64>, staged: Bool) throws {
         let segments = try records.map { record in
-            try Segment(path: directory.segments.appending(record.file), fingerprint: fingerprintBytes)
+            try Segment(path: directory.segments.appending(record.file), fingerprint: fingerprint)
         }
         let held = try segments.flatMap { segment in try segment.ids().filter(deletions.contains) }
         let live = segments.reduce(0) { $0 + $1.count } - held.count
-        var merged: (file: String, fingerprint: String, count: Int)?
+        var merged: (file: String, fingerprint: Fingerprint, count: Int)?
         if live > 0 {
             let file = try nextFile()
             let path = directory.segments.appending(file)
@@ -165,7 +129,7 @@ struct SegmentStore {
     /// The largest passage id in the staged segments, which hold every passage up to it; 0 where there are none.
     func lastStagedPassage() throws -> Int64 {
         try catalog.segmentsAndDeletions(staged: true).segments.map { record in
-            try Segment(path: directory.segments.appending(record.file), fingerprint: fingerprintBytes).ids()
+            try Segment(path: directory.segments.appending(record.file), fingerprint: fingerprint).ids()
                 .max() ?? 0
         }.max() ?? 0
     }

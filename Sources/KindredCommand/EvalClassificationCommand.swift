@@ -30,7 +30,7 @@ struct SplitArguments: ParsableArguments {
                 .invalidData, "has too little to train and to test on; name two files", at: .init(path: path))
         }
         let count = min(max(Int((Double(total) * testShare).rounded()), 1), total - 1)
-        var sampling = Sampling(seed: seed)
+        var sampling = SplitMix64(seed: seed)
         return sampling.split(total, testing: count)
     }
 }

@@ -25,7 +25,8 @@ struct EvalCommand: ParsableCommand {
 struct EncoderArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A model directory, an adapter or a GGUF file (default: the embedded model).", valueName: "directory"))
+            "A model directory, an adapter or a GGUF file (default: the embedded model).",
+            valueName: "directory"))
     var model: String?
     @Option(
         help: "Pooling in place of the model's own: mean, weighted_mean, eos_token, last_token or bos_token.")
@@ -33,7 +34,7 @@ struct EncoderArguments: ParsableArguments {
     @Option(help: "Attention in place of the model's own: bidirectional or causal.")
     var attention: EncoderConfiguration.Attention?
     @Option(help: "Arithmetic in place of the model's own: fp32, bf16 or int8.")
-    var precision: EncodingPrecision?
+    var precision: Precision?
 
     /// - Throws: `notFound`, `invalidData`.
     func open() throws -> TextEncoder {
@@ -95,7 +96,7 @@ struct EncoderOutput: Encodable {
 
     init(_ encoder: TextEncoder, name: String) {
         model = name
-        fingerprint = encoder.fingerprint
+        fingerprint = encoder.fingerprint.hex
         pooling = encoder.configuration.pooling.rawValue
         attention = encoder.configuration.attention.rawValue
         precision = encoder.precision.rawValue
@@ -133,7 +134,7 @@ struct RemarkOutput: Encodable {
     }
 }
 
-extension EncodingPrecision: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 
 extension Format {
     /// A measure between -1 and 1; "–" where it is undefined.

@@ -8,7 +8,23 @@ import KindredTensors
 import SystemPackage
 
 struct EvalRetrievalCommand: ParsableCommand {
-    enum Mode: String, CaseIterable, ExpressibleByArgument { case semantic, keyword, hybrid, all }
+    /// A mode, or all of them.
+    struct Modes: ExpressibleByArgument {
+        /// In the order in which they are shown.
+        static let all = [SearchMode.semantic, .keyword, .hybrid]
+        static var allValueStrings: [String] { all.map(\.rawValue) + ["all"] }
+
+        let chosen: [SearchMode]
+
+        init?(argument: String) {
+            if argument == "all" {
+                chosen = Self.all
+            } else {
+                guard let mode = SearchMode(rawValue: argument) else { return nil }
+                chosen = [mode]
+            }
+        }
+    }
 
     static let configuration = CommandConfiguration(
         commandName: "retrieval",
@@ -21,7 +37,7 @@ struct EvalRetrievalCommand: ParsableCommand {
 
     @Argument(help: "Data sets.") var directories: [String]
     @Option(help: "How documents are found: semantic, keyword, hybrid, or all; may be given again.")
-    var mode: [Mode] = []
+    var mode: [Modes] = []
     @Option(help: ArgumentHelp("Which judgments, where a data set has several.", valueName: "name"))
     var split: String?
     @OptionGroup var encoder: EncoderArguments
@@ -68,12 +84,9 @@ struct EvalRetrievalCommand: ParsableCommand {
         }
     }
 
-    private var modes: [RetrievalEvaluation.Mode] {
+    private var modes: [SearchMode] {
         if mode.isEmpty { return [.semantic] }
-        if mode.contains(.all) { return RetrievalEvaluation.Mode.allCases }
-        return RetrievalEvaluation.Mode.allCases.filter { chosen in
-            mode.contains { $0.rawValue == chosen.rawValue }
-        }
+        return Modes.all.filter { one in mode.contains { $0.chosen.contains(one) } }
     }
 
     private var fusions: [Fusion] {
@@ -189,7 +202,7 @@ struct EvalRetrievalCommand: ParsableCommand {
 /// What `kindred eval retrieval --json` prints.
 private struct RetrievalOutput: Encodable {
     struct Measured: Encodable {
-        let mode: RetrievalEvaluation.Mode
+        let mode: SearchMode
         /// Of hybrid search.
         let fusion: Fusion?
         let measures: RankingMeasures
@@ -202,7 +215,7 @@ private struct RetrievalOutput: Encodable {
             case mrrAt10 = "mrr_at_10"
         }
 
-        init(_ mode: RetrievalEvaluation.Mode, _ fusion: Fusion?, _ measures: RankingMeasures) {
+        init(_ mode: SearchMode, _ fusion: Fusion?, _ measures: RankingMeasures) {
             self.mode = mode
             self.fusion = mode == .hybrid ? fusion : nil
             self.measures = measures

@@ -77,6 +77,8 @@ extension KindredError {
         case .inputOutput: 74
         case .busy: 75
         case .interrupted: 130
+        // EX_SOFTWARE: no code that is thrown here.
+        default: 70
         }
     }
 }

@@ -19,10 +19,12 @@ extension ModelCommand {
                 """)
 
         @Argument(
-            help: ArgumentHelp("A model directory or a GGUF file (default: the embedded model).", valueName: "model"))
+            help: ArgumentHelp(
+                "A model directory or a GGUF file (default: the embedded model).", valueName: "model"))
         var model: String?
         @Option(
-            help: ArgumentHelp("The file of vectors (default: golden.json in the model's directory).", valueName: "file"))
+            help: ArgumentHelp(
+                "The file of vectors (default: golden.json in the model's directory).", valueName: "file"))
         var against: String?
         @Option(
             help: ArgumentHelp(
@@ -74,7 +76,8 @@ extension ModelCommand {
             let encoder = try TextEncoder(directory)
             guard golden.vectors.allSatisfy({ $0.count == encoder.dimensions }) else {
                 throw KindredError(
-                    .invalidData, "its vectors do not have the \(encoder.dimensions) dimensions of the model's",
+                    .invalidData,
+                    "its vectors do not have the \(encoder.dimensions) dimensions of the model's",
                     at: .init(path: path.string))
             }
             let found = try encoder.encode(golden.texts, instruction: golden.instruction ?? "")
@@ -108,7 +111,8 @@ extension ModelCommand {
         private func golden(_ path: FilePath) throws -> Golden {
             guard FileKind(path.string) == .regular else {
                 throw KindredError(
-                    .notFound, "no such file; make one with Tools/parity/golden_vectors.py and name it with --against",
+                    .notFound,
+                    "no such file; make one with Tools/parity/golden_vectors.py and name it with --against",
                     at: .init(path: path.string))
             }
             let file = try MappedFile(path)
@@ -122,7 +126,7 @@ extension ModelCommand {
             return golden
         }
 
-        private static func least(_ precision: EncodingPrecision) -> Double {
+        private static func least(_ precision: Precision) -> Double {
             switch precision {
             case .float32: 0.99999
             case .bfloat16: 0.999

@@ -9,7 +9,8 @@ import SystemPackage
 
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Look at a model, import or check one, merge adapters into one, or cut it.",
+        commandName: "model",
+        abstract: "Look at a model, import or check one, merge adapters into one, or cut it.",
         subcommands: [Info.self, Import.self, Merge.self, Cut.self, Tokenize.self, Check.self])
 
     struct Info: ParsableCommand {
@@ -23,7 +24,7 @@ struct ModelCommand: ParsableCommand {
         func run() throws {
             let directory = try ModelDirectory(model.map { FilePath($0) } ?? Resources.embeddedModel())
             let encoder = try TextEncoder(directory: directory.path)
-            let output = ModelOutput(directory, fingerprint: encoder.fingerprint)
+            let output = ModelOutput(directory, fingerprint: encoder.fingerprint.hex)
             if json { return try CommandOutput.json(output) }
             CommandOutput.line("  family      \(output.family)")
             CommandOutput.line("  precision   \(encoder.precisionLabel)")
@@ -52,18 +53,6 @@ struct ModelCommand: ParsableCommand {
     }
 
     struct Merge: ParsableCommand {
-        enum Kind: String, ExpressibleByArgument, CaseIterable {
-            case fp32, bf16, int8
-
-            var stored: LayerKernels.Precision {
-                switch self {
-                case .fp32: .f32
-                case .bf16: .bf16
-                case .int8: .i8
-                }
-            }
-        }
-
         static let configuration = CommandConfiguration(
             abstract: "Write a whole model: the base with its adapters merged in.",
             discussion: """
@@ -76,7 +65,7 @@ struct ModelCommand: ParsableCommand {
         var model: String
         @Option(help: ArgumentHelp("Where to write it; must not be there.", valueName: "directory")) var out:
             String
-        @Option(help: "fp32, bf16 or int8.") var precision = Kind.fp32
+        @Option(help: "fp32, bf16 or int8.") var precision = Precision.float32
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {
@@ -95,7 +84,7 @@ struct ModelCommand: ParsableCommand {
                 throw error
             }
             let merged = try ModelDirectory(FilePath(out))
-            let fingerprint = try TextEncoder(directory: merged.path).fingerprint
+            let fingerprint = try TextEncoder(directory: merged.path).fingerprint.hex
             if json { return try CommandOutput.json(ModelOutput(merged, fingerprint: fingerprint)) }
             CommandOutput.line("  merged      \(Terminal.sanitized(out))")
             CommandOutput.line("  fingerprint \(fingerprint)")
@@ -140,7 +129,9 @@ struct ModelOutput: Encodable {
         intermediate = model.shape.intermediateSize
         vocabulary = model.shape.vocabularySize
         let weights = try? model.checkpoint.weights(model.shape)
-        let counted = weights?.tensors.values.filter { !$0.name.hasSuffix("_scale") && !$0.name.hasPrefix("lm_head") }
+        let counted = weights?.tensors.values.filter {
+            !$0.name.hasSuffix("_scale") && !$0.name.hasPrefix("lm_head")
+        }
         let head = model.shape.tiesEmbeddings ? 0 : model.shape.vocabularySize * model.shape.hiddenSize
         let map = model.dense.map { $0.weight.count + ($0.bias?.count ?? 0) } ?? 0
         parameters = (counted?.reduce(0) { $0 + $1.count } ?? 0) + head + map

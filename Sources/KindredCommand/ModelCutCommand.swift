@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import KindredEncoder
 import KindredSystem
+import KindredTensors
 import KindredTraining
 import SystemPackage
 
@@ -32,7 +33,7 @@ extension ModelCommand {
         var minimumCount = 1
         @Option(help: ArgumentHelp("Where to write it; must not be there.", valueName: "directory")) var out:
             String
-        @Option(help: "fp32, bf16 or int8.") var precision = Merge.Kind.fp32
+        @Option(help: "fp32, bf16 or int8.") var precision = Precision.float32
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {
@@ -68,7 +69,7 @@ extension ModelCommand {
                 throw error
             }
             let smaller = try ModelDirectory(FilePath(out))
-            let output = ModelOutput(smaller, fingerprint: try TextEncoder(smaller).fingerprint)
+            let output = ModelOutput(smaller, fingerprint: try TextEncoder(smaller).fingerprint.hex)
             if json { return try CommandOutput.json(output) }
             let before = ModelOutput(directory, fingerprint: "")
             CommandOutput.line("  cut         \(Terminal.sanitized(out))")

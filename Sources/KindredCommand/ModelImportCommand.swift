@@ -22,7 +22,7 @@ extension ModelCommand {
         @Argument(help: ArgumentHelp("A GGUF file.", valueName: "file.gguf")) var file: String
         @Option(help: ArgumentHelp("Where to write it; must not be there.", valueName: "directory")) var out:
             String
-        @Option(help: "fp32, bf16 or int8 (default: fp32).") var precision = Merge.Kind.fp32
+        @Option(help: "fp32, bf16 or int8 (default: fp32).") var precision = Precision.float32
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {
@@ -50,7 +50,7 @@ extension ModelCommand {
                 throw error
             }
             let written = try TextEncoder(directory: FilePath(out))
-            let output = ModelOutput(try ModelDirectory(FilePath(out)), fingerprint: written.fingerprint)
+            let output = ModelOutput(try ModelDirectory(FilePath(out)), fingerprint: written.fingerprint.hex)
             if json { return try CommandOutput.json(output) }
             CommandOutput.line("  imported    \(Terminal.sanitized(out))")
             CommandOutput.line("  family      \(output.family)")

@@ -1,4 +1,5 @@
 import KindredSystem
+import KindredTensors
 import SystemPackage
 
 #if canImport(Glibc)
@@ -14,9 +15,7 @@ struct OutputKind: Sendable {
     let name: String
     private let holds: @Sendable ([UInt8]) -> Bool
 
-    static let array = OutputKind(name: "an array of NumPy") {
-        $0.starts(with: [0x93] + Array("NUMPY".utf8))
-    }
+    static let array = OutputKind(name: "an array of NumPy") { $0.starts(with: NumpyHeader.magic) }
     static let segment = OutputKind(name: "an index of vectors") {
         $0.starts(with: Array("KINDREDV".utf8))
     }

@@ -131,11 +131,22 @@ struct TrainCommand: ParsableCommand {
 }
 
 extension TrainingOptions.Objective: ExpressibleByArgument {}
-extension ProductPrecision: ExpressibleByArgument {}
 extension LearningRateSchedule.Kind: ExpressibleByArgument {}
 extension EncoderConfiguration.Pooling: ExpressibleByArgument {}
 extension EncoderConfiguration.Attention: ExpressibleByArgument {}
 extension AdapterConfiguration.Initialization: ExpressibleByArgument {}
+
+/// A precision that there are gradients in.
+struct TrainingPrecision: ExpressibleByArgument {
+    static var allValueStrings: [String] { Precision.allCases.filter(\.hasGradients).map(\.rawValue) }
+
+    let precision: Precision
+
+    init?(argument: String) {
+        guard let precision = Precision(rawValue: argument), precision.hasGradients else { return nil }
+        self.precision = precision
+    }
+}
 
 /// Text to train on.
 struct TextArguments: ParsableArguments {
@@ -232,7 +243,7 @@ struct RunArguments: ParsableArguments {
     @Option(help: "Scale gradients down to this norm; 0: never.") var clip: Float?
     @Option(help: "What all chance depends on.") var seed: UInt64?
     @Option(help: "fp32 or bf16 (default: bf16 where the processor multiplies it).") var precision:
-        ProductPrecision?
+        TrainingPrecision?
     @Option(help: "low: compute again what would have to be kept; about a third slower.") var memory = Memory
         .normal
     @Option(
@@ -258,7 +269,7 @@ struct RunArguments: ParsableArguments {
         options.weightDecay = decay ?? options.weightDecay
         options.clip = clip ?? options.clip
         options.seed = seed ?? options.seed
-        options.precision = precision ?? (BrainFloat.isNative ? .bfloat16 : .float32)
+        options.precision = precision?.precision ?? (BrainFloat.isNative ? .bfloat16 : .float32)
         options.savesMemory = memory == .low
         options.attention = attention?.rawValue ?? options.attention
         options.checkpointEvery = checkpointEvery ?? options.checkpointEvery

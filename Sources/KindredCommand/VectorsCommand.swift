@@ -41,8 +41,7 @@ struct VectorsCommand: ParsableCommand {
             let started = ContinuousClock.now
             try SegmentWriter.write(
                 source, ids: (0..<Int64(source.count)).map { $0 },
-                fingerprint: [UInt8](repeating: 0, count: 32),
-                to: FilePath(out), options: options, threads: threads)
+                fingerprint: .none, to: FilePath(out), options: options, threads: threads)
             let seconds = (ContinuousClock.now - started) / .seconds(1)
             let segment = try Segment(path: FilePath(out))
             let output = VectorBuildOutput(
@@ -124,7 +123,7 @@ struct VectorsCommand: ParsableCommand {
                 try writeIDs(last, k: k, to: ids)
             }
             if let scores {
-                try ArrayFile.write(
+                try NumpyFile.write(
                     last.flatMap { row in
                         (0..<k).map {
                             ($0 < row.count ? shown(row[$0].score, segment) : Float.nan).bitPattern
@@ -254,7 +253,7 @@ private func checkNeighbors(_ k: Int) throws {
 
 /// Writes the ids of each query's neighbours, a row of `k`; -1 where there are fewer.
 private func writeIDs(_ found: [[Neighbor]], k: Int, to path: String) throws {
-    try ArrayFile.write(
+    try NumpyFile.write(
         found.flatMap { row in (0..<k).map { $0 < row.count ? row[$0].id : -1 } }, type: "<i8", columns: k,
         to: FilePath(path))
 }
@@ -338,7 +337,7 @@ private struct IDArray {
     private let rows: [[Int64]]
 
     init(_ path: FilePath, queries: Int, k: Int) throws {
-        rows = try ArrayFile.readRows(path)
+        rows = try NumpyFile.readRows(path)
         guard rows.count == queries, rows.allSatisfy({ $0.count >= k }) else {
             throw KindredError(
                 .invalidRequest, "must have a row for each of \(queries) queries, and \(k) columns or more",

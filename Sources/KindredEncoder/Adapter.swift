@@ -216,19 +216,19 @@ package struct Adapter: Sendable {
     }
 
     /// weights += scale · B · A for one module, if the adapter changes it; `weights` is output × input.
-    package func merge(_ module: Module, into weights: BLAS.Operand) {
+    package func merge(_ module: Module, into weights: MatrixView) {
         merge(module, rows: 0..<weights.rows, into: weights)
     }
 
     /// The same for some rows, which `weights` holds.
-    func merge(_ module: Module, rows: Range<Int>, into weights: BLAS.Operand) {
+    func merge(_ module: Module, rows: Range<Int>, into weights: MatrixView) {
         guard let (a, b) = matrices[module] else { return }
         let scaled = AlignedBuffer<Float>(repeating: 0, count: rows.count * configuration.rank)
         b.load(rows: rows, into: scaled, from: 0)
         for index in 0..<scaled.count { scaled[index] *= configuration.scale }
         BLAS.multiply(
-            BLAS.Operand(scaled, rows: weights.rows, columns: configuration.rank),
-            BLAS.Operand(a.floats(), rows: configuration.rank, columns: weights.columns), into: weights,
+            MatrixView(scaled, rows: weights.rows, columns: configuration.rank),
+            MatrixView(a.floats(), rows: configuration.rank, columns: weights.columns), into: weights,
             adding: 1)
     }
 

@@ -11,7 +11,7 @@ final class Decoder: Sendable {
     let blocks: [DecoderBlock]
     private let finalNorm: NormLayer?
     private let positions: RotaryPositions
-    package let precision: EncodingPrecision
+    package let precision: Precision
     /// With 8 bits: which parts keep floats, and which activations are quantized twice.
     let plan: EightBitPlan
     private let isStoredInEightBits: Bool
@@ -33,7 +33,7 @@ final class Decoder: Sendable {
     ///     the memory as floats.
     /// - Throws: `invalidData` where a tensor is missing or of another shape than the configuration says.
     init(
-        _ model: ModelDirectory, precision: EncodingPrecision? = nil, plan: EightBitPlan = .init(),
+        _ model: ModelDirectory, precision: Precision? = nil, plan: EightBitPlan = .init(),
         keepsStored: Bool? = nil
     ) throws {
         let configuration = model.shape
@@ -90,7 +90,7 @@ final class Decoder: Sendable {
     func finished(_ state: AlignedBuffer<Float>) -> Matrix {
         let hidden = configuration.hiddenSize
         let tokens = state.count / hidden
-        let rows = LayerKernels.Rows(state, rows: tokens, columns: hidden)
+        let rows = MatrixView(state, rows: tokens, columns: hidden)
         finalNorm?.apply(rows, into: rows)
         return Matrix(rows: tokens, columns: hidden, elements: state)
     }
@@ -113,7 +113,7 @@ struct TokenEmbedding: Sendable {
         let hidden = configuration.hiddenSize
         let count = sequences.reduce(0) { $0 + $1.count }
         let state = AlignedBuffer<Float>(repeating: 0, count: count * hidden)
-        let matrix = BLAS.Operand(state, rows: count, columns: hidden)
+        let matrix = MatrixView(state, rows: count, columns: hidden)
         var row = 0
         for token in sequences.joined() {
             tokens.loadRow(Int(token), into: state, from: row * hidden)
@@ -130,10 +130,10 @@ struct TokenEmbedding: Sendable {
                     from: row * hidden)
                 row += sequence.count
             }
-            matrix.add(BLAS.Operand(places, rows: count, columns: hidden))
+            matrix.add(MatrixView(places, rows: count, columns: hidden))
         }
-        if let segment { matrix.addToRows(BLAS.Operand(segment, rows: 1, columns: hidden)) }
-        let rows = LayerKernels.Rows(state, rows: count, columns: hidden)
+        if let segment { matrix.addToRows(MatrixView(segment, rows: 1, columns: hidden)) }
+        let rows = MatrixView(state, rows: count, columns: hidden)
         norm?.apply(rows, into: rows)
         return state
     }

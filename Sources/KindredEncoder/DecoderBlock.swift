@@ -10,10 +10,10 @@ struct LinearLayer: Sendable {
 
     /// y = x · Wᵀ + b, or y += x · Wᵀ + b.
     func apply(
-        _ x: BLAS.Operand, into y: BLAS.Operand, adding: Bool = false, _ scratch: LinearWeights.Scratch
+        _ x: MatrixView, into y: MatrixView, adding: Bool = false, _ scratch: LinearWeights.Scratch
     ) {
         weights.multiply(x, into: y, adding: adding, scratch)
-        if let bias { y.addToRows(BLAS.Operand(bias, rows: 1, columns: y.columns)) }
+        if let bias { y.addToRows(MatrixView(bias, rows: 1, columns: y.columns)) }
     }
 }
 
@@ -25,7 +25,7 @@ struct NormLayer: Sendable {
     let epsilon: Float
 
     /// `out` may be `x`.
-    func apply(_ x: LayerKernels.Rows, into out: LayerKernels.Rows) {
+    func apply(_ x: MatrixView, into out: MatrixView) {
         if let bias {
             LayerKernels.layerNorm(x, weight: weight, bias: bias, epsilon: epsilon, into: out)
         } else {

@@ -83,36 +83,35 @@ struct DecoderPass {
         }
     }
 
-    private func matrix(_ buffer: AlignedBuffer<Float>) -> BLAS.Operand {
-        BLAS.Operand(buffer, rows: tokens, columns: configuration.hiddenSize)
+    private func matrix(_ buffer: AlignedBuffer<Float>) -> MatrixView {
+        MatrixView(buffer, rows: tokens, columns: configuration.hiddenSize)
     }
 
-    private func rows(_ buffer: AlignedBuffer<Float>) -> LayerKernels.Rows {
-        LayerKernels.Rows(buffer, rows: tokens, columns: configuration.hiddenSize)
+    private func rows(_ buffer: AlignedBuffer<Float>) -> MatrixView {
+        MatrixView(buffer, rows: tokens, columns: configuration.hiddenSize)
     }
 
-    private func feedForward(_ block: DecoderBlock, _ input: BLAS.Operand, into y: BLAS.Operand, adding: Bool)
-    {
+    private func feedForward(_ block: DecoderBlock, _ input: MatrixView, into y: MatrixView, adding: Bool) {
         let middle = configuration.intermediateSize
         let width = shape.isGated ? 2 * middle : middle
-        block.gateUp.apply(input, into: BLAS.Operand(gateUp, rows: tokens, columns: width), scratch)
-        let gate = LayerKernels.Rows(gateUp, rows: tokens, columns: middle, stride: width)
+        block.gateUp.apply(input, into: MatrixView(gateUp, rows: tokens, columns: width), scratch)
+        let gate = MatrixView(gateUp, rows: tokens, columns: middle, stride: width)
         let up =
             shape.isGated
-            ? LayerKernels.Rows(gateUp, offset: middle, rows: tokens, columns: middle, stride: width) : nil
+            ? MatrixView(gateUp, offset: middle, rows: tokens, columns: middle, stride: width) : nil
         LayerKernels.activate(gate, shape.activation.kernel, times: up)
         block.down.apply(
-            BLAS.Operand(gateUp, rows: tokens, columns: middle, stride: width), into: y, adding: adding,
+            MatrixView(gateUp, rows: tokens, columns: middle, stride: width), into: y, adding: adding,
             scratch)
     }
 
     /// attended ← softmax(rotate(q) · rotate(k)ᵀ · scale) · v for each sequence and head, then y from that.
-    private func attend(_ block: DecoderBlock, _ input: BLAS.Operand, into y: BLAS.Operand, adding: Bool) {
+    private func attend(_ block: DecoderBlock, _ input: MatrixView, into y: MatrixView, adding: Bool) {
         let (queries, keys) = (configuration.queryWidth, configuration.keyValueWidth)
         let width = queries + 2 * keys
         let dimension = configuration.headDimension
         block.queryKeyValue.apply(
-            input, into: BLAS.Operand(queryKeyValue, rows: tokens, columns: width), scratch)
+            input, into: MatrixView(queryKeyValue, rows: tokens, columns: width), scratch)
         if let queryNorm = block.queryNorm, let keyNorm = block.keyNorm {
             normalizeHeads(queryNorm, offset: 0, heads: configuration.attentionHeads, width: width)
             normalizeHeads(keyNorm, offset: queries, heads: configuration.keyValueHeads, width: width)
@@ -126,27 +125,27 @@ struct DecoderPass {
             rotate(block.layer, base: base, length: length, width: width)
             for head in 0..<configuration.attentionHeads {
                 let shared = head / group * dimension
-                func part(_ offset: Int) -> BLAS.Operand {
-                    BLAS.Operand(
+                func part(_ offset: Int) -> MatrixView {
+                    MatrixView(
                         queryKeyValue, offset: base + offset, rows: length, columns: dimension, stride: width)
                 }
-                let weights = BLAS.Operand(scores, rows: length, columns: length)
+                let weights = MatrixView(scores, rows: length, columns: length)
                 BLAS.multiply(part(head * dimension), part(queries + shared), transposed: true, into: weights)
                 softmax(length: length, scale: scale, window: window)
                 BLAS.multiply(
                     weights, part(queries + keys + shared),
-                    into: BLAS.Operand(
+                    into: MatrixView(
                         attended, offset: start * queries + head * dimension, rows: length,
                         columns: dimension, stride: queries))
             }
             start += length
         }
         block.output.apply(
-            BLAS.Operand(attended, rows: tokens, columns: queries), into: y, adding: adding, scratch)
+            MatrixView(attended, rows: tokens, columns: queries), into: y, adding: adding, scratch)
     }
 
     private func softmax(length: Int, scale: Float, window: Int?) {
-        let rows = LayerKernels.Rows(scores, rows: length, columns: length)
+        let rows = MatrixView(scores, rows: length, columns: length)
         var scale = scale
         if let cap = shape.scoreCap {
             LayerKernels.cap(rows, scale: scale, cap: cap)
@@ -171,7 +170,7 @@ struct DecoderPass {
         let heads = rotated == dimension ? 1 : all / dimension
         for head in 0..<heads {
             LayerKernels.rotate(
-                LayerKernels.Rows(
+                MatrixView(
                     queryKeyValue, offset: base + head * dimension, rows: length,
                     columns: heads == 1 ? all : rotated, stride: width),
                 headDimension: rotated, cosines: table.cosines, sines: table.sines)
@@ -180,7 +179,7 @@ struct DecoderPass {
 
     private func normalizeHeads(_ norm: NormLayer, offset: Int, heads: Int, width: Int) {
         for head in 0..<heads {
-            let rows = LayerKernels.Rows(
+            let rows = MatrixView(
                 queryKeyValue, offset: offset + head * configuration.headDimension, rows: tokens,
                 columns: configuration.headDimension, stride: width)
             norm.apply(rows, into: rows)

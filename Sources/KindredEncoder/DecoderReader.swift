@@ -7,7 +7,7 @@ struct DecoderReader {
     private let shape: DecoderConfiguration
     private let weights: TensorFile
     private let names: TensorNames
-    private let precision: EncodingPrecision
+    private let precision: Precision
     /// Whether matrices stay as they are stored.
     private let keepsStored: Bool
     /// What was asked for, and what the stored tensors say.
@@ -15,7 +15,7 @@ struct DecoderReader {
     private(set) var used: [StoredTensor] = []
 
     init(
-        _ model: ModelDirectory, _ weights: TensorFile, names: TensorNames, precision: EncodingPrecision,
+        _ model: ModelDirectory, _ weights: TensorFile, names: TensorNames, precision: Precision,
         plan: EightBitPlan, keepsStored: Bool
     ) {
         self.model = model
@@ -139,7 +139,7 @@ struct DecoderReader {
                         let place = (own.lowerBound - range.lowerBound) * inputs
                         let rows = own.lowerBound - first..<own.upperBound - first
                         part.load(rows: rows, into: buffer, from: place)
-                        let matrix = BLAS.Operand(buffer, offset: place, rows: rows.count, columns: inputs)
+                        let matrix = MatrixView(buffer, offset: place, rows: rows.count, columns: inputs)
                         for adapter in adapters { adapter.merge(module, rows: rows, into: matrix) }
                     }
                     first += part.shape[0]
@@ -152,7 +152,7 @@ struct DecoderReader {
         for (part, module) in zip(parts, merged) {
             let own = part.shape.reduce(1, *) / inputs
             part.load(into: buffer, from: start * inputs)
-            let matrix = BLAS.Operand(buffer, offset: start * inputs, rows: own, columns: inputs)
+            let matrix = MatrixView(buffer, offset: start * inputs, rows: own, columns: inputs)
             for adapter in adapters { adapter.merge(module, rows: 0..<own, into: matrix) }
             start += own
         }
@@ -160,8 +160,8 @@ struct DecoderReader {
         case .linear: break
         case .transposed:
             let turned = AlignedBuffer<Float>(repeating: 0, count: rows * inputs)
-            BLAS.Operand(turned, rows: rows, columns: inputs).addTransposed(
-                BLAS.Operand(buffer, rows: inputs, columns: rows))
+            MatrixView(turned, rows: rows, columns: inputs).addTransposed(
+                MatrixView(buffer, rows: inputs, columns: rows))
             buffer = turned
         case .byHead: buffer = sorted(buffer, columns: inputs)
         }

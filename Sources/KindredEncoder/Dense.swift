@@ -89,11 +89,11 @@ package struct Dense: Sendable {
     func apply(to pooled: Matrix) -> Matrix {
         let result = Matrix(rows: pooled.rows, columns: shape.outputs)
         guard pooled.rows > 0 else { return result }
-        let y = BLAS.Operand(result.elements, rows: result.rows, columns: result.columns)
+        let y = MatrixView(result.elements, rows: result.rows, columns: result.columns)
         BLAS.multiply(
-            BLAS.Operand(pooled.elements, rows: pooled.rows, columns: pooled.columns),
-            BLAS.Operand(weights, rows: shape.outputs, columns: shape.inputs), transposed: true, into: y)
-        if let biases { y.addToRows(BLAS.Operand(biases, rows: 1, columns: shape.outputs)) }
+            MatrixView(pooled.elements, rows: pooled.rows, columns: pooled.columns),
+            MatrixView(weights, rows: shape.outputs, columns: shape.inputs), transposed: true, into: y)
+        if let biases { y.addToRows(MatrixView(biases, rows: 1, columns: shape.outputs)) }
         if shape.activation == .tanh {
             for index in 0..<result.rows * result.columns {
                 result.elements[index] = tanhf(result.elements[index])

@@ -11,7 +11,7 @@ extension GGUFCheckpoint {
     ///
     /// - Parameter precision: 32-bit floats or bfloat16.
     /// - Throws: `invalidData`, `cannotCreate`, `inputOutput`.
-    package func write(to directory: FilePath, as precision: LayerKernels.Precision) throws {
+    package func write(to directory: FilePath, as precision: NumberFormat) throws {
         let shape = try DecoderConfiguration(configuration, path: path)
         let weights = try weights(shape)
         try AtomicFile.makeDirectory(directory)
@@ -71,8 +71,8 @@ extension GGUFCheckpoint {
         case .linear: return floats
         case .transposed:
             guard tensor.shape.count == 2 else { return floats }
-            BLAS.Operand(result, rows: columns, columns: rows).addTransposed(
-                BLAS.Operand(floats, rows: rows, columns: columns))
+            MatrixView(result, rows: columns, columns: rows).addTransposed(
+                MatrixView(floats, rows: rows, columns: columns))
         case .byHead:
             let (heads, size) = (shape.attentionHeads, shape.headDimension * columns)
             for head in 0..<heads {

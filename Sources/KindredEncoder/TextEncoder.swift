@@ -16,10 +16,10 @@ package final class TextEncoder: Sendable {
     /// Tokens of a text that are encoded, at most; more are cut off.
     package let maximumTokens: Int
     /// How linear layers are computed.
-    package var precision: EncodingPrecision { decoder.precision }
+    package var precision: Precision { decoder.precision }
     /// Hex SHA-256 of what decides the vectors: weights, precision, tokenizer, shape, pooling, the linear map
     /// after it, attention, length.
-    package let fingerprint: String
+    package let fingerprint: Fingerprint
 
     private let tokenizer: Tokenizer
     private let decoder: Decoder
@@ -32,13 +32,13 @@ package final class TextEncoder: Sendable {
     /// `llm2vec_config.json`; or a PEFT adapter on such a directory.
     /// - Parameter precision: of the linear layers; nil: 8 bits where the weights are stored so, else 32.
     /// - Throws: `notFound` for a missing directory or file; `invalidData` naming the file and field or tensor.
-    package convenience init(directory: FilePath, precision: EncodingPrecision? = nil) throws {
+    package convenience init(directory: FilePath, precision: Precision? = nil) throws {
         try self.init(ModelDirectory(directory), precision: precision)
     }
 
     /// Opens a model that may be used otherwise than its directory says.
     /// - Throws: as `init(directory:precision:)`.
-    package init(_ model: ModelDirectory, precision: EncodingPrecision? = nil) throws {
+    package init(_ model: ModelDirectory, precision: Precision? = nil) throws {
         let shape = model.shape
         let usage = model.usage
         guard !shape.isEncoder || usage.attention == .bidirectional else {
@@ -73,7 +73,7 @@ package final class TextEncoder: Sendable {
 
     /// The decoder; with 8 bits for weights that are not stored so, by a plan that is searched for.
     private static func decoder(
-        _ model: ModelDirectory, tokenizer: Tokenizer, precision: EncodingPrecision?
+        _ model: ModelDirectory, tokenizer: Tokenizer, precision: Precision?
     ) throws -> Decoder {
         guard precision == .int8, try !model.checkpoint.weights(model.shape).isQuantized else {
             return try Decoder(model, precision: precision)
@@ -240,10 +240,10 @@ package final class TextEncoder: Sendable {
     }
 
     private static func fingerprint(
-        tensors: [StoredTensor], precision: EncodingPrecision, plan: String, tokenizer: [UInt8],
+        tensors: [StoredTensor], precision: Precision, plan: String, tokenizer: [UInt8],
         keepsEnd: Bool,
         model: ModelDirectory
-    ) throws -> String {
+    ) throws -> Fingerprint {
         let (shape, usage) = (model.shape, model.usage)
         var digest = SHA256()
         digest.update(
@@ -287,7 +287,7 @@ package final class TextEncoder: Sendable {
                 digest.update(tensor.file, tensor.range)
             }
         }
-        return digest.finalize().hex
+        return Fingerprint(bytes: Array(digest.finalize()))!
     }
 }
 

@@ -46,7 +46,7 @@ package struct ClassificationEvaluation: Sendable {
         for experiment in 0..<(options.samplesPerLabel == nil ? 1 : options.experiments) {
             var rows = Array(labels.indices)
             if let samples = options.samplesPerLabel {
-                var sampling = Sampling(seed: options.seed &+ UInt64(experiment))
+                var sampling = SplitMix64(seed: options.seed &+ UInt64(experiment))
                 rows = sampling.perLabel(samples, of: labels)
             }
             let regression = try LogisticRegression(

@@ -34,7 +34,7 @@ final class KeywordCorpus {
             let articles = range.map { index in
                 NewArticle(
                     sourceID: numbers[index], title: documents[index].title, url: "", revision: nil,
-                    digest: [], text: documents[index].text,
+                    digest: [], text: Array(documents[index].text.utf8),
                     passages: [
                         NewPassage(
                             id: numbers[index], sectionPath: [],
@@ -47,7 +47,7 @@ final class KeywordCorpus {
 
     deinit { try? FileManager.default.removeItem(atPath: directory.string) }
 
-    func search(_ query: String, limit: Int) throws -> [(id: Int64, score: Double)] {
+    func search(_ query: String, limit: Int) throws -> [ScoredPassage] {
         try Interrupts.check()
         return try catalog.keywordSearch(query, limit: limit)
     }

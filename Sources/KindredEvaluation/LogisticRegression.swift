@@ -93,11 +93,11 @@ package struct LogisticRegression: Sendable {
     ) -> Matrix {
         let scores = Matrix(rows: rows.count, columns: weights.rows)
         BLAS.multiply(
-            BLAS.Operand(
+            MatrixView(
                 features.elements, offset: rows.lowerBound * features.columns, rows: rows.count,
                 columns: features.columns),
-            BLAS.Operand(weights.elements, rows: weights.rows, columns: weights.columns), transposed: true,
-            into: BLAS.Operand(scores.elements, rows: rows.count, columns: weights.rows))
+            MatrixView(weights.elements, rows: weights.rows, columns: weights.columns), transposed: true,
+            into: MatrixView(scores.elements, rows: rows.count, columns: weights.rows))
         for row in 0..<rows.count {
             for column in 0..<weights.rows { scores[row, column] += intercepts[column] }
         }
@@ -126,11 +126,11 @@ package struct LogisticRegression: Sendable {
                 }
             }
             BLAS.multiply(
-                transposed: BLAS.Operand(scores.elements, rows: rows.count, columns: outputs),
-                BLAS.Operand(
+                transposed: MatrixView(scores.elements, rows: rows.count, columns: outputs),
+                MatrixView(
                     features.elements, offset: rows.lowerBound * dimensions, rows: rows.count,
                     columns: dimensions),
-                into: BLAS.Operand(
+                into: MatrixView(
                     gradients, offset: block * outputs * dimensions, rows: outputs, columns: dimensions))
         }
         // Blocks are added in order, so that the sum does not depend on the threads.

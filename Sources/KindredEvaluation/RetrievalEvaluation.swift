@@ -1,5 +1,6 @@
 import KindredEncoder
 import KindredIndex
+import KindredSystem
 import KindredTensors
 
 /// Retrieval of documents for queries, as the product does it but for the graph: vectors are compared one by one, so that
@@ -7,10 +8,6 @@ import KindredTensors
 ///
 /// Documents of equal score are ordered by id, the larger first, as trec_eval does it.
 package final class RetrievalEvaluation {
-    package enum Mode: String, Sendable, CaseIterable {
-        case semantic, keyword, hybrid
-    }
-
     /// A found document.
     package struct Hit: Sendable, Hashable {
         /// Index in the set's documents.
@@ -36,8 +33,8 @@ package final class RetrievalEvaluation {
     /// by id, is trec_eval's.
     private let numbers: [Int64]
     private let documentOfNumber: [Int]
-    private var semantic: [[(id: Int64, score: Double)]]?
-    private var keyword: [[(id: Int64, score: Double)]]?
+    private var semantic: [[ScoredPassage]]?
+    private var keyword: [[ScoredPassage]]?
     private var depth: Int { Self.depth + (ignoresOwnID ? 1 : 0) }
 
     /// - Parameter ignoresOwnID: leave out of a ranking the document that has the query's id, as BEIR does: right where
@@ -64,15 +61,15 @@ package final class RetrievalEvaluation {
         semantic = try ExactSearch.nearest(
             of: MatrixVectors(queries), in: MatrixVectors(documents), ids: numbers, metric: .innerProduct,
             k: depth
-        ).map { neighbors in neighbors.map { ($0.id, Double($0.score)) } }
+        ).map { $0.map { ScoredPassage(id: $0.id, score: Double($0.score)) } }
     }
 
     /// What a mode finds, and how good that is.
     ///
     /// - Parameter fusion: how hybrid search joins the other two.
     /// - Throws: `cannotCreate`, `inputOutput` where keyword search has no room.
-    package func result(of mode: Mode, fusion: Fusion = .standard) throws -> Result {
-        let rankings: [[(id: Int64, score: Double)]]
+    package func result(of mode: SearchMode, fusion: Fusion = .standard) throws -> Result {
+        let rankings: [[ScoredPassage]]
         switch mode {
         case .semantic: rankings = rankedByVectors
         case .keyword: rankings = try rankedByWords()
@@ -97,12 +94,12 @@ package final class RetrievalEvaluation {
             measures: .mean(measures), rankings: hits.map(Array.init), perQuery: measures)
     }
 
-    private var rankedByVectors: [[(id: Int64, score: Double)]] {
+    private var rankedByVectors: [[ScoredPassage]] {
         guard let semantic else { preconditionFailure("vectors come first") }
         return semantic
     }
 
-    private func rankedByWords() throws -> [[(id: Int64, score: Double)]] {
+    private func rankedByWords() throws -> [[ScoredPassage]] {
         if let keyword { return keyword }
         let corpus = try KeywordCorpus(set.documents, numbers: numbers)
         let found = try set.queries.map { try corpus.search($0.text, limit: depth) }

@@ -1,17 +1,6 @@
-/// Random choices that a seed decides, the same on every machine (SplitMix64, Steele, Lea and Flood 2014).
-package struct Sampling: RandomNumberGenerator, Sendable {
-    private var state: UInt64
+import KindredSystem
 
-    package init(seed: UInt64) { state = seed }
-
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+extension SplitMix64 {
     /// `count` of the numbers below `total` for testing, the others for training; both in order.
     package mutating func split(_ total: Int, testing count: Int) -> (training: [Int], testing: [Int]) {
         let shuffled = Array(0..<total).shuffled(using: &self)

@@ -56,9 +56,9 @@ package enum ExactSearch {
                 let count = min(256, queryCount - query)
                 let products = AlignedBuffer<Float>(repeating: 0, count: count * some.count)
                 BLAS.multiply(
-                    BLAS.Operand(queries, offset: query * dimensions, rows: count, columns: dimensions),
-                    BLAS.Operand(vectors, rows: some.count, columns: dimensions), transposed: true,
-                    into: BLAS.Operand(products, rows: count, columns: some.count))
+                    MatrixView(queries, offset: query * dimensions, rows: count, columns: dimensions),
+                    MatrixView(vectors, rows: some.count, columns: dimensions), transposed: true,
+                    into: MatrixView(products, rows: count, columns: some.count))
                 for index in 0..<count {
                     for column in 0..<some.count {
                         var score = products[index * some.count + column]

@@ -1,3 +1,5 @@
+import KindredSystem
+
 /// How the results of semantic and of keyword search become one ranking.
 package enum Fusion: Sendable, Hashable {
     /// A convex combination of the scores, each from 0 to 1 (Bruch, Gai and Ingber 2022, arXiv 2210.11934, §4). A cosine
@@ -17,11 +19,11 @@ package enum Fusion: Sendable, Hashable {
     /// The fused ranking, best first; of equal scores the smaller id comes first.
     ///
     /// - Parameters:
-    ///   - semantic: ids with scores, best first.
-    ///   - keyword: ids with scores, best first.
+    ///   - semantic: best first.
+    ///   - keyword: best first.
     package func fuse(
-        semantic: [(id: Int64, score: Double)], keyword: [(id: Int64, score: Double)]
-    ) -> [(id: Int64, score: Double)] {
+        semantic: [ScoredPassage], keyword: [ScoredPassage]
+    ) -> [ScoredPassage] {
         var scores: [Int64: Double] = [:]
         switch self {
         case .scores(let share):
@@ -36,12 +38,12 @@ package enum Fusion: Sendable, Hashable {
                 }
             }
         }
-        return scores.map { (id: $0.key, score: $0.value) }.sorted { ($1.score, $0.id) < ($0.score, $1.id) }
+        return scores.map { ScoredPassage(id: $0.key, score: $0.value) }.ranked()
     }
 
     /// Adds a ranking's scores as shares of the way from `floor` to `ceiling`; all are best where there is no way between.
     private func add(
-        _ ranking: [(id: Int64, score: Double)], from floor: Double, to ceiling: Double, share: Double,
+        _ ranking: [ScoredPassage], from floor: Double, to ceiling: Double, share: Double,
         to scores: inout [Int64: Double]
     ) {
         guard share > 0 else { return }

@@ -25,7 +25,7 @@ extension GraphWalk {
         var works = unsafe memory.prefix(queries.count).map {
             unsafe kindred_graph_work(
                 visited: $0.visited.base, touched: $0.touched.base, pool: $0.pool.base, found: $0.found.base,
-                count: 0, evaluated: 0, hops: 0)
+                count: 0)
         }
         let filter =
             switch accepted?.filter {
@@ -39,6 +39,5 @@ extension GraphWalk {
         unsafe kindred_graph_search(
             rows.base, similarities.base, &graph, graphQueries, &works, queries.count, &walk)
         found = unsafe works.enumerated().map { unsafe $0 * ef..<$0 * ef + Int($1.count) }
-        evaluated = unsafe works.reduce(0) { unsafe $0 + Int($1.evaluated) }
     }
 }

@@ -23,8 +23,6 @@ package final class GraphWalk {
     /// Their similarities by their heads.
     package internal(set) var similarities: AlignedBuffer<Float>
     package internal(set) var found: [Range<Int>] = []
-    /// Nodes that the last walks compared with the queries.
-    package internal(set) var evaluated = 0
 
     struct Memory {
         let visited, pool, found: AlignedBuffer<UInt64>

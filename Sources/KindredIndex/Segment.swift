@@ -15,7 +15,7 @@ package final class Segment: Sendable {
     package var dimensions: Int { header.dimensions }
     package var metric: VectorMetric { header.metric }
     /// SHA-256 of the encoder that made the vectors.
-    package var fingerprint: [UInt8] { header.fingerprint }
+    package var fingerprint: Fingerprint { header.fingerprint }
     /// Bytes of the file.
     package var bytes: Int { file.count }
 
@@ -37,7 +37,7 @@ package final class Segment: Sendable {
     ///   - links: whether they will be used; a file that is opened to make them anew need not have good ones.
     /// - Throws: `notFound`; `invalidData` for a damaged file; `incompatible` for another format or another encoder.
     package init(
-        path: FilePath, fingerprint: [UInt8]? = nil, resident: Bool = false, links use: LinksUse = .use
+        path: FilePath, fingerprint: Fingerprint? = nil, resident: Bool = false, links use: LinksUse = .use
     ) throws {
         self.path = path
         let file = try MappedFile(path)

@@ -56,7 +56,7 @@ struct SegmentHeader {
     var width: Int
     var metric: VectorMetric
     var layout: CodeLayout
-    var fingerprint: [UInt8]
+    var fingerprint: Fingerprint
     var hasAxes: Bool
     var idBytes: Int
     var entryCount: Int
@@ -117,7 +117,7 @@ struct SegmentHeader {
         append(UInt32(width))
         append(metric.rawValue)
         append(UInt32(layout.groups.count))
-        bytes += fingerprint
+        bytes += fingerprint.bytes
         for index in 0..<CodeLayout.maximumGroups {
             let group = index < layout.groups.count ? layout.groups[index] : nil
             append(UInt32(group?.dimensions ?? 0))
@@ -137,7 +137,8 @@ struct SegmentHeader {
     }
 
     init(
-        count: Int, width: Int, metric: VectorMetric, layout: CodeLayout, fingerprint: [UInt8], hasAxes: Bool,
+        count: Int, width: Int, metric: VectorMetric, layout: CodeLayout, fingerprint: Fingerprint,
+        hasAxes: Bool,
         idBytes: Int, entryCount: Int
     ) {
         self.count = count
@@ -209,7 +210,8 @@ struct SegmentHeader {
             layout: CodeLayout(
                 groups: groups.map { .init(dimensions: $0.dimensions, nibbles: $0.nibbles, unit: $0.unit) },
                 headGroups: Int(number(120)), hasBias: metric == .euclidean || number(140) == 1),
-            fingerprint: file.bytes(40..<72), hasAxes: number(124) == 1, idBytes: Int(number(128)),
+            fingerprint: Fingerprint(bytes: file.bytes(40..<72))!, hasAxes: number(124) == 1,
+            idBytes: Int(number(128)),
             entryCount: Int(number(136)))
         guard Int(number(132)) == linkBytes else {
             throw invalid("the size of links is wrong: the file is damaged", byte: 132)

@@ -10,11 +10,11 @@ package enum SegmentWriter {
     /// - Parameters:
     ///   - vectors: n × d; unit rows, where the metric is the inner product of an encoder's vectors.
     ///   - ids: n distinct ids.
-    ///   - fingerprint: 32 bytes, of the encoder that made the vectors.
+    ///   - fingerprint: of the encoder that made the vectors.
     /// - Throws: `invalidRequest` for no vectors or ids that do not fit; `invalidData` for a number that is not finite;
     ///   `cannotCreate`, `inputOutput`.
     package static func write(
-        vectors: Matrix, ids: [Int64], fingerprint: [UInt8], to path: FilePath,
+        vectors: Matrix, ids: [Int64], fingerprint: Fingerprint, to path: FilePath,
         options: SegmentOptions = SegmentOptions(), threads: Int = Processor.count, files: FileLayer = .system
     ) throws {
         try write(
@@ -26,10 +26,10 @@ package enum SegmentWriter {
     /// The same for vectors from anywhere. They are read three times: a sample, then all in order, then all in the order
     /// in which they come to lie in the file.
     package static func write(
-        _ source: some VectorSource, ids: [Int64], fingerprint: [UInt8], to path: FilePath,
+        _ source: some VectorSource, ids: [Int64], fingerprint: Fingerprint, to path: FilePath,
         options: SegmentOptions = SegmentOptions(), threads: Int = Processor.count, files: FileLayer = .system
     ) throws {
-        try check(source, ids: ids, fingerprint: fingerprint, options: options)
+        try check(source, ids: ids, options: options)
         let code = try VectorCode(fitting: source, metric: options.metric, seed: options.seed)
         let (heads, extra) = try heads(of: source, code: code, threads: threads)
         let graph = GraphBuilder.build(planes: heads, extra: extra, segment: options, threads: threads)
@@ -43,19 +43,15 @@ package enum SegmentWriter {
     }
 
     private static func check(
-        _ source: some VectorSource, ids: [Int64], fingerprint: [UInt8], options: SegmentOptions
+        _ source: some VectorSource, ids: [Int64], options: SegmentOptions
     ) throws {
         guard source.count > 0, (1...VectorCode.maximumDimensions).contains(source.dimensions) else {
             throw KindredError(
                 .invalidRequest, "a segment needs vectors of 1 to \(VectorCode.maximumDimensions) dimensions")
         }
         guard source.count <= SegmentHeader.maximumVectors, ids.count == source.count,
-            Set(ids).count == ids.count,
-            fingerprint.count == 32
-        else {
-            throw KindredError(
-                .invalidRequest, "each vector needs an id of its own, and a segment a fingerprint")
-        }
+            Set(ids).count == ids.count
+        else { throw KindredError(.invalidRequest, "each vector needs an id of its own") }
         guard (2...SegmentHeader.maximumM).contains(options.m),
             (1...NeighborKernels.maximumCandidates / 2).contains(options.efConstruction)
         else {
@@ -180,7 +176,7 @@ package enum SegmentWriter {
 
     private struct SegmentContent {
         let code: VectorCode
-        let fingerprint: [UInt8]
+        let fingerprint: Fingerprint
         /// By row of the graph.
         let ids: [Int64]
         let graph: Graph

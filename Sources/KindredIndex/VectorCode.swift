@@ -106,13 +106,13 @@ struct VectorCode: Sendable {
                     groups: [.init(dimensions: dimensions, nibbles: 2, unit: 1)], hasBias: hasBias))
             return
         }
-        let covariance = BLAS.Operand(
+        let covariance = MatrixView(
             AlignedBuffer<Float>(repeating: 0, count: dimensions * dimensions), rows: dimensions,
             columns: dimensions)
         try forEachPiece { piece, range in
             VectorRows.subtract(centre, from: piece, count: range.count)
             VectorRows.clear(piece, far(range), dimensions: dimensions)
-            let centred = BLAS.Operand(piece, rows: range.count, columns: dimensions)
+            let centred = MatrixView(piece, rows: range.count, columns: dimensions)
             BLAS.multiply(transposed: centred, centred, into: covariance, adding: 1)
         }
         guard let rising = BLAS.eigenvectors(covariance) else {
@@ -211,9 +211,9 @@ struct VectorCode: Sendable {
             return
         }
         BLAS.multiply(
-            BLAS.Operand(vectors, rows: count, columns: dimensions),
-            BLAS.Operand(axes, rows: dimensions, columns: dimensions), transposed: true,
-            into: BLAS.Operand(rotated, rows: count, columns: dimensions))
+            MatrixView(vectors, rows: count, columns: dimensions),
+            MatrixView(axes, rows: dimensions, columns: dimensions), transposed: true,
+            into: MatrixView(rotated, rows: count, columns: dimensions))
     }
 
     /// What a segment's codes give for a query: similarity = scale · code similarity + added.
@@ -267,28 +267,13 @@ struct VectorCode: Sendable {
         let out = AlignedBuffer<Float>(repeating: 0, count: count * dimensions)
         if let axes {
             BLAS.multiply(
-                BLAS.Operand(residuals, rows: count, columns: dimensions),
-                BLAS.Operand(axes, rows: dimensions, columns: dimensions),
-                into: BLAS.Operand(out, rows: count, columns: dimensions))
+                MatrixView(residuals, rows: count, columns: dimensions),
+                MatrixView(axes, rows: dimensions, columns: dimensions),
+                into: MatrixView(out, rows: count, columns: dimensions))
         } else {
             out.copy(residuals, from: 0..<out.count, at: 0)
         }
         VectorRows.add(centre, to: out, count: count)
         return out
-    }
-}
-
-/// Pseudo-random numbers, the same on every machine (Steele, Lea and Flood 2014).
-struct SplitMix64 {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

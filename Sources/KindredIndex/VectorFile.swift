@@ -62,9 +62,7 @@ package struct VectorFile: VectorSource {
             } else if elementBytes == 2 {
                 let halves = AlignedBuffer<UInt16>(repeating: 0, count: range.count)
                 try file.read(at: byte, into: halves, range: 0..<range.count)
-                for place in 0..<range.count {
-                    buffer[range.lowerBound + place] = Float(halfBits: halves[place])
-                }
+                LayerKernels.load(halves, into: buffer, from: range.lowerBound)
             } else if isFvecs {
                 try readWithLengths(index..<end, at: byte - 4, into: buffer)
             } else {
@@ -123,55 +121,5 @@ package struct VectorFile: VectorSource {
             }
             buffer.copy(numbers, from: first + 1..<first + 1 + dimensions, at: place * dimensions)
         }
-    }
-}
-
-extension Float {
-    /// The value of 16 bits as IEEE 754 binary16 has them.
-    init(halfBits bits: UInt16) {
-        let sign: Float = bits >> 15 == 1 ? -1 : 1
-        let exponent = Int(bits >> 10 & 31)
-        let fraction = Float(bits & 1023)
-        switch exponent {
-        case 0: self = sign * fraction * 0x1p-24
-        case 31: self = fraction == 0 ? sign * .infinity : .nan
-        default: self = sign * Float(sign: .plus, exponent: exponent - 15, significand: 1 + fraction / 1024)
-        }
-    }
-}
-
-/// Arrays of two dimensions as files of NumPy.
-package enum ArrayFile {
-    /// The rows of an array of 64-bit or 32-bit signed numbers.
-    /// - Throws: `notFound`, `inputOutput`; `invalidData` for any other file.
-    package static func readRows(_ path: FilePath) throws -> [[Int64]] {
-        let array = try NumpyHeader(ReadableFile(path), types: ["<i8": 8, "<i4": 4])
-        let bytes = try array.file.bytes(array.start..<array.file.count)
-        return (0..<array.rows).map { row in
-            (0..<array.columns).map { column in
-                let start = (row * array.columns + column) * array.elementBytes
-                let value = bytes[start..<start + array.elementBytes].reversed().reduce(UInt64(0)) {
-                    $0 << 8 | UInt64($1)
-                }
-                return array.elementBytes == 8
-                    ? Int64(bitPattern: value) : Int64(Int32(bitPattern: UInt32(value)))
-            }
-        }
-    }
-
-    /// Writes a whole file, durably.
-    ///
-    /// - Parameter type: NumPy's name of the elements' type.
-    package static func write<Element: FixedWidthInteger>(
-        _ values: [Element], type: String, columns: Int, to path: FilePath
-    ) throws {
-        var header =
-            "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(values.count / max(1, columns)), \(columns)), }"
-        header += String(repeating: " ", count: 63 - (header.utf8.count + 10) % 64) + "\n"
-        let file = try AtomicFile(path)
-        try file.write([0x93] + Array("NUMPY".utf8) + [1, 0] + littleEndian([UInt16(header.utf8.count)]))
-        try file.write(Array(header.utf8))
-        try file.write(littleEndian(values))
-        try file.commit()
     }
 }

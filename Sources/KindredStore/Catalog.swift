@@ -63,7 +63,7 @@ package final class Catalog: Sendable {
                 arguments: [staged]
             ).map {
                 SegmentRecord(
-                    id: try $0.value(0), file: try $0.value(1), fingerprint: try $0.value(2),
+                    id: try $0.value(0), file: try $0.value(1), fingerprint: try $0.decode(atIndex: 2),
                     count: try $0.value(3))
             }
             return (segments, try Set(Int64.fetchAll(database, sql: "SELECT passage_id FROM deletion")))
@@ -201,7 +201,7 @@ package final class Catalog: Sendable {
     ///   - segment: the file that holds the vectors of exactly the new passages; nil where there are none.
     package func commit(
         site: SiteRecord, articles: [NewArticle], removed: [Int64] = [],
-        segment: (file: String, fingerprint: String, count: Int)?
+        segment: (file: String, fingerprint: Fingerprint, count: Int)?
     ) throws {
         try write { database in
             try database.execute(
@@ -224,7 +224,7 @@ package final class Catalog: Sendable {
     }
 
     /// Records a segment with vectors of passages that are there already.
-    package func commit(segment: (file: String, fingerprint: String, count: Int)) throws {
+    package func commit(segment: (file: String, fingerprint: Fingerprint, count: Int)) throws {
         try write { database in
             try database.execute(
                 sql: "INSERT INTO segment (file, fingerprint, count) VALUES (?, ?, ?)",
@@ -239,7 +239,7 @@ package final class Catalog: Sendable {
     ///   - merged: nil where no live vector was left.
     ///   - staged: whether they are all staged.
     package func replace(
-        _ old: [SegmentRecord], by merged: (file: String, fingerprint: String, count: Int)?,
+        _ old: [SegmentRecord], by merged: (file: String, fingerprint: Fingerprint, count: Int)?,
         forgetting deletions: [Int64], staged: Bool
     ) throws {
         try write { database in
@@ -258,7 +258,7 @@ package final class Catalog: Sendable {
     }
 
     /// Records a segment that a reindex made; no search sees it before `makeStagedLive`.
-    package func stage(file: String, fingerprint: String, count: Int) throws {
+    package func stage(file: String, fingerprint: Fingerprint, count: Int) throws {
         try write { database in
             try database.execute(
                 sql: "INSERT INTO segment (file, fingerprint, count, staged) VALUES (?, ?, ?, 1)",
@@ -338,7 +338,7 @@ package final class Catalog: Sendable {
         {
             try remove(article: old, database, path)
         }
-        let text = Array(article.text.utf8)
+        let text = article.text
         try database.execute(
             sql: """
                 INSERT INTO article (site_id, source_id, title, url, revision, digest, text, text_size, text_crc)

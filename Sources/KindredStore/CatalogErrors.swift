@@ -10,6 +10,15 @@ extension Row {
     }
 }
 
+/// Kept as its hexadecimal digits.
+extension Fingerprint: DatabaseValueConvertible {
+    package var databaseValue: DatabaseValue { hex.databaseValue }
+
+    package static func fromDatabaseValue(_ value: DatabaseValue) -> Fingerprint? {
+        String.fromDatabaseValue(value).flatMap(Fingerprint.init(hex:))
+    }
+}
+
 extension Catalog {
     /// Turns the errors of SQLite and GRDB into Kindred's.
     static func translating<Value>(_ path: FilePath, _ body: () throws -> Value) throws -> Value {

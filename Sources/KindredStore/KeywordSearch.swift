@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import KindredSystem
 
 extension Catalog {
     /// Passages by BM25 whose words' proximity is scored, at least.
@@ -16,29 +17,28 @@ extension Catalog {
     /// of them. Each is quoted: nothing in the query is FTS5 syntax. A word of the title or a heading counts more
     /// than one of the body. Two words of the query at most six words apart, in either order, count as a rare word does,
     /// with a fifth of its weight (after Metzler and Croft 2005, §3: unordered windows beside single words).
-    /// - Returns: passage ids with scores, larger is better; empty where the query has no word.
-    package func keywordSearch(_ query: String, limit: Int) throws -> [(id: Int64, score: Double)] {
+    /// - Returns: best first; empty where the query has no word.
+    package func keywordSearch(_ query: String, limit: Int) throws -> [ScoredPassage] {
         let words = KeywordQuery.terms(query)
         return try read { try Self.search(words, limit: limit, $0) }
     }
 
     private static func search(
         _ words: [(word: String, isPrefix: Bool)], limit: Int, _ database: Database
-    ) throws -> [(id: Int64, score: Double)] {
+    ) throws -> [ScoredPassage] {
         guard !words.isEmpty else { return [] }
         let match = words.map { "\"\($0.word)\"" + ($0.isPrefix ? "*" : "") }.joined(separator: " OR ")
-        var found: [(id: Int64, score: Double)] = try Row.fetchAll(
+        var found: [ScoredPassage] = try Row.fetchAll(
             database,
             sql: """
                 SELECT rowid, -bm25(passage_text, 2.0, 1.5, 1.0) AS score
                 FROM passage_text WHERE passage_text MATCH ? ORDER BY score DESC, rowid LIMIT ?
                 """,
             arguments: [match, max(limit, candidates)]
-        ).map { (try $0.value(0), try $0.value(1)) }
+        ).map { ScoredPassage(id: try $0.value(0), score: try $0.value(1)) }
         let bonuses = try proximity(of: KeywordQuery.pairs(words.map(\.word)), database)
         for index in found.indices { found[index].score += bonuses[found[index].id] ?? 0 }
-        found.sort { ($1.score, $0.id) < ($0.score, $1.id) }
-        return Array(found.prefix(limit))
+        return Array(found.ranked().prefix(limit))
     }
 
     /// For every passage that holds pairs of words near each other, what they are worth.

@@ -1,3 +1,5 @@
+import KindredSystem
+
 /// A wiki that articles come from.
 package struct SiteRecord: Hashable, Sendable {
     package var name: String
@@ -22,11 +24,12 @@ package struct NewArticle: Sendable {
     package var revision: Int64?
     /// Digest of the article's source, to tell whether it changed.
     package var digest: [UInt8]
-    package var text: String
+    /// In UTF-8.
+    package var text: [UInt8]
     package var passages: [NewPassage]
 
     package init(
-        sourceID: Int64, title: String, url: String, revision: Int64?, digest: [UInt8], text: String,
+        sourceID: Int64, title: String, url: String, revision: Int64?, digest: [UInt8], text: [UInt8],
         passages: [NewPassage]
     ) {
         self.sourceID = sourceID
@@ -88,8 +91,8 @@ package struct SegmentRecord: Hashable, Sendable {
     package let id: Int64
     /// File name below `segments/`.
     package let file: String
-    /// Hex SHA-256 of the encoder that made its vectors.
-    package let fingerprint: String
+    /// Of the encoder that made its vectors.
+    package let fingerprint: Fingerprint
     package let count: Int
 }
 

@@ -37,7 +37,7 @@ extension BLAS {
 
     /// c = a · b + beta · c, where b is transposed first if `transposed`: a is m × k, b is k × n (or n × k), c is m × n.
     package static func multiply(
-        _ a: Operand, _ b: Operand, transposed: Bool = false, into c: Operand, adding beta: Float = 0
+        _ a: MatrixView, _ b: MatrixView, transposed: Bool = false, into c: MatrixView, adding beta: Float = 0
     ) {
         let inner = transposed ? b.columns : b.rows
         let width = transposed ? b.rows : b.columns
@@ -49,7 +49,7 @@ extension BLAS {
 
     /// c = aᵀ · b + beta · c: a is k × m, b is k × n, c is m × n.
     package static func multiply(
-        transposed a: Operand, _ b: Operand, into c: Operand, adding beta: Float = 0
+        transposed a: MatrixView, _ b: MatrixView, into c: MatrixView, adding beta: Float = 0
     ) {
         precondition(a.rows == b.rows && c.rows == a.columns && c.columns == b.columns, "shapes do not fit")
         product(a, CblasTrans, b, CblasNoTrans, inner: a.rows, into: c, adding: beta)
@@ -58,7 +58,7 @@ extension BLAS {
     /// Replaces a symmetric matrix by its eigenvectors of length 1, a row each, in the order of rising eigenvalues.
     ///
     /// - Returns: the eigenvalues; nil where the iteration does not converge.
-    package static func eigenvectors(_ a: Operand) -> [Float]? {
+    package static func eigenvectors(_ a: MatrixView) -> [Float]? {
         precondition(a.rows == a.columns && a.stride == a.columns, "not square")
         _ = isPrepared
         var (n, info): (blasint, blasint) = (blasint(a.rows), 0)
@@ -73,8 +73,8 @@ extension BLAS {
     }
 
     private static func product(
-        _ a: Operand, _ aLayout: CBLAS_TRANSPOSE, _ b: Operand, _ bLayout: CBLAS_TRANSPOSE, inner: Int,
-        into c: Operand, adding beta: Float
+        _ a: MatrixView, _ aLayout: CBLAS_TRANSPOSE, _ b: MatrixView, _ bLayout: CBLAS_TRANSPOSE, inner: Int,
+        into c: MatrixView, adding beta: Float
     ) {
         _ = isPrepared
         unsafe cblas_sgemm(

@@ -1,3 +1,5 @@
+import SystemPackage
+
 /// What went wrong, where, and what to do about it.
 ///
 /// One error type serves the whole house: every layer throws it, so the command line can turn any failure
@@ -5,25 +7,45 @@
 /// swift-nio's `FileSystemError`: a code to branch on, a message that says how to remedy, the place, the cause.
 public struct KindredError: Error, CustomStringConvertible, Sendable {
     /// The kind of failure. The command's exit code follows from it (BSD `sysexits`).
-    public enum Code: String, Sendable, Hashable {
+    ///
+    /// Later versions may have more: a `switch` over codes needs a `default`.
+    public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+        public let rawValue: String
+
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        public var description: String { rawValue }
+
         /// The request makes no sense as put: an empty query, an unknown mode. Exit code 64.
-        case invalidRequest
+        public static let invalidRequest = Code(rawValue: "invalidRequest")
         /// A file was there but its content is not what it must be. Exit code 65.
-        case invalidData
+        public static let invalidData = Code(rawValue: "invalidData")
         /// A file written by a newer version of Kindred, or for another encoder. Exit code 65.
-        case incompatible
+        public static let incompatible = Code(rawValue: "incompatible")
         /// An input that was named does not exist. Exit code 66.
-        case notFound
+        public static let notFound = Code(rawValue: "notFound")
         /// Something this machine or this build lacks. Exit code 69.
-        case unavailable
+        public static let unavailable = Code(rawValue: "unavailable")
         /// An output file cannot be made. Exit code 73.
-        case cannotCreate
+        public static let cannotCreate = Code(rawValue: "cannotCreate")
         /// Reading or writing failed: a full disk, a broken device. Exit code 74.
-        case inputOutput
+        public static let inputOutput = Code(rawValue: "inputOutput")
         /// Another process holds the lock. Exit code 75.
-        case busy
+        public static let busy = Code(rawValue: "busy")
         /// A signal asked the process to stop. Exit code 130.
-        case interrupted
+        public static let interrupted = Code(rawValue: "interrupted")
+    }
+
+    /// A call of the operating system that failed: the cause of an error whose message says so in words.
+    public struct SystemCallError: Error, Hashable, Sendable {
+        /// What it was to do: "open", "read", "rename".
+        public var action: String
+        public var errno: Errno
+
+        public init(_ action: String, _ errno: Errno) {
+            self.action = action
+            self.errno = errno
+        }
     }
 
     /// Where in an input the failure lies; each part that is known.
@@ -64,11 +86,12 @@ public struct KindredError: Error, CustomStringConvertible, Sendable {
         self.cause = cause
     }
 
-    /// The place, the message and the cause in one line, also where a path or the cause has line breaks.
+    /// The place, the message and the cause in one line, also where a path or the cause has line breaks. The message has
+    /// said already what a `SystemCallError` says.
     public var description: String {
         var text = location.map { "\($0): " } ?? ""
         text += message
-        if let cause { text += " (\(cause))" }
+        if let cause, !(cause is SystemCallError) { text += " (\(cause))" }
         return text.split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 }

@@ -10,44 +10,44 @@ import SystemPackage
 
 extension KindredError {
     /// The error for a system call that failed with `errno` on `path`: a sentence for what people meet
-    /// (missing file, no permission, full disk), the system's own words for the rest.
+    /// (missing file, no permission, full disk), the system's own words for the rest. The cause keeps `errno`.
     package static func systemCall(
         _ action: String, path: FilePath, errno number: CInt, creating: Bool = false
     ) -> KindredError {
-        let location = Location(path: path.string)
+        let (code, message) = meaning(of: number, action, creating: creating)
+        return KindredError(
+            code, message, at: .init(path: path.string),
+            cause: SystemCallError(action, Errno(rawValue: number)))
+    }
+
+    private static func meaning(
+        of number: CInt, _ action: String, creating: Bool
+    ) -> (code: Code, message: String) {
         switch number {
         case ENOENT:
-            return KindredError(
-                creating ? .cannotCreate : .notFound,
-                creating
-                    ? "the directory does not exist; make it first" : "no such file; check the path",
-                at: location)
-        case EISDIR:
-            return KindredError(.invalidData, "is a directory where a file is needed", at: location)
+            creating
+                ? (.cannotCreate, "the directory does not exist; make it first")
+                : (.notFound, "no such file; check the path")
+        case EISDIR: (.invalidData, "is a directory where a file is needed")
         case EACCES, EPERM:
-            return KindredError(
+            (
                 creating ? .cannotCreate : .inputOutput,
-                "cannot \(action): permission denied; check the owner and mode", at: location)
+                "cannot \(action): permission denied; check the owner and mode"
+            )
         case ENOSPC, EDQUOT:
-            return KindredError(
+            (
                 .inputOutput,
-                "cannot \(action): no space left on the device; free some and run the same command again",
-                at: location)
+                "cannot \(action): no space left on the device; free some and run the same command again"
+            )
         case EMFILE, ENFILE:
-            return KindredError(
+            (
                 .unavailable,
-                "cannot \(action): too many open files; raise the limit (ulimit -n) and run this again",
-                at: location)
-        case ENOMEM:
-            return KindredError(
-                .unavailable, "cannot \(action): out of memory; free some and run this again", at: location)
-        case EROFS:
-            return KindredError(
-                .cannotCreate, "cannot \(action): the file system is read-only", at: location)
+                "cannot \(action): too many open files; raise the limit (ulimit -n) and run this again"
+            )
+        case ENOMEM: (.unavailable, "cannot \(action): out of memory; free some and run this again")
+        case EROFS: (.cannotCreate, "cannot \(action): the file system is read-only")
         default:
-            let reason = systemMessage(number)
-            return KindredError(
-                creating ? .cannotCreate : .inputOutput, "cannot \(action): \(reason)", at: location)
+            (creating ? .cannotCreate : .inputOutput, "cannot \(action): \(systemMessage(number))")
         }
     }
 }

@@ -38,13 +38,13 @@ package enum BrainFloat {
         }
 
         /// Takes the rows of a matrix.
-        package func take(_ x: BLAS.Operand) {
+        package func take(_ x: MatrixView) {
             resize(rows: x.rows, inner: x.columns)
             unsafe kindred_bf16_rows(pointer, stride, x.pointer, x.stride, x.rows, x.columns)
         }
 
         /// Takes the columns of a matrix as rows.
-        package func take(transposed x: BLAS.Operand) {
+        package func take(transposed x: MatrixView) {
             resize(rows: x.columns, inner: x.rows)
             unsafe kindred_bf16_transposed(pointer, stride, x.pointer, x.stride, x.rows, x.columns)
         }
@@ -62,7 +62,7 @@ package enum BrainFloat {
         package init() {}
 
         /// Takes x as the factor itself (inner × columns), or its transpose where x is columns × inner.
-        package func take(_ x: BLAS.Operand, transposed: Bool) {
+        package func take(_ x: MatrixView, transposed: Bool) {
             columns = transposed ? x.rows : x.columns
             inner = transposed ? x.columns : x.rows
             let count = kindred_bf16_packed_count(columns, inner)
@@ -77,7 +77,7 @@ package enum BrainFloat {
     }
 
     /// c = a · b, or c += a · b.
-    package static func multiply(_ a: Rows, _ b: Packed, into c: BLAS.Operand, adding: Bool) {
+    package static func multiply(_ a: Rows, _ b: Packed, into c: MatrixView, adding: Bool) {
         precondition(a.inner == b.inner && c.rows == a.rows && c.columns == b.columns, "shapes do not fit")
         unsafe kindred_bf16_multiply(
             c.pointer, c.stride, a.pointer, a.stride, b.pointer, a.rows, b.columns, a.inner, adding ? 1 : 0)

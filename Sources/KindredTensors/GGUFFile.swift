@@ -29,7 +29,7 @@ package struct GGUFFile: Sendable {
     package static let `extension` = "gguf"
 
     /// Tensor types that are read here, by their numbers (ggml.h, `ggml_type`).
-    private static let types: [UInt32: LayerKernels.Precision] = [
+    private static let types: [UInt32: NumberFormat] = [
         0: .f32, 1: .f16, 2: .q4Zero, 3: .q4One, 6: .q5Zero, 7: .q5One, 8: .q8Zero, 10: .q2K, 11: .q3K,
         12: .q4K,
         13: .q5K, 14: .q6K, 30: .bf16,
@@ -83,7 +83,7 @@ package struct GGUFFile: Sendable {
         struct Entry {
             let name: String
             let shape: [Int]
-            let precision: LayerKernels.Precision
+            let precision: NumberFormat
             let offset: Int
             let place: Int
         }

@@ -35,7 +35,7 @@ package enum Int8Products {
         ///
         /// - Parameter outlierRatio: a row whose largest magnitude is more than this many times its root mean square is
         ///   quantized twice; nil: none is.
-        package func take(_ x: BLAS.Operand, outlierRatio: Float? = nil) {
+        package func take(_ x: MatrixView, outlierRatio: Float? = nil) {
             quantize(x)
             residuals = nil
             guard let outlierRatio else { return }
@@ -52,14 +52,14 @@ package enum Int8Products {
                 count, x.columns)
             let own = unusedResiduals ?? Rows()
             unusedResiduals = own
-            own.quantize(BLAS.Operand(residualValues, rows: count, columns: x.columns))
+            own.quantize(MatrixView(residualValues, rows: count, columns: x.columns))
             residuals = own
         }
 
         /// The row that residual `index` belongs to.
         fileprivate func row(ofResidual index: Int) -> Int { Int(outliers[index]) }
 
-        private func quantize(_ x: BLAS.Operand) {
+        private func quantize(_ x: MatrixView) {
             rows = x.rows
             inner = x.columns
             let count = rows * kindred_int8_row_bytes(inner)
@@ -90,7 +90,7 @@ package enum Int8Products {
         private let sums: AlignedBuffer<Int32>
 
         /// - Parameter values: output × input.
-        package init(_ values: BLAS.Operand) {
+        package init(_ values: MatrixView) {
             outputs = values.rows
             inputs = values.columns
             let quantized = AlignedBuffer<Int8>(repeating: 0, count: outputs * inputs)
@@ -104,7 +104,7 @@ package enum Int8Products {
         }
 
         /// y = x · wᵀ, or y += x · wᵀ.
-        package func multiply(_ x: Rows, into y: BLAS.Operand, adding: Bool) {
+        package func multiply(_ x: Rows, into y: MatrixView, adding: Bool) {
             precondition(x.inner == inputs && y.rows == x.rows && y.columns == outputs, "shapes do not fit")
             unsafe kindred_int8_multiply(
                 y.pointer, y.stride, x.pointer, x.scalePointer, packed.pointer(0..<packed.count),
@@ -116,7 +116,7 @@ package enum Int8Products {
                 x.residualProducts = AlignedBuffer(repeating: 0, count: count)
             }
             multiply(
-                residuals, into: BLAS.Operand(x.residualProducts, rows: residuals.rows, columns: outputs),
+                residuals, into: MatrixView(x.residualProducts, rows: residuals.rows, columns: outputs),
                 adding: false)
             for index in 0..<residuals.rows {
                 unsafe kindred_add_scaled(
@@ -128,7 +128,7 @@ package enum Int8Products {
 
     /// Quantizes each row of `x`: x[r] ≈ scales[r] · out[r], with |out| ≤ 127.
     package static func quantize(
-        _ x: BLAS.Operand, into out: AlignedBuffer<Int8>, scales: AlignedBuffer<Float>
+        _ x: MatrixView, into out: AlignedBuffer<Int8>, scales: AlignedBuffer<Float>
     ) {
         unsafe kindred_int8_quantize(
             out.pointer(0..<x.rows * x.columns), scales.pointer(0..<x.rows), x.pointer, x.stride, x.rows,
@@ -136,7 +136,7 @@ package enum Int8Products {
     }
 
     /// Rounds each row of `x` to what `quantize` keeps of it.
-    package static func round(_ x: BLAS.Operand) {
+    package static func round(_ x: MatrixView) {
         let quantized = AlignedBuffer<Int8>(repeating: 0, count: x.rows * x.columns)
         let scales = AlignedBuffer<Float>(repeating: 0, count: x.rows)
         quantize(x, into: quantized, scales: scales)

@@ -1,14 +1,11 @@
 import CKindredKernels
 import KindredSystem
 
-extension LayerKernels.Rows {
-    /// Where the first row starts, for the kernels; valid while the buffer lives.
-    package var pointer: UnsafeMutablePointer<Float> { unsafe buffer.pointer(offset..<offset) }
-}
-
 extension LayerKernels {
     /// Root mean square normalisation of each row; `out` may be `x`.
-    package static func rmsNorm(_ x: Rows, weight: AlignedBuffer<Float>, epsilon: Float, into out: Rows) {
+    package static func rmsNorm(
+        _ x: MatrixView, weight: AlignedBuffer<Float>, epsilon: Float, into out: MatrixView
+    ) {
         precondition(out.rows == x.rows && out.columns == x.columns && weight.count == x.columns)
         unsafe kindred_rms_norm(
             out.pointer, out.stride, x.pointer, x.stride, weight.pointer(0..<weight.count), x.rows, x.columns,
@@ -16,7 +13,7 @@ extension LayerKernels {
     }
 
     /// The same with the weight as a row of a larger buffer.
-    package static func rmsNorm(_ x: Rows, weight: BLAS.Operand, epsilon: Float, into out: Rows) {
+    package static func rmsNorm(_ x: MatrixView, weight: MatrixView, epsilon: Float, into out: MatrixView) {
         precondition(out.rows == x.rows && out.columns == x.columns)
         precondition(weight.rows == 1 && weight.columns == x.columns)
         unsafe kindred_rms_norm(
@@ -25,7 +22,8 @@ extension LayerKernels {
 
     /// Normalisation of each row to mean 0 and variance 1, times `weight` plus `bias`; `out` may be `x`.
     package static func layerNorm(
-        _ x: Rows, weight: AlignedBuffer<Float>, bias: AlignedBuffer<Float>, epsilon: Float, into out: Rows
+        _ x: MatrixView, weight: AlignedBuffer<Float>, bias: AlignedBuffer<Float>, epsilon: Float,
+        into out: MatrixView
     ) {
         precondition(out.rows == x.rows && out.columns == x.columns)
         precondition(weight.count == x.columns && bias.count == x.columns)
@@ -49,19 +47,19 @@ extension LayerKernels {
     }
 
     /// x ← activation(x), or activation(x) · up, element by element.
-    package static func activate(_ x: Rows, _ activation: Activation, times up: Rows?) {
+    package static func activate(_ x: MatrixView, _ activation: Activation, times up: MatrixView?) {
         if let up { precondition(x.rows == up.rows && x.columns == up.columns) }
         unsafe kindred_activate(
             x.pointer, x.stride, up?.pointer, up?.stride ?? 0, x.rows, x.columns, activation.kernel)
     }
 
     /// x ← cap · tanh(scale · x / cap), element by element.
-    package static func cap(_ x: Rows, scale: Float, cap: Float) {
+    package static func cap(_ x: MatrixView, scale: Float, cap: Float) {
         unsafe kindred_cap(x.pointer, x.stride, x.rows, x.columns, scale, cap)
     }
 
     /// Softmax of `scale` × each row in place; with `causal` row r sees columns 0...r and has zeros elsewhere.
-    package static func softmax(_ scores: Rows, scale: Float, causal: Bool) {
+    package static func softmax(_ scores: MatrixView, scale: Float, causal: Bool) {
         unsafe kindred_softmax(
             scores.pointer, scores.stride, scores.rows, scores.columns, scale, causal ? 1 : 0)
     }
@@ -69,7 +67,7 @@ extension LayerKernels {
     /// Rotary positions on heads of `headDimension` elements; `cosines` and `sines` have a row of half as many for
     /// each row of `x`.
     package static func rotate(
-        _ x: Rows, headDimension: Int, cosines: AlignedBuffer<Float>, sines: AlignedBuffer<Float>
+        _ x: MatrixView, headDimension: Int, cosines: AlignedBuffer<Float>, sines: AlignedBuffer<Float>
     ) {
         let half = headDimension / 2
         precondition(headDimension > 0 && headDimension % 2 == 0 && x.columns % headDimension == 0)
@@ -79,9 +77,17 @@ extension LayerKernels {
             sines.pointer(0..<sines.count))
     }
 
+    /// IEEE half-precision numbers, as bits, as floats into `out` from element `start` on.
+    package static func load(_ halves: AlignedBuffer<UInt16>, into out: AlignedBuffer<Float>, from start: Int)
+    {
+        guard halves.count > 0 else { return }
+        unsafe kindred_f16_to_f32(
+            out.pointer(start..<start + halves.count), halves.pointer(0..<halves.count), halves.count)
+    }
+
     /// Numbers of a mapped file as floats, from byte `offset` of the file on, into `out` from element `start` on.
     package static func load(
-        _ file: MappedFile, at offset: Int, count: Int, as precision: Precision,
+        _ file: MappedFile, at offset: Int, count: Int, as precision: NumberFormat,
         into out: AlignedBuffer<Float>,
         from start: Int
     ) {

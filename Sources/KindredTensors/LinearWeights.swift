@@ -1,27 +1,5 @@
 import KindredSystem
 
-/// How a decoder computes its linear layers when it encodes.
-package enum EncodingPrecision: String, Sendable, CaseIterable, Codable {
-    /// The reference that the others are tested against.
-    case float32 = "fp32"
-    case bfloat16 = "bf16"
-    /// Weights of 8 bits with a scale for each output, activations of 8 bits with a scale for each token.
-    case int8
-}
-
-extension EncodingPrecision {
-    /// Where this processor multiplies in this precision no faster than in fp32: what to know about that; nil elsewhere.
-    package var remark: String? {
-        switch self {
-        case .float32: nil
-        case .bfloat16 where BrainFloat.isNative: nil
-        case .bfloat16: "this processor has no bf16 arithmetic: bf16 is slower than fp32 here"
-        case .int8 where Int8Products.isNative: nil
-        case .int8: "this processor has no sums of 8-bit products (VNNI): int8 saves memory here, and no time"
-        }
-    }
-}
-
 /// The weights of a linear layer, output × input, kept in one precision, for products with many inputs.
 package struct LinearWeights: Sendable {
     private enum Storage: Sendable {
@@ -51,8 +29,8 @@ package struct LinearWeights: Sendable {
     private let storage: Storage
 
     /// - Parameter values: output × input; kept as they are in `float32`.
-    package init(_ values: Matrix, precision: EncodingPrecision) {
-        let operand = BLAS.Operand(values.elements, rows: values.rows, columns: values.columns)
+    package init(_ values: Matrix, precision: Precision) {
+        let operand = MatrixView(values.elements, rows: values.rows, columns: values.columns)
         switch precision {
         case .float32: storage = .float32(values)
         case .bfloat16:
@@ -80,11 +58,11 @@ package struct LinearWeights: Sendable {
     }
 
     /// y = x · wᵀ, or y += x · wᵀ.
-    package func multiply(_ x: BLAS.Operand, into y: BLAS.Operand, adding: Bool = false, _ scratch: Scratch) {
+    package func multiply(_ x: MatrixView, into y: MatrixView, adding: Bool = false, _ scratch: Scratch) {
         switch storage {
         case .float32(let values):
             BLAS.multiply(
-                x, BLAS.Operand(values.elements, rows: values.rows, columns: values.columns),
+                x, MatrixView(values.elements, rows: values.rows, columns: values.columns),
                 transposed: true, into: y, adding: adding ? 1 : 0)
         case .bfloat16(let packed):
             scratch.halves.take(x)
@@ -100,7 +78,7 @@ package struct LinearWeights: Sendable {
     private static let floatsAtATime = 1 << 19
 
     private static func multiply(
-        _ x: BLAS.Operand, _ weights: StoredRows, into y: BLAS.Operand, adding: Bool, _ scratch: Scratch
+        _ x: MatrixView, _ weights: StoredRows, into y: MatrixView, adding: Bool, _ scratch: Scratch
     ) {
         let step = max(1, min(weights.rows, floatsAtATime / weights.columns))
         if scratch.floats.count < step * weights.columns {
@@ -110,8 +88,8 @@ package struct LinearWeights: Sendable {
             let rows = start..<min(start + step, weights.rows)
             weights.load(rows, scratch.floats)
             BLAS.multiply(
-                x, BLAS.Operand(scratch.floats, rows: rows.count, columns: weights.columns), transposed: true,
-                into: BLAS.Operand(
+                x, MatrixView(scratch.floats, rows: rows.count, columns: weights.columns), transposed: true,
+                into: MatrixView(
                     y.buffer, offset: y.offset + start, rows: y.rows, columns: rows.count, stride: y.stride),
                 adding: adding ? 1 : 0)
         }

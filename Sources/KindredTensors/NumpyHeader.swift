@@ -1,6 +1,14 @@
 import KindredSystem
 
-/// The header of an array file of NumPy: magic, version, and a Python dictionary of type, order and shape.
+/// The header of an array file of NumPy (numpy, `lib/format.py`).
+///
+/// | OFFSET | SIZE | MEANING |
+/// |---|---|---|
+/// | 0 | 6 | `\x93NUMPY` |
+/// | 6 | 2 | version: 1, 0; later versions, where the size has four bytes, are read too |
+/// | 8 | 2 | size of the header, little-endian |
+/// | 10 | … | header: a Python dictionary with type, order and shape, padded by spaces, and a newline |
+/// | multiple of 64 | | elements, little-endian, row-major |
 package struct NumpyHeader {
     package let file: ReadableFile
     /// Where the elements start.
@@ -9,8 +17,20 @@ package struct NumpyHeader {
     package let columns: Int
     package let elementBytes: Int
 
-    package static func isArray(_ bytes: [UInt8]) -> Bool {
-        bytes.count >= 10 && bytes[0] == 0x93 && Array(bytes[1..<6]) == Array("NUMPY".utf8)
+    /// The first bytes of every file.
+    package static let magic = [0x93] + Array("NUMPY".utf8)
+
+    package static func isArray(_ bytes: [UInt8]) -> Bool { bytes.count >= 10 && bytes.starts(with: magic) }
+
+    /// All bytes before the elements, for writing.
+    ///
+    /// - Parameter type: NumPy's name of the elements' type.
+    package static func bytes(type: String, shape: [Int]) -> [UInt8] {
+        let sizes = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
+        var header = Array("{'descr': '\(type)', 'fortran_order': False, 'shape': (\(sizes)), }".utf8)
+        while (10 + header.count + 1) % 64 != 0 { header.append(0x20) }
+        header.append(0x0A)
+        return magic + [1, 0, UInt8(header.count & 0xFF), UInt8(header.count >> 8)] + header
     }
 
     /// - Parameter types: the bytes of an element by NumPy's name of the types that are allowed.

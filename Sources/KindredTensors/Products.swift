@@ -1,21 +1,15 @@
 import KindredSystem
 
-/// How matrix products are computed. Sums are 32-bit floats in both.
-package enum ProductPrecision: String, Sendable, CaseIterable, Codable {
-    case float32 = "fp32"
-    /// Factors rounded to bfloat16: half the memory traffic, and twice the speed where the processor has it.
-    case bfloat16 = "bf16"
-}
-
 /// The weights of a linear layer, output × input, made ready for products with many inputs.
 package final class PreparedMatrix: @unchecked Sendable {
     /// output × input
-    package let values: BLAS.Operand
+    package let values: MatrixView
     fileprivate let forward: BrainFloat.Packed?
     fileprivate let backward: BrainFloat.Packed?
 
     /// - Parameter values: shared, not copied: `update` is to be called when they change.
-    package init(_ values: BLAS.Operand, precision: ProductPrecision) {
+    package init(_ values: MatrixView, precision: Precision) {
+        precondition(precision.hasGradients)
         self.values = values
         forward = precision == .bfloat16 ? BrainFloat.Packed() : nil
         backward = precision == .bfloat16 ? BrainFloat.Packed() : nil
@@ -29,18 +23,20 @@ package final class PreparedMatrix: @unchecked Sendable {
     }
 }
 
-/// Matrix products in one precision, with the memory that they need; owned by one thread.
+/// Matrix products in one precision that there are gradients in, with the memory that they need; owned by one thread.
 package final class Products {
-    package let precision: ProductPrecision
+    package let precision: Precision
     private let left = BrainFloat.Rows()
     private let right = BrainFloat.Packed()
     private var scratch = AlignedBuffer<Float>(repeating: 0, count: 0)
 
-    package init(_ precision: ProductPrecision) { self.precision = precision }
+    package init(_ precision: Precision) {
+        precondition(precision.hasGradients)
+        self.precision = precision
+    }
 
     /// y = x · wᵀ, or y += x · wᵀ: a linear layer.
-    package func multiply(_ x: BLAS.Operand, _ w: PreparedMatrix, into y: BLAS.Operand, adding: Bool = false)
-    {
+    package func multiply(_ x: MatrixView, _ w: PreparedMatrix, into y: MatrixView, adding: Bool = false) {
         if let packed = w.forward {
             left.take(x)
             BrainFloat.multiply(left, packed, into: y, adding: adding)
@@ -51,7 +47,7 @@ package final class Products {
 
     /// dx = dy · w, or dx += dy · w: the gradient of a linear layer's input.
     package func multiplyGradient(
-        _ dy: BLAS.Operand, _ w: PreparedMatrix, into dx: BLAS.Operand, adding: Bool = false
+        _ dy: MatrixView, _ w: PreparedMatrix, into dx: MatrixView, adding: Bool = false
     ) {
         if let packed = w.backward {
             left.take(dy)
@@ -63,7 +59,7 @@ package final class Products {
 
     /// c = a · b, or a · bᵀ with `transposed`, or c += that.
     package func multiply(
-        _ a: BLAS.Operand, _ b: BLAS.Operand, transposed: Bool = false, into c: BLAS.Operand,
+        _ a: MatrixView, _ b: MatrixView, transposed: Bool = false, into c: MatrixView,
         adding: Bool = false
     ) {
         guard precision == .bfloat16 else {
@@ -76,7 +72,7 @@ package final class Products {
 
     /// c = aᵀ · b, or c += that.
     package func multiply(
-        transposed a: BLAS.Operand, _ b: BLAS.Operand, into c: BLAS.Operand, adding: Bool
+        transposed a: MatrixView, _ b: MatrixView, into c: MatrixView, adding: Bool
     ) {
         guard precision == .bfloat16 else {
             return BLAS.multiply(transposed: a, b, into: c, adding: adding ? 1 : 0)
@@ -88,20 +84,20 @@ package final class Products {
 
     /// c += aᵀ · b where b has few columns: computed as (bᵀ · a)ᵀ, because the product's left factor is the one whose
     /// transposition costs.
-    package func accumulateThin(transposed a: BLAS.Operand, _ b: BLAS.Operand, into c: BLAS.Operand) {
+    package func accumulateThin(transposed a: MatrixView, _ b: MatrixView, into c: MatrixView) {
         guard precision == .bfloat16 else {
             return BLAS.multiply(transposed: a, b, into: c, adding: 1)
         }
         let count = b.columns * a.columns
         if scratch.count < count { scratch = AlignedBuffer(repeating: 0, count: count) }
-        let product = BLAS.Operand(scratch, rows: b.columns, columns: a.columns)
+        let product = MatrixView(scratch, rows: b.columns, columns: a.columns)
         multiply(transposed: b, a, into: product, adding: false)
         c.addTransposed(product)
     }
 
     /// A right factor for several products.
     package final class Factor {
-        fileprivate var values: BLAS.Operand?
+        fileprivate var values: MatrixView?
         fileprivate var transposed = false
         fileprivate let packed = BrainFloat.Packed()
 
@@ -109,14 +105,14 @@ package final class Products {
     }
 
     /// Makes b, or bᵀ with `transposed`, ready as a right factor; valid until b changes.
-    package func prepare(_ b: BLAS.Operand, transposed: Bool = false, in factor: Factor) {
+    package func prepare(_ b: MatrixView, transposed: Bool = false, in factor: Factor) {
         factor.values = b
         factor.transposed = transposed
         if precision == .bfloat16 { factor.packed.take(b, transposed: transposed) }
     }
 
     /// c = a · factor, or c += that.
-    package func multiply(_ a: BLAS.Operand, _ factor: Factor, into c: BLAS.Operand, adding: Bool = false) {
+    package func multiply(_ a: MatrixView, _ factor: Factor, into c: MatrixView, adding: Bool = false) {
         guard let values = factor.values else { preconditionFailure("the factor is not prepared") }
         if precision == .bfloat16 {
             left.take(a)

@@ -101,7 +101,7 @@ extension TensorFile {
                 let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int],
                 offsets.count == 2
             else { throw invalid("the header's entry for \"\(name.prefix(120))\" is malformed") }
-            guard let precision = LayerKernels.Precision(rawValue: dtype), !precision.isBlocked else {
+            guard let precision = NumberFormat(rawValue: dtype), !precision.isBlocked else {
                 // Tensors of other types (counters, masks) may be there; whoever needs one is told it is missing.
                 continue
             }

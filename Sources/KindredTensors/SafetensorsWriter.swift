@@ -12,11 +12,11 @@ package enum SafetensorsWriter {
         private let values: () -> (buffer: AlignedBuffer<Float>, offset: Int)
         /// What it is written in, not float16. With 8 bits, which only a matrix can have, each row is quantized, and the
         /// rows' scales are a tensor named after it with "_scale", rows × 1.
-        package let precision: LayerKernels.Precision
+        package let precision: NumberFormat
 
         package init(
             name: String, shape: [Int], buffer: AlignedBuffer<Float>, offset: Int,
-            precision: LayerKernels.Precision = .f32
+            precision: NumberFormat = .f32
         ) {
             precondition(precision != .f16 && !precision.isBlocked && (precision != .i8 || shape.count == 2))
             self.precision = precision
@@ -27,7 +27,7 @@ package enum SafetensorsWriter {
 
         /// A tensor whose elements are made when it is written.
         package init(
-            name: String, shape: [Int], precision: LayerKernels.Precision,
+            name: String, shape: [Int], precision: NumberFormat,
             elements: @escaping () -> AlignedBuffer<Float>
         ) {
             precondition(precision == .f32 || precision == .bf16)
@@ -45,7 +45,7 @@ package enum SafetensorsWriter {
     /// Bytes that are written, under a name.
     private struct Entry {
         let name: String
-        let dtype: LayerKernels.Precision
+        let dtype: NumberFormat
         let shape: [Int]
         let write: (AtomicFile) throws -> Void
 
@@ -107,7 +107,7 @@ package enum SafetensorsWriter {
         let quantized = AlignedBuffer<Int8>(repeating: 0, count: tensor.count)
         let scales = AlignedBuffer<Float>(repeating: 0, count: tensor.shape[0])
         Int8Products.quantize(
-            BLAS.Operand(
+            MatrixView(
                 buffer, offset: offset, rows: tensor.shape[0], columns: tensor.shape[1]),
             into: quantized, scales: scales)
         return [

@@ -3,7 +3,7 @@ import KindredSystem
 /// A tensor in a mapped weight file.
 package struct StoredTensor: Sendable {
     package var name: String
-    package let precision: LayerKernels.Precision
+    package let precision: NumberFormat
     package let shape: [Int]
     /// Bytes of the file.
     package let range: Range<Int>
@@ -41,7 +41,7 @@ package struct StoredTensor: Sendable {
     }
 
     package init(
-        name: String, precision: LayerKernels.Precision, shape: [Int], range: Range<Int>, file: MappedFile
+        name: String, precision: NumberFormat, shape: [Int], range: Range<Int>, file: MappedFile
     ) {
         self.name = name
         self.precision = precision
@@ -91,6 +91,6 @@ package struct StoredTensor: Sendable {
     }
 
     private func scale(_ row: Int, by scales: RowScales, in buffer: AlignedBuffer<Float>, at start: Int) {
-        BLAS.Operand(buffer, offset: start, rows: 1, columns: columns).scale(by: scales.values[row])
+        MatrixView(buffer, offset: start, rows: 1, columns: columns).scale(by: scales.values[row])
     }
 }

@@ -41,16 +41,16 @@ package struct ContrastiveBatch: VectorBatch {
         let scaled = UnitRows(vectors)
         let units = scaled.units
         let count = queries.count
-        let all = BLAS.Operand(units.elements, rows: units.rows, columns: columns)
+        let all = MatrixView(units.elements, rows: units.rows, columns: columns)
         let (q, d) = (all.slice(rows: 0..<count), all.slice(rows: count..<units.rows))
         let scores = Matrix(rows: count, columns: d.rows)
-        let s = BLAS.Operand(scores.elements, rows: count, columns: d.rows)
+        let s = MatrixView(scores.elements, rows: count, columns: d.rows)
         BLAS.multiply(q, d, transposed: true, into: s)
         s.scale(by: scale)
         let sum = GradientKernels.crossEntropy(
-            s.elementRows, targets: (0..<count).map(Int32.init), scale: scale / Float(count))
+            s, targets: (0..<count).map(Int32.init), scale: scale / Float(count))
         let gradient = Matrix(rows: vectors.rows, columns: columns)
-        let g = BLAS.Operand(gradient.elements, rows: vectors.rows, columns: columns)
+        let g = MatrixView(gradient.elements, rows: vectors.rows, columns: columns)
         BLAS.multiply(s, d, into: g.slice(rows: 0..<count))
         BLAS.multiply(transposed: s, q, into: g.slice(rows: count..<vectors.rows))
         scaled.passBack(gradient)
@@ -61,27 +61,27 @@ package struct ContrastiveBatch: VectorBatch {
 extension EncoderInput {
     /// The pooled vector of this input's rows, which begin at `start`.
     func pool(
-        _ states: BLAS.Operand, from start: Int, _ mode: EncoderConfiguration.Pooling, into vectors: Matrix,
+        _ states: MatrixView, from start: Int, _ mode: EncoderConfiguration.Pooling, into vectors: Matrix,
         row: Int
     ) {
         let (positions, weights) = pooling(mode)
         let own = states.slice(rows: start + positions.lowerBound..<start + positions.upperBound)
         BLAS.multiply(
-            BLAS.Operand(AlignedBuffer(weights), rows: 1, columns: weights.count), own,
-            into: BLAS.Operand(
+            MatrixView(AlignedBuffer(weights), rows: 1, columns: weights.count), own,
+            into: MatrixView(
                 vectors.elements, offset: row * vectors.columns, rows: 1, columns: vectors.columns))
     }
 
     /// Adds the gradient of the pooled vector to that of the states.
     func poolGradient(
-        _ gradient: Matrix, row: Int, _ mode: EncoderConfiguration.Pooling, into states: BLAS.Operand,
+        _ gradient: Matrix, row: Int, _ mode: EncoderConfiguration.Pooling, into states: MatrixView,
         from start: Int
     ) {
         let (positions, weights) = pooling(mode)
         let own = states.slice(rows: start + positions.lowerBound..<start + positions.upperBound)
         BLAS.multiply(
-            BLAS.Operand(AlignedBuffer(weights), rows: weights.count, columns: 1),
-            BLAS.Operand(
+            MatrixView(AlignedBuffer(weights), rows: weights.count, columns: 1),
+            MatrixView(
                 gradient.elements, offset: row * gradient.columns, rows: 1, columns: gradient.columns),
             into: own, adding: 1)
     }

@@ -41,7 +41,7 @@ package struct CutModel {
     /// - Throws: `invalidRequest` for layers that the model does not have; `invalidData` where its files do not fit each other;
     ///   `cannotCreate`, `inputOutput`.
     package func write(
-        layers: Int, minimumUses: Int?, as precision: LayerKernels.Precision, to directory: FilePath
+        layers: Int, minimumUses: Int?, as precision: NumberFormat, to directory: FilePath
     ) throws -> Report {
         guard (1...model.shape.layers).contains(layers) else {
             throw KindredError(

@@ -48,11 +48,11 @@ package enum DecoderWeights {
     /// bfloat16, and vectors have 32 bits. What the plan keeps exact is bfloat16 where that loses nothing, else it has
     /// 32 bits.
     static func tensors(
-        _ weights: AlignedBuffer<Float>, of shape: DecoderConfiguration, as precision: LayerKernels.Precision,
+        _ weights: AlignedBuffer<Float>, of shape: DecoderConfiguration, as precision: NumberFormat,
         plan: EightBitPlan = .init()
     ) -> [SafetensorsWriter.Tensor] {
         ParameterLayout.decoder(shape).entries.map { entry in
-            func tensor(_ precision: LayerKernels.Precision) -> SafetensorsWriter.Tensor {
+            func tensor(_ precision: NumberFormat) -> SafetensorsWriter.Tensor {
                 .init(
                     name: entry.name.hasPrefix("lm_head") ? entry.name : "model." + entry.name,
                     shape: entry.shape, buffer: weights, offset: entry.offset, precision: precision)

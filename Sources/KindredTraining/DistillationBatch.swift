@@ -119,7 +119,7 @@ package struct DistillationBatch: VectorBatch {
         return scores.map { $0 - highest - sum }
     }
 
-    private static func operand(_ matrix: Matrix) -> BLAS.Operand {
-        BLAS.Operand(matrix.elements, rows: matrix.rows, columns: matrix.columns)
+    private static func operand(_ matrix: Matrix) -> MatrixView {
+        MatrixView(matrix.elements, rows: matrix.rows, columns: matrix.columns)
     }
 }

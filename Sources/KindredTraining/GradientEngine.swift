@@ -76,7 +76,7 @@ package final class GradientEngine {
                 rows += example.positions.map { start + $0 - 1 }
                 targets += example.targets
             }
-            var gradient: BLAS.Operand?
+            var gradient: MatrixView?
             if step != nil {
                 gradient = work.scratch(
                     "final gradient", rows: pack.pack.count, columns: self.decoder.shape.hiddenSize)

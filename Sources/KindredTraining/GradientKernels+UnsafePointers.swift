@@ -5,7 +5,8 @@ import KindredTensors
 extension GradientKernels {
     /// dx += the gradient of root mean square normalisation; `weightGradient` += its weight's, a row at `offset`.
     package static func rmsNorm(
-        dx: Rows, dy: Rows, x: Rows, weight: BLAS.Operand, weightGradient: BLAS.Operand?, epsilon: Float
+        dx: MatrixView, dy: MatrixView, x: MatrixView, weight: MatrixView, weightGradient: MatrixView?,
+        epsilon: Float
     ) {
         precondition(dx.rows == x.rows && dy.rows == x.rows && dx.columns == x.columns)
         precondition(dy.columns == x.columns && weight.rows == 1 && weight.columns == x.columns)
@@ -16,14 +17,14 @@ extension GradientKernels {
     }
 
     /// The gradient of p = softmax(scale · scores) with respect to the scores, in place of that to p.
-    package static func softmax(_ gradient: Rows, p: Rows, scale: Float) {
+    package static func softmax(_ gradient: MatrixView, p: MatrixView, scale: Float) {
         precondition(gradient.rows == p.rows && gradient.columns == p.columns && gradient.stride == p.stride)
         unsafe kindred_softmax_gradient(
             gradient.pointer, p.pointer, p.stride, p.rows, p.columns, scale)
     }
 
     /// Gate and up are overwritten by their gradients, and the product's gradient by the product.
-    package static func siluMultiply(gate: Rows, up: Rows, gradient: Rows) {
+    package static func siluMultiply(gate: MatrixView, up: MatrixView, gradient: MatrixView) {
         precondition(gate.rows == up.rows && gate.columns == up.columns && gate.stride == up.stride)
         precondition(gradient.rows == gate.rows && gradient.columns == gate.columns)
         unsafe kindred_silu_multiply_gradient(
@@ -33,7 +34,7 @@ extension GradientKernels {
     /// out = dropout(x), or out += dropout(x); `out` may be `x`.
     /// - Parameter firstRow: number of the first row among all of the batch.
     package static func dropout(
-        _ x: Rows, _ choice: Dropout, firstRow: Int, into out: Rows, adding: Bool = false
+        _ x: MatrixView, _ choice: Dropout, firstRow: Int, into out: MatrixView, adding: Bool = false
     ) {
         precondition(out.rows == x.rows && out.columns == x.columns)
         unsafe kindred_dropout(
@@ -42,7 +43,7 @@ extension GradientKernels {
     }
 
     /// The sum of the rows' cross entropies with their targets; the rows become scale · (softmax − one-hot).
-    package static func crossEntropy(_ logits: Rows, targets: [Int32], scale: Float) -> Double {
+    package static func crossEntropy(_ logits: MatrixView, targets: [Int32], scale: Float) -> Double {
         precondition(
             targets.count == logits.rows && targets.allSatisfy { $0 >= 0 && Int($0) < logits.columns })
         return unsafe kindred_cross_entropy(

@@ -3,8 +3,6 @@ import KindredTensors
 
 /// The element-wise parts of training, on ranges that are checked here. See `kindred_gradients.h`.
 package enum GradientKernels {
-    package typealias Rows = LayerKernels.Rows
-
     /// Which elements dropout keeps: a function of the key, the site, the row and the column alone.
     package struct Dropout: Sendable {
         let threshold: UInt32

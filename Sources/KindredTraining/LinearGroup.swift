@@ -31,7 +31,7 @@ final class LinearGroup {
 
     let weight: PreparedMatrix
     let weightNames: [String]
-    let bias: BLAS.Operand?
+    let bias: MatrixView?
     let biasNames: [String]
     let lowRank: [LowRank]
     let rank: Int
@@ -42,7 +42,7 @@ final class LinearGroup {
     var inputs: Int { weight.values.columns }
 
     init(
-        weight: PreparedMatrix, weightNames: [String], bias: BLAS.Operand?, biasNames: [String],
+        weight: PreparedMatrix, weightNames: [String], bias: MatrixView?, biasNames: [String],
         lowRank: [LowRank], configuration: AdapterConfiguration?
     ) {
         self.weight = weight
@@ -59,12 +59,12 @@ final class LinearGroup {
     var keptWidth: Int { lowRank.count * rank }
 
     /// The low-rank part `index` of `kept`, a row for each token.
-    private func part(_ index: Int, of kept: AlignedBuffer<Float>, rows: Int) -> BLAS.Operand {
-        BLAS.Operand(kept, offset: index * rank, rows: rows, columns: rank, stride: keptWidth)
+    private func part(_ index: Int, of kept: AlignedBuffer<Float>, rows: Int) -> MatrixView {
+        MatrixView(kept, offset: index * rank, rows: rows, columns: rank, stride: keptWidth)
     }
 
     func forward(
-        _ x: BLAS.Operand, into y: BLAS.Operand, adding: Bool, kept: AlignedBuffer<Float>, _ work: Workspace
+        _ x: MatrixView, into y: MatrixView, adding: Bool, kept: AlignedBuffer<Float>, _ work: Workspace
     ) {
         work.products.multiply(x, weight, into: y, adding: adding)
         if let bias { y.addToRows(bias) }
@@ -77,11 +77,11 @@ final class LinearGroup {
     }
 
     /// dropout(x) of a part, in scratch memory; x itself without dropout.
-    private func dropped(_ x: BLAS.Operand, _ part: LowRank, _ work: Workspace) -> BLAS.Operand {
+    private func dropped(_ x: MatrixView, _ part: LowRank, _ work: Workspace) -> MatrixView {
         guard dropout > 0, work.isTraining else { return x }
         let out = work.scratchInput(rows: x.rows, columns: x.columns)
         GradientKernels.dropout(
-            x.elementRows, choice(part, work), firstRow: work.firstRow, into: out.elementRows)
+            x, choice(part, work), firstRow: work.firstRow, into: out)
         return out
     }
 
@@ -90,7 +90,7 @@ final class LinearGroup {
     }
 
     /// dx = the gradient of the input, or dx += it. Keeps what `weightGradient` needs in `work`.
-    func inputGradient(_ dy: BLAS.Operand, into dx: BLAS.Operand, adding: Bool, _ work: Workspace) {
+    func inputGradient(_ dy: MatrixView, into dx: MatrixView, adding: Bool, _ work: Workspace) {
         work.products.multiplyGradient(dy, weight, into: dx, adding: adding)
         for (index, part) in lowRank.enumerated() {
             let du = self.part(index, of: work.lowRankGradient, rows: dy.rows)
@@ -103,7 +103,7 @@ final class LinearGroup {
             let scratch = work.scratchInput(rows: dx.rows, columns: dx.columns)
             work.products.multiplyGradient(du, part.a, into: scratch)
             GradientKernels.dropout(
-                scratch.elementRows, choice(part, work), firstRow: work.firstRow, into: dx.elementRows,
+                scratch, choice(part, work), firstRow: work.firstRow, into: dx,
                 adding: true)
         }
     }
@@ -113,7 +113,7 @@ final class LinearGroup {
     /// - Parameters:
     ///   - x: the group's input, as `forward` saw it.
     ///   - kept: what `forward` kept.
-    func weightGradient(_ dy: BLAS.Operand, x: BLAS.Operand, kept: AlignedBuffer<Float>, _ work: Workspace) {
+    func weightGradient(_ dy: MatrixView, x: MatrixView, kept: AlignedBuffer<Float>, _ work: Workspace) {
         switch work.trained {
         case .all(let layout):
             let gradient = layout.stacked(weightNames, in: work.gradient)

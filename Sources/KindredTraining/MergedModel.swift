@@ -41,7 +41,7 @@ package enum MergedModel {
     /// - Throws: `invalidRequest` where the directory holds a model already; `cannotCreate`, `inputOutput`.
     package static func write(
         _ weights: AlignedBuffer<Float>, of model: ModelDirectory, usage: EncoderConfiguration,
-        dense: Dense.Shape? = nil, as precision: LayerKernels.Precision, to directory: FilePath
+        dense: Dense.Shape? = nil, as precision: NumberFormat, to directory: FilePath
     ) throws {
         let files = copied.compactMap { name in
             FileManager.default.contents(atPath: model.base.appending(name).string).map {
@@ -73,7 +73,7 @@ package enum MergedModel {
     static func write(
         _ weights: AlignedBuffer<Float>, shape: DecoderConfiguration, dense: Dense.Shape?,
         usage: EncoderConfiguration, configuration: [String: Any], files: [(name: String, bytes: [UInt8])],
-        as precision: LayerKernels.Precision, to directory: FilePath
+        as precision: NumberFormat, to directory: FilePath
     ) throws {
         try AtomicFile.makeDirectory(directory)
         for (name, bytes) in files { try AtomicFile.replace(directory.appending(name), with: bytes) }

@@ -118,31 +118,31 @@ package struct ParameterLayout: Sendable {
     }
 
     /// A parameter in a buffer of this layout; a vector is one row.
-    func operand(_ name: String, in buffer: AlignedBuffer<Float>) -> BLAS.Operand {
+    func operand(_ name: String, in buffer: AlignedBuffer<Float>) -> MatrixView {
         let entry = self[name]
-        return BLAS.Operand(
+        return MatrixView(
             buffer, offset: entry.offset, rows: entry.shape.count == 1 ? 1 : entry.shape[0],
             columns: entry.shape.last!)
     }
 
     /// Neighbouring matrices of one width as one.
-    func stacked(_ names: [String], in buffer: AlignedBuffer<Float>) -> BLAS.Operand {
+    func stacked(_ names: [String], in buffer: AlignedBuffer<Float>) -> MatrixView {
         let parts = names.map { self[$0] }
         for (part, next) in zip(parts, parts.dropFirst()) {
             precondition(part.range.upperBound == next.offset && part.shape.last == next.shape.last)
         }
-        return BLAS.Operand(
+        return MatrixView(
             buffer, offset: parts[0].offset, rows: parts.reduce(0) { $0 + $1.shape[0] },
             columns: parts[0].shape.last!)
     }
 
     /// Neighbouring vectors as one row.
-    func joined(_ names: [String], in buffer: AlignedBuffer<Float>) -> BLAS.Operand {
+    func joined(_ names: [String], in buffer: AlignedBuffer<Float>) -> MatrixView {
         let parts = names.map { self[$0] }
         for (part, next) in zip(parts, parts.dropFirst()) {
             precondition(part.range.upperBound == next.offset)
         }
-        return BLAS.Operand(
+        return MatrixView(
             buffer, offset: parts[0].offset, rows: 1, columns: parts.reduce(0) { $0 + $1.count })
     }
 }

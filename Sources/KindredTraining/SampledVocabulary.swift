@@ -52,21 +52,21 @@ final class SampledHead: @unchecked Sendable {
     /// tokens × hidden
     let rows: PreparedMatrix
     /// 1 × tokens
-    let corrections: BLAS.Operand
+    let corrections: MatrixView
     /// The head's row of each.
     let indices: [Int]
 
-    init(_ vocabulary: SampledVocabulary, of head: BLAS.Operand, precision: ProductPrecision) {
+    init(_ vocabulary: SampledVocabulary, of head: MatrixView, precision: Precision) {
         self.vocabulary = vocabulary
         indices = vocabulary.tokens.map(Int.init)
         let count = indices.count
-        let values = BLAS.Operand(
+        let values = MatrixView(
             AlignedBuffer<Float>(repeating: 0, count: count * head.columns), rows: count,
             columns: head.columns)
         values.gather(indices, from: head)
         rows = PreparedMatrix(values, precision: precision)
         let corrections = AlignedBuffer<Float>(repeating: 0, count: count)
         for (place, value) in vocabulary.corrections.enumerated() { corrections[place] = value }
-        self.corrections = BLAS.Operand(corrections, rows: 1, columns: count)
+        self.corrections = MatrixView(corrections, rows: 1, columns: count)
     }
 }

@@ -13,7 +13,7 @@ package struct TargetVectors: Sendable {
         /// Where the first row starts.
         let start: Int
         let rows: Range<Int>
-        let precision: LayerKernels.Precision
+        let precision: NumberFormat
     }
 
     private let parts: [Part]

@@ -9,10 +9,10 @@ import KindredTensors
 final class TrainableBlock {
     let shape: DecoderConfiguration
     let prefix: String
-    let attentionNorm: BLAS.Operand
-    let feedForwardNorm: BLAS.Operand
-    let queryNorm: BLAS.Operand?
-    let keyNorm: BLAS.Operand?
+    let attentionNorm: MatrixView
+    let feedForwardNorm: MatrixView
+    let queryNorm: MatrixView?
+    let keyNorm: MatrixView?
     let queryKeyValue: LinearGroup
     let output: LinearGroup
     let gateUp: LinearGroup
@@ -26,8 +26,8 @@ final class TrainableBlock {
     var groups: [LinearGroup] { [queryKeyValue, output, gateUp, down] }
 
     init(
-        shape: DecoderConfiguration, layer: Int, attentionNorm: BLAS.Operand, feedForwardNorm: BLAS.Operand,
-        queryNorm: BLAS.Operand?, keyNorm: BLAS.Operand?, queryKeyValue: LinearGroup, output: LinearGroup,
+        shape: DecoderConfiguration, layer: Int, attentionNorm: MatrixView, feedForwardNorm: MatrixView,
+        queryNorm: MatrixView?, keyNorm: MatrixView?, queryKeyValue: LinearGroup, output: LinearGroup,
         gateUp: LinearGroup, down: LinearGroup, rotary: RotaryTable, causal: Bool, attentionDropout: Float
     ) {
         self.shape = shape
@@ -51,14 +51,14 @@ final class TrainableBlock {
 
     // MARK: Views
 
-    private func rows(_ buffer: AlignedBuffer<Float>, _ pack: Pack, _ columns: Int) -> BLAS.Operand {
-        BLAS.Operand(buffer, rows: pack.count, columns: columns)
+    private func rows(_ buffer: AlignedBuffer<Float>, _ pack: Pack, _ columns: Int) -> MatrixView {
+        MatrixView(buffer, rows: pack.count, columns: columns)
     }
 
     private var width: Int { shape.queryWidth + 2 * shape.keyValueWidth }
     private var group: Int { shape.attentionHeads / shape.keyValueHeads }
 
-    private func head(_ head: Int, of x: BLAS.Operand, offset: Int = 0) -> BLAS.Operand {
+    private func head(_ head: Int, of x: MatrixView, offset: Int = 0) -> MatrixView {
         let start = offset + head * shape.headDimension
         return x.slice(columns: start..<start + shape.headDimension)
     }
@@ -99,19 +99,19 @@ final class TrainableBlock {
         let activation = work.scratch("activation", rows: pack.count, columns: shape.intermediateSize)
         activation.copy(gateUpRows.slice(columns: 0..<shape.intermediateSize))
         LayerKernels.activate(
-            activation.elementRows, .silu,
-            times: gateUpRows.slice(columns: shape.intermediateSize..<2 * shape.intermediateSize).elementRows)
+            activation, .silu,
+            times: gateUpRows.slice(columns: shape.intermediateSize..<2 * shape.intermediateSize))
         let result = rows(next, pack, hidden)
         result.copy(middle)
         down.forward(activation, into: result, adding: true, kept: tape.kept[3], work)
     }
 
-    private func normalize(_ x: BLAS.Operand, _ weight: BLAS.Operand, into y: BLAS.Operand) {
-        LayerKernels.rmsNorm(x.elementRows, weight: weight, epsilon: shape.normEpsilon, into: y.elementRows)
+    private func normalize(_ x: MatrixView, _ weight: MatrixView, into y: MatrixView) {
+        LayerKernels.rmsNorm(x, weight: weight, epsilon: shape.normEpsilon, into: y)
     }
 
     /// Normalises the heads of queries and keys in place, keeping what they were.
-    private func normalizeHeads(_ pack: Pack, _ tape: BlockTape, _ qkv: BLAS.Operand) {
+    private func normalizeHeads(_ pack: Pack, _ tape: BlockTape, _ qkv: MatrixView) {
         guard let queryNorm, let keyNorm else { return }
         let both = qkv.slice(columns: 0..<shape.queryWidth + shape.keyValueWidth)
         rows(tape.unnormalizedHeads, pack, both.columns).copy(both)
@@ -121,13 +121,13 @@ final class TrainableBlock {
         }
     }
 
-    private func rotate(_ x: BLAS.Operand, inverse: Bool) {
+    private func rotate(_ x: MatrixView, inverse: Bool) {
         LayerKernels.rotate(
-            x.elementRows, headDimension: shape.headDimension, cosines: rotary.cosines,
+            x, headDimension: shape.headDimension, cosines: rotary.cosines,
             sines: inverse ? rotary.negativeSines : rotary.sines)
     }
 
-    private func attend(_ pack: Pack, _ tape: BlockTape, _ qkv: BLAS.Operand, _ work: Workspace) {
+    private func attend(_ pack: Pack, _ tape: BlockTape, _ qkv: MatrixView, _ work: Workspace) {
         let attended = rows(tape.attended, pack, shape.queryWidth)
         let scale = 1 / Float(shape.headDimension).squareRoot()
         for (range, weightsStart) in sequences(pack) {
@@ -143,11 +143,11 @@ final class TrainableBlock {
                         self.head(head / group, of: x, offset: shape.queryWidth + shape.keyValueWidth),
                         in: work.values)
                 }
-                let weights = BLAS.Operand(
+                let weights = MatrixView(
                     tape.probabilities, offset: weightsStart + head * length * length, rows: length,
                     columns: length)
                 work.products.multiply(self.head(head, of: x), work.keys, into: weights)
-                LayerKernels.softmax(weights.elementRows, scale: scale, causal: causal)
+                LayerKernels.softmax(weights, scale: scale, causal: causal)
                 work.products.multiply(
                     dropped(weights, head: head, firstRow: range.lowerBound, work), work.values,
                     into: self.head(head, of: attended).slice(rows: range))
@@ -156,13 +156,12 @@ final class TrainableBlock {
     }
 
     /// Attention weights after dropout, in scratch memory.
-    private func dropped(_ weights: BLAS.Operand, head: Int, firstRow: Int, _ work: Workspace) -> BLAS.Operand
-    {
+    private func dropped(_ weights: MatrixView, head: Int, firstRow: Int, _ work: Workspace) -> MatrixView {
         guard attentionDropout > 0, work.isTraining else { return weights }
         let out = work.scratch("dropped weights", rows: weights.rows, columns: weights.columns)
         GradientKernels.dropout(
-            weights.elementRows, work.dropout(rate: attentionDropout, site: site | UInt64(head)),
-            firstRow: work.firstRow + firstRow, into: out.elementRows)
+            weights, work.dropout(rate: attentionDropout, site: site | UInt64(head)),
+            firstRow: work.firstRow + firstRow, into: out)
         return out
     }
 
@@ -171,7 +170,7 @@ final class TrainableBlock {
     /// `gradient` holds the gradient of the block's output, and on return that of its input: tokens × hidden.
     /// - Parameter needsInput: false for the lowest block where nothing below it is trained.
     func backward(
-        _ pack: Pack, _ tape: BlockTape, _ gradient: BLAS.Operand, needsInput: Bool, _ work: Workspace
+        _ pack: Pack, _ tape: BlockTape, _ gradient: MatrixView, needsInput: Bool, _ work: Workspace
     ) {
         work.reserveLowRank(pack.count * (groups.map(\.keptWidth).max() ?? 0))
         backwardFeedForward(pack, tape, gradient, work)
@@ -179,7 +178,7 @@ final class TrainableBlock {
     }
 
     private func backwardFeedForward(
-        _ pack: Pack, _ tape: BlockTape, _ gradient: BLAS.Operand, _ work: Workspace
+        _ pack: Pack, _ tape: BlockTape, _ gradient: MatrixView, _ work: Workspace
     ) {
         let middleWidth = shape.intermediateSize
         let activation = work.scratch("activation", rows: pack.count, columns: middleWidth)
@@ -187,9 +186,9 @@ final class TrainableBlock {
         // gate and up become their gradients, the activation's gradient the activation.
         let gateUpRows = rows(tape.gateUp, pack, 2 * middleWidth)
         GradientKernels.siluMultiply(
-            gate: gateUpRows.slice(columns: 0..<middleWidth).elementRows,
-            up: gateUpRows.slice(columns: middleWidth..<2 * middleWidth).elementRows,
-            gradient: activation.elementRows)
+            gate: gateUpRows.slice(columns: 0..<middleWidth),
+            up: gateUpRows.slice(columns: middleWidth..<2 * middleWidth),
+            gradient: activation)
         down.weightGradient(gradient, x: activation, kept: tape.kept[3], work)
 
         let normed = work.scratch("normed gradient", rows: pack.count, columns: shape.hiddenSize)
@@ -202,7 +201,7 @@ final class TrainableBlock {
     }
 
     private func backwardAttention(
-        _ pack: Pack, _ tape: BlockTape, _ gradient: BLAS.Operand, needsInput: Bool, _ work: Workspace
+        _ pack: Pack, _ tape: BlockTape, _ gradient: MatrixView, needsInput: Bool, _ work: Workspace
     ) {
         let attendedGradient = work.scratch("attended gradient", rows: pack.count, columns: shape.queryWidth)
         output.inputGradient(gradient, into: attendedGradient, adding: false, work)
@@ -230,8 +229,8 @@ final class TrainableBlock {
 
     /// The gradients of one sequence's queries, keys and values, before their rotation.
     private func attentionGradient(
-        _ tape: BlockTape, _ x: BLAS.Operand, weightsStart: Int, firstRow: Int, _ dy: BLAS.Operand,
-        into dx: BLAS.Operand, _ work: Workspace
+        _ tape: BlockTape, _ x: MatrixView, weightsStart: Int, firstRow: Int, _ dy: MatrixView,
+        into dx: MatrixView, _ work: Workspace
     ) {
         let length = x.rows
         let (keyStart, valueStart) = (shape.queryWidth, shape.queryWidth + shape.keyValueWidth)
@@ -244,7 +243,7 @@ final class TrainableBlock {
                 work.products.prepare(
                     self.head(shared, of: x, offset: valueStart), transposed: true, in: work.values)
             }
-            let weights = BLAS.Operand(
+            let weights = MatrixView(
                 tape.probabilities, offset: weightsStart + head * length * length, rows: length,
                 columns: length)
             let dyHead = self.head(head, of: dy)
@@ -255,10 +254,10 @@ final class TrainableBlock {
             work.products.multiply(dyHead, work.values, into: dWeights)
             if attentionDropout > 0, work.isTraining {
                 GradientKernels.dropout(
-                    dWeights.elementRows, work.dropout(rate: attentionDropout, site: site | UInt64(head)),
-                    firstRow: work.firstRow + firstRow, into: dWeights.elementRows)
+                    dWeights, work.dropout(rate: attentionDropout, site: site | UInt64(head)),
+                    firstRow: work.firstRow + firstRow, into: dWeights)
             }
-            GradientKernels.softmax(dWeights.elementRows, p: weights.elementRows, scale: scale)
+            GradientKernels.softmax(dWeights, p: weights, scale: scale)
             work.products.multiply(dWeights, work.keys, into: self.head(head, of: dx))
             work.products.multiply(
                 transposed: dWeights, self.head(head, of: x),
@@ -267,7 +266,7 @@ final class TrainableBlock {
         rotate(dx.slice(columns: 0..<valueStart), inverse: true)
     }
 
-    private func headNormGradient(_ pack: Pack, _ tape: BlockTape, _ dqkv: BLAS.Operand, _ work: Workspace) {
+    private func headNormGradient(_ pack: Pack, _ tape: BlockTape, _ dqkv: MatrixView, _ work: Workspace) {
         guard let queryNorm, let keyNorm else { return }
         let before = rows(tape.unnormalizedHeads, pack, shape.queryWidth + shape.keyValueWidth)
         let scratch = work.scratch("head gradient", rows: pack.count, columns: shape.headDimension)
@@ -284,15 +283,15 @@ final class TrainableBlock {
 
     /// dx += the gradient of a normalisation; its weight's too where that is trained.
     private func normGradient(
-        _ dy: BLAS.Operand, x: BLAS.Operand, _ weight: BLAS.Operand, name: String, into dx: BLAS.Operand,
+        _ dy: MatrixView, x: MatrixView, _ weight: MatrixView, name: String, into dx: MatrixView,
         _ work: Workspace
     ) {
-        var weightGradient: BLAS.Operand?
+        var weightGradient: MatrixView?
         if case .all(let layout) = work.trained {
             weightGradient = layout.operand(prefix + name, in: work.gradient)
         }
         GradientKernels.rmsNorm(
-            dx: dx.elementRows, dy: dy.elementRows, x: x.elementRows, weight: weight,
+            dx: dx, dy: dy, x: x, weight: weight,
             weightGradient: weightGradient, epsilon: shape.normEpsilon)
     }
 }

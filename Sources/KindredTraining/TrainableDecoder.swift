@@ -15,7 +15,7 @@ package final class TrainableDecoder {
     package let shape: DecoderConfiguration
     package let part: Part
     package let causal: Bool
-    package let precision: ProductPrecision
+    package let precision: Precision
     /// All weights, laid out by `weightLayout`.
     package let weights: AlignedBuffer<Float>
     package let weightLayout: ParameterLayout
@@ -24,8 +24,8 @@ package final class TrainableDecoder {
     package let layout: ParameterLayout
     let trained: TrainedParameters
     let blocks: [TrainableBlock]
-    private let finalNorm: BLAS.Operand
-    private let embedding: BLAS.Operand
+    private let finalNorm: MatrixView
+    private let embedding: MatrixView
     /// Vocabulary × hidden; nil where no objective needs it.
     let head: PreparedMatrix?
     /// The linear map after pooling; nil: none.
@@ -44,7 +44,7 @@ package final class TrainableDecoder {
     package init(
         _ shape: DecoderConfiguration, weights: AlignedBuffer<Float>, dense: Dense.Shape? = nil,
         trainsDense: Bool = false, part: Part, causal: Bool, attentionDropout: Float = 0,
-        precision: ProductPrecision, maximumTokens: Int, needsHead: Bool,
+        precision: Precision, maximumTokens: Int, needsHead: Bool,
         trainsEmbedding: Bool = true
     ) {
         self.trainsEmbedding = trainsEmbedding
@@ -72,7 +72,7 @@ package final class TrainableDecoder {
         let (layout, parameters) = (layout, parameters)
         blocks = (0..<shape.layers).map { layer in
             let prefix = "layers.\(layer)."
-            func vector(_ name: String) -> BLAS.Operand { weightLayout.operand(prefix + name, in: weights) }
+            func vector(_ name: String) -> MatrixView { weightLayout.operand(prefix + name, in: weights) }
             func group(_ modules: [String], part: Int, bias: Bool) -> LinearGroup {
                 let paths = modules.map { Adapter.Module(layer: layer, name: $0).path }
                 var lowRank: [LinearGroup.LowRank] = []
@@ -149,33 +149,33 @@ package final class TrainableDecoder {
     // MARK: Passes
 
     /// The hidden states after the final norm, tokens × hidden; what the backward pass needs is in the tape.
-    func forward(_ pack: Pack, _ tape: PassTape, _ work: Workspace) -> BLAS.Operand {
+    func forward(_ pack: Pack, _ tape: PassTape, _ work: Workspace) -> MatrixView {
         let hidden = shape.hiddenSize
         tape.reserve(pack, self)
-        BLAS.Operand(tape.state(0), rows: pack.count, columns: hidden)
+        MatrixView(tape.state(0), rows: pack.count, columns: hidden)
             .gather(pack.tokens.map(Int.init), from: embedding)
         for (index, block) in blocks.enumerated() {
             block.forward(pack, tape.block(index), into: tape.state(index + 1), work)
         }
-        let states = BLAS.Operand(tape.final, rows: pack.count, columns: hidden)
+        let states = MatrixView(tape.final, rows: pack.count, columns: hidden)
         LayerKernels.rmsNorm(
-            BLAS.Operand(tape.state(blocks.count), rows: pack.count, columns: hidden).elementRows,
-            weight: finalNorm, epsilon: shape.normEpsilon, into: states.elementRows)
+            MatrixView(tape.state(blocks.count), rows: pack.count, columns: hidden),
+            weight: finalNorm, epsilon: shape.normEpsilon, into: states)
         return states
     }
 
     /// Adds the gradients of the trained parameters, given that of the final hidden states.
-    func backward(_ pack: Pack, _ tape: PassTape, gradient dy: BLAS.Operand, _ work: Workspace) {
+    func backward(_ pack: Pack, _ tape: PassTape, gradient dy: MatrixView, _ work: Workspace) {
         let hidden = shape.hiddenSize
         let gradient = work.scratch("state gradient", rows: pack.count, columns: hidden)
         gradient.fill(0)
-        var normGradient: BLAS.Operand?
+        var normGradient: MatrixView?
         if case .all(let layout) = trained {
             normGradient = layout.operand("norm.weight", in: work.gradient)
         }
         GradientKernels.rmsNorm(
-            dx: gradient.elementRows, dy: dy.elementRows,
-            x: BLAS.Operand(tape.state(blocks.count), rows: pack.count, columns: hidden).elementRows,
+            dx: gradient, dy: dy,
+            x: MatrixView(tape.state(blocks.count), rows: pack.count, columns: hidden),
             weight: finalNorm, weightGradient: normGradient, epsilon: shape.normEpsilon)
         for (index, block) in blocks.enumerated().reversed() {
             if tape.recomputes {
@@ -209,14 +209,14 @@ package final class TrainableDecoder {
     ///   - gradient: that of the states is added there, unless nil.
     /// - Returns: the sum of the losses.
     func predictionLoss(
-        _ states: BLAS.Operand, rows: [Int], targets: [Int32], among sample: SampledHead? = nil, scale: Float,
-        gradient: BLAS.Operand?, _ work: Workspace
+        _ states: MatrixView, rows: [Int], targets: [Int32], among sample: SampledHead? = nil, scale: Float,
+        gradient: MatrixView?, _ work: Workspace
     ) -> Double {
         guard let head = sample?.rows ?? head else {
             preconditionFailure("the decoder was made without its head")
         }
         let targets = sample.map { sample in targets.map(sample.vocabulary.place) } ?? targets
-        var headGradient: BLAS.Operand?
+        var headGradient: MatrixView?
         if gradient != nil, trainsHead, case .all(let layout) = trained {
             headGradient = layout.operand(headName, in: work.gradient)
         }
@@ -238,7 +238,7 @@ package final class TrainableDecoder {
             work.products.multiply(x, head, into: logits)
             if let sample { logits.addToRows(sample.corrections) }
             loss += GradientKernels.crossEntropy(
-                logits.elementRows, targets: Array(targets[start..<start + chosen.count]), scale: scale)
+                logits, targets: Array(targets[start..<start + chosen.count]), scale: scale)
             guard let gradient else { continue }
             let dx = work.scratch("predicting gradient", rows: chosen.count, columns: shape.hiddenSize)
             work.products.multiplyGradient(logits, head, into: dx)

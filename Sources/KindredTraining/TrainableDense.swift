@@ -7,8 +7,8 @@ import KindredTensors
 struct TrainableDense {
     let shape: Dense.Shape
     /// outputs × inputs
-    private let weight: BLAS.Operand
-    private let bias: BLAS.Operand?
+    private let weight: MatrixView
+    private let bias: MatrixView?
     /// Where the gradients go; nil for a frozen map.
     private let trained: ParameterLayout?
 
@@ -58,7 +58,7 @@ struct TrainableDense {
         if bias != nil { trained.operand(ParameterLayout.denseBias, in: sum).addRows(of: dy) }
     }
 
-    private static func operand(_ matrix: Matrix) -> BLAS.Operand {
-        BLAS.Operand(matrix.elements, rows: matrix.rows, columns: matrix.columns)
+    private static func operand(_ matrix: Matrix) -> MatrixView {
+        MatrixView(matrix.elements, rows: matrix.rows, columns: matrix.columns)
     }
 }

@@ -35,7 +35,7 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
     /// 0: never.
     package var clip: Float = 1
     package var seed: UInt64 = 1
-    package var precision = ProductPrecision.float32
+    package var precision = Precision.float32
     /// Compute again instead of keeping.
     package var savesMemory = false
 

@@ -1,9 +1,10 @@
 import Foundation
+import KindredSystem
 
 /// Pseudo-random numbers that depend on a seed and a place (what, which step, which item) alone, so that a resumed run
-/// draws what an uninterrupted one does (SplitMix64, Steele, Lea and Flood 2014).
+/// draws what an uninterrupted one does.
 struct TrainingRandom: RandomNumberGenerator {
-    private var state: UInt64
+    private var generator: SplitMix64
 
     /// What numbers are drawn for.
     enum Purpose: UInt64 {
@@ -12,23 +13,14 @@ struct TrainingRandom: RandomNumberGenerator {
     }
 
     init(seed: UInt64, _ purpose: Purpose, _ place: Int...) {
-        state = seed
+        var state = seed
         for part in [purpose.rawValue] + place.map({ UInt64(bitPattern: Int64($0)) }) {
-            state = Self.mix(state &+ 0x9E37_79B9_7F4A_7C15 &+ part &* 0xD134_2543_DE82_EF95)
+            state = SplitMix64.mix(state &+ SplitMix64.increment &+ part &* 0xD134_2543_DE82_EF95)
         }
+        generator = SplitMix64(seed: state)
     }
 
-    private static func mix(_ value: UInt64) -> UInt64 {
-        var z = value
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        return Self.mix(state)
-    }
+    mutating func next() -> UInt64 { generator.next() }
 
     /// Uniform in [0, 1).
     mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }

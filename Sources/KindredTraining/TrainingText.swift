@@ -45,8 +45,8 @@ package enum TrainingText {
         let reader = try DumpReader(source)
         while let page = try reader.next() {
             guard page.namespace == 0, page.redirectTarget == nil else { continue }
-            let article = Article(title: page.title, wikitext: page.text, site: reader.site)
-            guard !article.text.isEmpty else { continue }
+            let article = Article(title: page.title, wikitext: page.wikitext, site: reader.site)
+            guard !article.bytes.isEmpty else { continue }
             guard try body(article.text) else { return }
         }
     }

@@ -51,7 +51,7 @@ final class Workspace {
     private var key: UInt64 = 0
     private var step: UInt64 = 0
 
-    init(precision: ProductPrecision, trained: TrainedParameters, gradient: AlignedBuffer<Float>) {
+    init(precision: Precision, trained: TrainedParameters, gradient: AlignedBuffer<Float>) {
         products = Products(precision)
         self.trained = trained
         self.gradient = gradient
@@ -80,11 +80,11 @@ final class Workspace {
         return made
     }
 
-    func scratch(_ name: String, rows: Int, columns: Int) -> BLAS.Operand {
-        BLAS.Operand(buffer(name, rows * columns), rows: rows, columns: columns)
+    func scratch(_ name: String, rows: Int, columns: Int) -> MatrixView {
+        MatrixView(buffer(name, rows * columns), rows: rows, columns: columns)
     }
 
-    func scratchInput(rows: Int, columns: Int) -> BLAS.Operand {
+    func scratchInput(rows: Int, columns: Int) -> MatrixView {
         scratch("input", rows: rows, columns: columns)
     }
 

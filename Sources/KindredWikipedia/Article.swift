@@ -9,22 +9,32 @@ package struct Article: Sendable {
     }
 
     package let title: String
-    /// Headings, list items and lines of program code are lines of their own; a blank line stands between paragraphs.
-    package let text: String
+    /// The text in UTF-8. Headings, list items and lines of program code are lines of their own; a blank line stands
+    /// between paragraphs.
+    package let bytes: [UInt8]
     /// The sections with prose, in order.
     package let sections: [Section]
+
+    /// The text as a string, which is made each time.
+    package var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    package init(title: String, wikitext: String, site: DumpSite = DumpSite()) {
+        self.init(title: title, wikitext: Array(wikitext.utf8), site: site)
+    }
 
     /// Turns wikitext into plain text. Never fails: markup that makes no sense is left out or taken as text.
     /// Sections that list nothing but works and links are left out.
     ///
-    /// - Parameter site: the wiki, whose namespaces and language decide what some markup means.
-    package init(title: String, wikitext: String, site: DumpSite = DumpSite()) {
+    /// - Parameters:
+    ///   - wikitext: in UTF-8.
+    ///   - site: the wiki, whose namespaces and language decide what some markup means.
+    package init(title: String, wikitext: [UInt8], site: DumpSite = DumpSite()) {
         self.title = title
         let lines = WikitextParser.plainText(wikitext, title: title, site: site).split(
             separator: 0x0A, omittingEmptySubsequences: false)
         var builder = ArticleBuilder()
         for line in lines { builder.take(line) }
-        (text, sections) = builder.finish()
+        (bytes, sections) = builder.finish()
     }
 }
 
@@ -164,7 +174,7 @@ private struct ArticleBuilder {
     }
 
     /// Sections of works go; sections of nothing but links, which may be an article's own lists, only from its end.
-    mutating func finish() -> (text: String, sections: [Article.Section]) {
+    mutating func finish() -> (text: [UInt8], sections: [Article.Section]) {
         endSection()
         sections.removeAll { !$0.path.isEmpty && $0.isApparatus && ($0.works > 0 || $0.links == 0) }
         while let last = sections.last, last.isApparatus, !last.path.isEmpty { sections.removeLast() }
@@ -177,7 +187,7 @@ private struct ArticleBuilder {
             text += section.paragraphs.joined(separator: [0x0A, 0x0A])
             result.append(Article.Section(path: section.path, range: start..<text.count))
         }
-        return (String(decoding: text, as: UTF8.self), result)
+        return (text, result)
     }
 
     /// `== Title ==`: level and title.

@@ -24,10 +24,13 @@ package struct DumpPage: Hashable, Sendable {
     package var revision: Int64?
     /// Content model; "wikitext" for articles. Old dumps do not say.
     package var model: String?
-    /// Wikitext; empty where it is longer than the reader's limit.
-    package var text = ""
+    /// In UTF-8; empty where it is longer than the reader's limit.
+    package var wikitext: [UInt8] = []
     /// Whether the text is longer than the reader's limit.
     package var isTooLong = false
+
+    /// The wikitext as a string, which is made each time.
+    package var text: String { String(decoding: wikitext, as: UTF8.self) }
 }
 
 /// Reads the pages of a MediaWiki export (mediawiki.org, Help:Export; schemas 0.3 to 0.11) one by one. Parts of a dump that
@@ -127,20 +130,22 @@ package final class DumpReader {
     }
 
     /// The text of the element at `depth`, to its end; nil where it is longer than the limit.
-    private func readLongText(depth: Int) throws -> String? {
-        var text: String? = ""
+    private func readLongText(depth: Int) throws -> [UInt8]? {
+        var text: [UInt8]? = []
         while let event = try xml.next() {
             switch event {
-            case .text(let part): text?.append(part)
+            case .text(let part): text?.append(contentsOf: part)
             case .longText: text = nil
-            case .end(_, depth): return text.flatMap { $0.utf8.count <= longestPage ? $0 : nil }
+            case .end(_, depth): return text.flatMap { $0.count <= longestPage ? $0 : nil }
             default: break
             }
         }
         return text
     }
 
-    private func readText(depth: Int) throws -> String { try readLongText(depth: depth) ?? "" }
+    private func readText(depth: Int) throws -> String {
+        String(decoding: try readLongText(depth: depth) ?? [], as: UTF8.self)
+    }
 
     private func readSite(depth: Int) throws {
         try forEachChild(of: depth) { name, child in
@@ -177,12 +182,12 @@ package final class DumpReader {
         if let newest {
             page.revision = newest.id
             page.model = newest.model
-            page.text = newest.text ?? ""
+            page.wikitext = newest.text ?? []
             page.isTooLong = newest.text == nil
         }
         // Schemas before 0.6 have no <ns>, and before 0.4 no <redirect>.
         page.namespace = namespace ?? site.namespaces.number(ofTitle: page.title)
-        if page.redirectTarget == nil { page.redirectTarget = Redirect.target(of: page.text) }
+        if page.redirectTarget == nil { page.redirectTarget = Redirect.target(of: page.wikitext) }
         return page
     }
 
@@ -191,7 +196,7 @@ package final class DumpReader {
         /// ISO 8601 in UTC, which sorts as it stands.
         var timestamp = ""
         var model: String?
-        var text: String? = ""
+        var text: [UInt8]? = []
 
         func isAtLeastAsNew(as other: Revision) -> Bool {
             (timestamp, id ?? 0) >= (other.timestamp, other.id ?? 0)

@@ -38,7 +38,7 @@ package struct PassageCutter {
     }
 
     package func passages(of article: Article) -> [Passage] {
-        let text = Array(article.text.utf8)
+        let text = article.bytes
         return article.sections.flatMap { section in
             let head = tokenCount(
                 Passage.encodedText(title: article.title, sectionPath: section.path, body: ""))

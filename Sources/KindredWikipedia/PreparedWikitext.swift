@@ -37,8 +37,8 @@ struct PreparedWikitext {
         "noinclude", "onlyinclude", "section", "translate", "tvar",
     ]
 
-    init(_ wikitext: String) {
-        source = Array(wikitext.utf8)
+    init(_ wikitext: [UInt8]) {
+        source = wikitext
         bytes.reserveCapacity(source.count)
         while position < source.count {
             var plainEnd = position

@@ -7,7 +7,12 @@ enum Redirect {
     /// A redirect's first line is `#`, a word of the wiki's language, perhaps a colon, and a link, with nothing before
     /// (MediaWiki's WikitextContentHandler::extractRedirectTargetAndText). No dump says what the word is; an item of a
     /// numbered list has a space or a link after its `#`.
-    static func target(of text: String) -> String? {
+    static func target(of wikitext: [UInt8]) -> String? {
+        // Nearly all pages begin otherwise; only the others are turned into characters.
+        guard let first = wikitext.first(where: { !Bytes.isSpace($0) }),
+            first == UInt8(ascii: "#") || first >= 0x80
+        else { return nil }
+        let text = String(decoding: wikitext, as: UTF8.self)
         let head = text.prefix(1000).drop { $0.isWhitespace || $0 == "\u{FEFF}" }
         guard head.first == "#" else { return nil }
         let word = head.dropFirst().prefix {

@@ -19,7 +19,7 @@ struct WikitextParser {
     /// Deeper nesting is dropped; real articles stay below ten.
     private static let maximumDepth = 24
 
-    static func plainText(_ wikitext: String, title: String, site: DumpSite) -> [UInt8] {
+    static func plainText(_ wikitext: [UInt8], title: String, site: DumpSite) -> [UInt8] {
         let source = PreparedWikitext(wikitext)
         let brackets = MarkupBrackets(
             source.bytes, elements: source.elements, hasVariants: LanguageVariants.areUsed(in: site.language))

@@ -9,7 +9,8 @@ package final class XMLEventReader {
     package enum Event {
         /// `depth` is 0 for the root.
         case start(name: String, depth: Int)
-        case text(String)
+        /// In UTF-8.
+        case text([UInt8])
         /// Text that is longer than the limit.
         case longText
         case end(name: String, depth: Int)
@@ -70,7 +71,7 @@ package final class XMLEventReader {
                 return .start(name: name, depth: depth)
             case 3, 4, 14:
                 let text = reader.text
-                return text.utf8.suffix(4).elementsEqual(XMLByteFilter.cutMark) ? .longText : .text(text)
+                return text.suffix(4).elementsEqual(XMLByteFilter.cutMark) ? .longText : .text(text)
             case 15:
                 return .end(name: reader.name, depth: depth)
             default: continue

@@ -54,7 +54,12 @@ final class XMLTextReader {
     var isEmptyElement: Bool { unsafe xmlTextReaderIsEmptyElement(reader) == 1 }
     /// The node's name without its prefix.
     var name: String { unsafe xmlTextReaderConstLocalName(reader).map { unsafe String(cString: $0) } ?? "" }
-    var text: String { unsafe xmlTextReaderConstValue(reader).map { unsafe String(cString: $0) } ?? "" }
+    /// The node's text in UTF-8.
+    var text: [UInt8] {
+        unsafe xmlTextReaderConstValue(reader).map {
+            unsafe [UInt8](UnsafeBufferPointer(start: $0, count: Int(xmlStrlen($0))))
+        } ?? []
+    }
 
     func attribute(_ name: String) -> String? {
         guard let value = unsafe xmlTextReaderGetAttribute(reader, name) else { return nil }

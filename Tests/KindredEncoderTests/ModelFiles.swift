@@ -26,7 +26,7 @@ struct ModelFiles {
             "{\"pooling_mode\": \"\(pooling)\", \"attention\": \"\(attention)\", \"max_length\": \(maximum)}")
     }
 
-    func encoder(_ precision: EncodingPrecision? = nil) throws -> TextEncoder {
+    func encoder(_ precision: Precision? = nil) throws -> TextEncoder {
         try withExtendedLifetime(directory) { try TextEncoder(directory: path, precision: precision) }
     }
 

@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test func `more rows than a block give the same as the rows one by one`() throws {
-        var generator = Sampling(seed: 3)
+        var generator = SplitMix64(seed: 3)
         let rows = (0..<9000).map { _ in
             (0..<3).map { _ in Float.random(in: -1...1, using: &generator) }
         }
@@ -104,7 +104,7 @@ import Testing
 @Suite struct ClassificationEvaluationTests {
     /// Three classes around three corners, and texts' labels that are strings.
     private func examples(_ count: Int, seed: UInt64) -> (Matrix, [String]) {
-        var generator = Sampling(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let labels = (0..<count).map { $0 % 3 }
         let rows = labels.map { label in
             (0..<3).map { Float($0 == label ? 1 : 0) + Float.random(in: -0.3...0.3, using: &generator) }
@@ -156,7 +156,7 @@ import Testing
     }
 
     @Test func `a split keeps every example once`() {
-        var sampling = Sampling(seed: 9)
+        var sampling = SplitMix64(seed: 9)
         let (training, testing) = sampling.split(50, testing: 10)
         #expect(testing.count == 10 && (training + testing).sorted() == Array(0..<50))
     }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import KindredIndex
 
-private let fingerprint = [UInt8](repeating: 9, count: 32)
+private let fingerprint = Fingerprint(bytes: [UInt8](repeating: 9, count: 32))!
 
 /// Vectors that a code of few bits around a plain mean does not suit.
 @Suite struct AwkwardVectorTests {
@@ -152,7 +152,7 @@ private let fingerprint = [UInt8](repeating: 9, count: 32)
         let vectors = noise(50, seed: 9).map { $0.map { $0 * 1e-25 } }
         let directory = try TemporaryDirectory()
         let path = directory.path.appending("small.npy")
-        try ArrayFile.write(
+        try NumpyFile.write(
             vectors.flatMap { $0.map(\.bitPattern) }, type: "<f4", columns: dimensions, to: path)
         var options = SegmentOptions()
         options.metric = metric

@@ -8,7 +8,7 @@ import Testing
 
 @testable import KindredIndex
 
-private let fingerprint = [UInt8](repeating: 7, count: 32)
+private let fingerprint = Fingerprint(bytes: [UInt8](repeating: 7, count: 32))!
 
 @Suite struct DurabilityTests {
     /// Fails, tears or drops the n-th of the calls that make a file durable, and everything after it as a crash does.

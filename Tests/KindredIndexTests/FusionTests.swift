@@ -1,9 +1,14 @@
 import KindredIndex
+import KindredSystem
 import Testing
 
+private func passages(_ scores: [(Int64, Double)]) -> [ScoredPassage] {
+    scores.map { ScoredPassage(id: $0.0, score: $0.1) }
+}
+
 @Suite struct FusionTests {
-    private let semantic: [(id: Int64, score: Double)] = [(1, 0.9), (2, 0.8), (4, 0.5)]
-    private let keyword: [(id: Int64, score: Double)] = [(2, 8), (3, 6)]
+    private let semantic = passages([(1, 0.9), (2, 0.8), (4, 0.5)])
+    private let keyword = passages([(2, 8), (3, 6)])
 
     @Test func `cosines count from the least candidate's to 1 and BM25 from none to the best`() {
         let fused = Fusion.scores(semanticShare: 0.4).fuse(semantic: semantic, keyword: keyword)
@@ -17,10 +22,10 @@ import Testing
         let fusion = Fusion.standard
         let before = fusion.fuse(semantic: semantic, keyword: keyword)
         let scaled = fusion.fuse(
-            semantic: semantic.map { ($0.id, 0.9 + 0.1 * $0.score) },
-            keyword: keyword.map { ($0.id, 100 * $0.score) })
+            semantic: semantic.map { ScoredPassage(id: $0.id, score: 0.9 + 0.1 * $0.score) },
+            keyword: keyword.map { ScoredPassage(id: $0.id, score: 100 * $0.score) })
         #expect(scaled.map(\.id) == before.map(\.id))
-        let many = (0..<300).map { (id: Int64($0), score: 1 - Double($0) / 1000) }
+        let many = (0..<300).map { ScoredPassage(id: Int64($0), score: 1 - Double($0) / 1000) }
         let few = fusion.fuse(semantic: Array(many.prefix(100)), keyword: keyword)
         let all = fusion.fuse(semantic: many, keyword: keyword)
         #expect(all.prefix(50).map(\.id) == few.prefix(50).map(\.id))
@@ -28,9 +33,11 @@ import Testing
 
     @Test func `a semantic ranking without a good answer weighs less than one with it`() {
         let fusion = Fusion.standard
-        let sure = fusion.fuse(semantic: [(1, 0.9), (2, 0.2)], keyword: [(2, 8), (1, 6)])
+        let sure = fusion.fuse(
+            semantic: passages([(1, 0.9), (2, 0.2)]), keyword: passages([(2, 8), (1, 6)]))
         #expect(sure.map(\.id) == [1, 2])
-        let unsure = fusion.fuse(semantic: [(1, 0.3), (2, 0.2)], keyword: [(2, 8), (1, 4)])
+        let unsure = fusion.fuse(
+            semantic: passages([(1, 0.3), (2, 0.2)]), keyword: passages([(2, 8), (1, 4)]))
         #expect(unsure.map(\.id) == [2, 1])
     }
 
@@ -39,8 +46,8 @@ import Testing
         #expect(fusion.fuse(semantic: semantic, keyword: []).map(\.id) == [1, 2, 4])
         #expect(fusion.fuse(semantic: [], keyword: keyword).map(\.id) == [2, 3])
         #expect(fusion.fuse(semantic: [], keyword: []).isEmpty)
-        #expect(fusion.fuse(semantic: [(7, 0.3)], keyword: []).map(\.id) == [7])
-        #expect(fusion.fuse(semantic: [(9, 0.5), (4, 0.5)], keyword: []).map(\.id) == [4, 9])
+        #expect(fusion.fuse(semantic: passages([(7, 0.3)]), keyword: []).map(\.id) == [7])
+        #expect(fusion.fuse(semantic: passages([(9, 0.5), (4, 0.5)]), keyword: []).map(\.id) == [4, 9])
     }
 
     @Test func `reciprocal rank fusion adds one over the constant plus rank`() {
@@ -62,7 +69,8 @@ import Testing
         }
         let whole = Fusion.scores(semanticShare: 1).fuse(semantic: semantic, keyword: keyword)
         #expect(whole.map(\.id) == [1, 2, 4])
-        let equal = Fusion.ranks(constant: 5, semanticWeight: 1).fuse(semantic: [(9, 1)], keyword: [(4, 1)])
+        let equal = Fusion.ranks(constant: 5, semanticWeight: 1).fuse(
+            semantic: passages([(9, 1)]), keyword: passages([(4, 1)]))
         #expect(equal.map(\.id) == [4, 9])
     }
 }

@@ -1,3 +1,4 @@
+import KindredSystem
 import KindredTensors
 import KindredTestSupport
 import SystemPackage
@@ -5,7 +6,7 @@ import Testing
 
 @testable import KindredIndex
 
-private let fingerprint = [UInt8](repeating: 7, count: 32)
+private let fingerprint = Fingerprint(bytes: [UInt8](repeating: 7, count: 32))!
 
 /// What searches must give, from the definition.
 private func score(_ query: [Float], _ vector: [Float], _ metric: VectorMetric) -> Float {

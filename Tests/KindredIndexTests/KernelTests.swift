@@ -193,8 +193,7 @@ private func heads(_ rows: Int, dimensions: Int, seed: UInt64) -> (bytes: [UInt8
                                                 touched: t.baseAddress! + (count + 256) * number,
                                                 pool: p.baseAddress! + 2 * Int(ef) * number,
                                                 found: p.baseAddress! + 2 * Int(ef) * number + Int(ef),
-                                                count: 0,
-                                                evaluated: 0, hops: 0)
+                                                count: 0)
                                         }
                                         unsafe entries.withUnsafeBufferPointer { e in
                                             unsafe accepted.withUnsafeBufferPointer { a in

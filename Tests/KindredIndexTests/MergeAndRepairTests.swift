@@ -7,7 +7,7 @@ import Testing
 
 @testable import KindredIndex
 
-private let fingerprint = [UInt8](repeating: 7, count: 32)
+private let fingerprint = Fingerprint(bytes: [UInt8](repeating: 7, count: 32))!
 
 @Suite struct MergeAndRepairTests {
     /// The share of the ten nearest by all codes that walks find.

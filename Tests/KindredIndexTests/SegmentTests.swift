@@ -30,7 +30,7 @@ private func exact(_ query: [Float], _ vectors: [[Float]], k: Int) -> Set<Int64>
     return Set(scored.sorted { $0.0 > $1.0 }.prefix(k).map { Int64($0.1) })
 }
 
-private let fingerprint = (0..<32).map { UInt8($0) }
+private let fingerprint = Fingerprint(bytes: UInt8(0)..<32)!
 
 /// A segment with ids 0..<count in a directory of its own.
 private struct BuiltSegment {
@@ -204,7 +204,7 @@ private struct BuiltSegment {
     @Test func `a segment of another encoder or of a newer Kindred is told as such`() throws {
         let built = try BuiltSegment(vectors(50, dimensions: 8))
         let other = #expect(throws: KindredError.self) {
-            try Segment(path: built.path, fingerprint: [UInt8](repeating: 9, count: 32))
+            try Segment(path: built.path, fingerprint: Fingerprint(bytes: [UInt8](repeating: 9, count: 32)))
         }
         #expect(other?.code == .incompatible)
 

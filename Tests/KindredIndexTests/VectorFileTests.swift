@@ -1,19 +1,20 @@
 import Foundation
 import KindredSystem
+import KindredTensors
 import KindredTestSupport
 import SystemPackage
 import Testing
 
 @testable import KindredIndex
 
-private let fingerprint = [UInt8](repeating: 7, count: 32)
+private let fingerprint = Fingerprint(bytes: [UInt8](repeating: 7, count: 32))!
 
 @Suite struct VectorFileTests {
     @Test func `arrays are read back as they were written, and others are refused with the place`() throws {
         let directory = try TemporaryDirectory()
         let values: [Float] = [1, -2.5, 3e-5, 4, 5, 6]
         let path = directory.path.appending("x.npy")
-        try ArrayFile.write(values.map(\.bitPattern), type: "<f4", columns: 3, to: path)
+        try NumpyFile.write(values.map(\.bitPattern), type: "<f4", columns: 3, to: path)
         let file = try VectorFile(path)
         #expect(file.count == 2 && file.dimensions == 3)
         let buffer = AlignedBuffer<Float>(repeating: 0, count: 6)
@@ -21,13 +22,13 @@ private let fingerprint = [UInt8](repeating: 7, count: 32)
         #expect(buffer.array() == [4, 5, 6, 1, -2.5, 3e-5])
 
         let halves = directory.path.appending("h.npy")
-        try ArrayFile.write([0x3C00, 0xC100, 0x0001] as [UInt16], type: "<f2", columns: 3, to: halves)
+        try NumpyFile.write([0x3C00, 0xC100, 0x0001] as [UInt16], type: "<f2", columns: 3, to: halves)
         try VectorFile(halves).read([0], into: buffer)
         #expect(buffer.array(0..<3) == [1, -2.5, 0x1p-24])
 
         let doubles = directory.path.appending("d.npy")
         func write(_ values: [Double], columns: Int) throws {
-            try ArrayFile.write(values.map(\.bitPattern), type: "<f8", columns: columns, to: doubles)
+            try NumpyFile.write(values.map(\.bitPattern), type: "<f8", columns: columns, to: doubles)
         }
         try write([0.1, -2.5, 7, 1e-300, 0, 1, 0, 0, 0], columns: 3)
         try VectorFile(doubles).read([1, 0], into: buffer)
@@ -61,7 +62,7 @@ private let fingerprint = [UInt8](repeating: 7, count: 32)
         #expect(length?.code == .invalidData && length?.location?.byte == 12)
         for bad in [Float.nan, .infinity, -.infinity, 2e15] {
             let path = directory.path.appending("bad.npy")
-            try ArrayFile.write([0, 1, 2, bad].map(\.bitPattern), type: "<f4", columns: 2, to: path)
+            try NumpyFile.write([0, 1, 2, bad].map(\.bitPattern), type: "<f4", columns: 2, to: path)
             let error = #expect(throws: KindredError.self) {
                 try VectorFile(path).read([0, 1], into: buffer)
             }
@@ -93,14 +94,14 @@ private let fingerprint = [UInt8](repeating: 7, count: 32)
                 let bytes = [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0] + Array(header.utf8)
                 let path = try directory.file("shape.npy", bytes)
                 let error = #expect(throws: KindredError.self) {
-                    if type == "<f4" { _ = try VectorFile(path) } else { _ = try ArrayFile.readRows(path) }
+                    if type == "<f4" { _ = try VectorFile(path) } else { _ = try NumpyFile.readRows(path) }
                 }
                 #expect(error?.code == .invalidData && error?.location?.byte != nil)
             }
         }
         let numbers = directory.path.appending("i.npy")
-        try ArrayFile.write([1, 2] as [Int64], type: "<i8", columns: 2, to: numbers)
+        try NumpyFile.write([1, 2] as [Int64], type: "<i8", columns: 2, to: numbers)
         #expect(throws: KindredError.self) { try VectorFile(numbers) }
-        #expect(try ArrayFile.readRows(numbers) == [[1, 2]])
+        #expect(try NumpyFile.readRows(numbers) == [[1, 2]])
     }
 }

@@ -23,17 +23,17 @@ import Testing
                 let text = "Stone number \(id) is made of basalt and lies in valley \(id * 7)."
                 return NewArticle(
                     sourceID: id, title: "Stone \(id)", url: "https://t.example/\(id)", revision: 1,
-                    digest: [1], text: text,
+                    digest: [1], text: Array(text.utf8),
                     passages: [NewPassage(id: id, sectionPath: ["Finding"], range: 0..<text.utf8.count)])
             }
-            try catalog.commit(site: site, articles: articles, segment: ("00000\(batch).hnsw", "f", 20))
+            try catalog.commit(site: site, articles: articles, segment: ("00000\(batch).hnsw", .none, 20))
         }
         // Pages that were used and are free now.
         try catalog.commit(
             site: site,
             articles: [
                 NewArticle(
-                    sourceID: 1, title: "Stone 1", url: "", revision: 2, digest: [2], text: "", passages: [])
+                    sourceID: 1, title: "Stone 1", url: "", revision: 2, digest: [2], text: [], passages: [])
             ], segment: nil)
     }
 

@@ -14,7 +14,7 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
     let half = text.utf8.count / 2
     return NewArticle(
         sourceID: id, title: "Article \(id)", url: "https://test.example/wiki/\(id)", revision: id,
-        digest: [digest], text: text,
+        digest: [digest], text: Array(text.utf8),
         passages: [
             NewPassage(id: first, sectionPath: [], range: 0..<half),
             NewPassage(id: first + 1, sectionPath: ["A", "B"], range: half..<text.utf8.count),
@@ -38,7 +38,7 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
                 article(1, "The queen bee lays eggs in the hive", passages: 1),
                 article(2, "Rivers run to the sea", passages: 3),
             ],
-            segment: (file: "000001.hnsw", fingerprint: "f", count: 4))
+            segment: (file: "000001.hnsw", fingerprint: .none, count: 4))
         return catalog
     }
 
@@ -63,7 +63,7 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
         let before = try catalog.generation()
         try catalog.commit(
             site: site, articles: [article(1, "Wasps build nests of paper", passages: 5, digest: 2)],
-            segment: (file: "000002.hnsw", fingerprint: "f", count: 2))
+            segment: (file: "000002.hnsw", fingerprint: .none, count: 2))
         #expect(try catalog.generation() != before)
         #expect(try catalog.keywordSearch("hive", limit: 10).isEmpty)
         #expect(try catalog.keywordSearch("wasps", limit: 10).map(\.id) == [5])
@@ -71,7 +71,7 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
         #expect(state.deletions == [1, 2] && state.segments.count == 2)
         #expect(try catalog.problems().isEmpty)
         try catalog.replace(
-            state.segments, by: (file: "000003.hnsw", fingerprint: "f", count: 4), forgetting: [1, 2],
+            state.segments, by: (file: "000003.hnsw", fingerprint: .none, count: 4), forgetting: [1, 2],
             staged: false)
         let after = try catalog.segmentsAndDeletions()
         #expect(after.segments.map(\.file) == ["000003.hnsw"] && after.deletions.isEmpty)
@@ -101,7 +101,8 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
             site: site,
             articles: texts.enumerated().map { index, text in
                 NewArticle(
-                    sourceID: Int64(index), title: "", url: "", revision: nil, digest: [], text: text,
+                    sourceID: Int64(index), title: "", url: "", revision: nil, digest: [],
+                    text: Array(text.utf8),
                     passages: [
                         NewPassage(id: Int64(index + 1), sectionPath: [], range: 0..<text.utf8.count)
                     ])
@@ -122,7 +123,7 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
             try catalog.commit(
                 site: site,
                 articles: [article(3, "New text", passages: 7), article(4, "Clash", passages: 1)],
-                segment: (file: "000002.hnsw", fingerprint: "f", count: 4))
+                segment: (file: "000002.hnsw", fingerprint: .none, count: 4))
         }
         #expect(try catalog.counts().articles == 2)
         #expect(try catalog.segmentsAndDeletions().segments.count == 1)
@@ -176,7 +177,8 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
             site: site,
             articles: texts.enumerated().map { index, text in
                 NewArticle(
-                    sourceID: Int64(index + 1), title: "", url: "", revision: nil, digest: [], text: text,
+                    sourceID: Int64(index + 1), title: "", url: "", revision: nil, digest: [],
+                    text: Array(text.utf8),
                     passages: [
                         NewPassage(id: Int64(index + 1), sectionPath: [], range: 0..<text.utf8.count)
                     ])

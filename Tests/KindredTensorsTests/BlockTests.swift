@@ -16,7 +16,7 @@ import Testing
         let path = Fixtures.directory().appending("blocks.json").string
         let goldens = try JSONDecoder().decode(
             [String: Golden].self, from: Data(contentsOf: URL(fileURLWithPath: path)))
-        let blocked = LayerKernels.Precision.allCases.filter(\.isBlocked)
+        let blocked = NumberFormat.allCases.filter(\.isBlocked)
         #expect(Set(blocked.map(\.rawValue)) == Set(goldens.keys) && blocked.count == 10)
         let directory = try TemporaryDirectory()
         for precision in blocked {

@@ -119,26 +119,26 @@ import Testing
         x[40 + 3] = .nan
         x[80 + 39] = .infinity
         let weights = Int8Products.Weights(
-            BLAS.Operand(AlignedBuffer(random(5 * 40, seed: 5)), rows: 5, columns: 40))
+            MatrixView(AlignedBuffer(random(5 * 40, seed: 5)), rows: 5, columns: 40))
         let rows = Int8Products.Rows()
-        rows.take(BLAS.Operand(AlignedBuffer(x), rows: 3, columns: 40))
+        rows.take(MatrixView(AlignedBuffer(x), rows: 3, columns: 40))
         let y = AlignedBuffer<Float>(repeating: 1, count: 15)
-        weights.multiply(rows, into: BLAS.Operand(y, rows: 3, columns: 5), adding: false)
+        weights.multiply(rows, into: MatrixView(y, rows: 3, columns: 5), adding: false)
         #expect(y.array(0..<5) == [0, 0, 0, 0, 0])
         #expect(y.array(5..<15).allSatisfy { !$0.isFinite })
     }
 
-    @Test(arguments: EncodingPrecision.allCases)
-    func `linear layers agree with fp32 as far as their precision goes`(precision: EncodingPrecision) {
+    @Test(arguments: Precision.allCases)
+    func `linear layers agree with fp32 as far as their precision goes`(precision: Precision) {
         let (rows, outputs, inputs) = (9, 70, 96)
-        let x = BLAS.Operand(AlignedBuffer(random(rows * inputs, seed: 6)), rows: rows, columns: inputs)
+        let x = MatrixView(AlignedBuffer(random(rows * inputs, seed: 6)), rows: rows, columns: inputs)
         let w = Matrix(
             rows: outputs, columns: inputs, elements: AlignedBuffer(random(outputs * inputs, seed: 7)))
-        let expected = BLAS.Operand(
+        let expected = MatrixView(
             AlignedBuffer(repeating: 0, count: rows * outputs), rows: rows, columns: outputs)
         BLAS.multiply(
-            x, BLAS.Operand(w.elements, rows: outputs, columns: inputs), transposed: true, into: expected)
-        let found = BLAS.Operand(
+            x, MatrixView(w.elements, rows: outputs, columns: inputs), transposed: true, into: expected)
+        let found = MatrixView(
             AlignedBuffer(repeating: 0, count: rows * outputs), rows: rows, columns: outputs)
         LinearWeights(w, precision: precision).multiply(x, into: found, LinearWeights.Scratch())
         let error = zip(found.buffer.array(), expected.buffer.array()).reduce(0.0) {
@@ -159,20 +159,20 @@ import Testing
         let (rows, outputs, inputs) = (4, 33, 96)
         var values = random(rows * inputs, seed: 8)
         values[2 * inputs + 5] = 900
-        let x = BLAS.Operand(AlignedBuffer(values), rows: rows, columns: inputs)
+        let x = MatrixView(AlignedBuffer(values), rows: rows, columns: inputs)
         // The outlier meets a weight of zero, so that the products are those of the small elements.
         var w = random(outputs * inputs, seed: 9)
         for output in 0..<outputs { w[output * inputs + 5] = 0 }
-        let weights = Int8Products.Weights(BLAS.Operand(AlignedBuffer(w), rows: outputs, columns: inputs))
+        let weights = Int8Products.Weights(MatrixView(AlignedBuffer(w), rows: outputs, columns: inputs))
         func product(outlierRatio: Float?) -> [Float] {
             let factor = Int8Products.Rows()
             // Memory of a former product is no part of the next.
             factor.take(
-                BLAS.Operand(AlignedBuffer(random(9 * inputs, seed: 10)), rows: 9, columns: inputs),
+                MatrixView(AlignedBuffer(random(9 * inputs, seed: 10)), rows: 9, columns: inputs),
                 outlierRatio: 1.1)
             factor.take(x, outlierRatio: outlierRatio)
             let y = AlignedBuffer<Float>(repeating: 1, count: rows * outputs)
-            weights.multiply(factor, into: BLAS.Operand(y, rows: rows, columns: outputs), adding: true)
+            weights.multiply(factor, into: MatrixView(y, rows: rows, columns: outputs), adding: true)
             return y.array()
         }
         let (plain, split) = (product(outlierRatio: nil), product(outlierRatio: 6))

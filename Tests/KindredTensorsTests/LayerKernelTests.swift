@@ -216,9 +216,9 @@ import Testing
         let b = AlignedBuffer<Float>((0..<k * n).map { Float($0 % 7) - 3 })
         let c = AlignedBuffer<Float>(repeating: 1, count: m * n)
         BLAS.multiply(
-            BLAS.Operand(a, rows: m, columns: k),
-            transposed ? BLAS.Operand(b, rows: n, columns: k) : BLAS.Operand(b, rows: k, columns: n),
-            transposed: transposed, into: BLAS.Operand(c, rows: m, columns: n), adding: 2)
+            MatrixView(a, rows: m, columns: k),
+            transposed ? MatrixView(b, rows: n, columns: k) : MatrixView(b, rows: k, columns: n),
+            transposed: transposed, into: MatrixView(c, rows: m, columns: n), adding: 2)
         for row in 0..<m {
             for column in 0..<n {
                 let sum = (0..<k).reduce(Float(0)) {

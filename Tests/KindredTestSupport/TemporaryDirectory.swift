@@ -1,4 +1,5 @@
 import Foundation
+import KindredSystem
 import SystemPackage
 
 /// A directory of its own for a test, removed when the value is dropped.
@@ -22,17 +23,5 @@ package final class TemporaryDirectory {
     }
 }
 
-/// Pseudo-random numbers that are the same on every machine (SplitMix64, Steele et al. 2014).
-package struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    package init(seed: UInt64) { state = seed }
-
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
+/// Pseudo-random numbers for tests.
+package typealias SeededGenerator = SplitMix64

@@ -123,7 +123,7 @@ import Testing
         #expect(try dead().contains { $0 > 0 })
         for page in 30..<250 { changing[page].text += " It was broken." }
         _ = try Indexer(directory).index(dump: file("c.xml", dump(changing)))
-        #expect(try dead().allSatisfy { $0 <= SegmentStore.mostDeleted })
+        #expect(try dead().allSatisfy { $0 <= SegmentStore.mergePolicy.mostDeleted })
         #expect(try IndexVerification(directory).problems.isEmpty)
         #expect(try IndexStatus(directory).passages == 800)
         let hits = try Searcher(directory).search(

@@ -9,8 +9,8 @@ import Testing
 @testable import KindredTraining
 
 @Suite struct LinearMapTests {
-    @Test(arguments: [LayerKernels.Precision.f32, .i8])
-    func `a linear map stays with a model that is trained on and merged`(precision: LayerKernels.Precision)
+    @Test(arguments: [NumberFormat.f32, .i8])
+    func `a linear map stays with a model that is trained on and merged`(precision: NumberFormat)
         throws
     {
         let tiny = try TinyRun(sentences: true)

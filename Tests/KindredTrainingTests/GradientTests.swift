@@ -30,7 +30,7 @@ struct TrainingGoldens {
         return try #require(value as? Double)
     }
 
-    func decoder(_ part: TrainableDecoder.Part, precision: ProductPrecision = .float32) throws
+    func decoder(_ part: TrainableDecoder.Part, precision: Precision = .float32) throws
         -> TrainableDecoder
     {
         TrainableDecoder(
@@ -39,7 +39,7 @@ struct TrainingGoldens {
     }
 
     /// A decoder with the adapter that peft initialised.
-    func adapted(precision: ProductPrecision = .float32) throws -> TrainableDecoder {
+    func adapted(precision: Precision = .float32) throws -> TrainableDecoder {
         let adapter = try Adapter(directory: directory.appending("adapter"), for: model.shape)
         let decoder = try decoder(.adapter(adapter.configuration), precision: precision)
         decoder.load(adapter)

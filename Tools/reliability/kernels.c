@@ -145,7 +145,7 @@ static void walked(const codes *c, int trial) {
         }
         works[w] = (kindred_graph_work){block((size_t)(c->count + 63) / 64 * 8),
                                         block((size_t)(c->count + KINDRED_MOST_LINKS) * 4), block(ef * 8ul),
-                                        block(ef * 8ul), 0, 0, 0};
+                                        block(ef * 8ul), 0};
     }
     const ptrdiff_t entry_count = 1 + below(c->count);
     uint32_t *entries = block((size_t)entry_count * 4);

@@ -29,13 +29,11 @@ typedef struct {
 
 /// Memory of one walk. Between calls `visited` is zero.
 typedef struct {
-    uint64_t *visited;   ///< a bit for each node
-    uint32_t *touched;   ///< count + KINDRED_MOST_LINKS elements
-    uint64_t *pool;      ///< ef elements
-    uint64_t *found;     ///< ef elements; used with a filter
-    uint32_t count;      ///< nodes that the last walk found
-    uint32_t evaluated;  ///< nodes that it compared
-    uint32_t hops;       ///< nodes that it expanded
+    uint64_t *visited;  ///< a bit for each node
+    uint32_t *touched;  ///< count + KINDRED_MOST_LINKS elements
+    uint64_t *pool;     ///< ef elements
+    uint64_t *found;    ///< ef elements; used with a filter
+    uint32_t count;     ///< nodes that the last walk found
 } kindred_graph_work;
 
 enum { KINDRED_MOST_LINKS = 256, KINDRED_MOST_WALKS = 8 };

@@ -1,4 +1,4 @@
-extension BLAS.Operand {
+extension MatrixView {
     /// Where the first row starts, for the kernels; valid while the buffer lives.
     package var pointer: UnsafeMutablePointer<Float> { unsafe buffer.pointer(offset..<offset) }
 
@@ -7,7 +7,7 @@ extension BLAS.Operand {
     }
 
     /// Takes the elements of a matrix of the same shape.
-    package func copy(_ x: BLAS.Operand) {
+    package func copy(_ x: MatrixView) {
         precondition(rows == x.rows && columns == x.columns, "shapes do not fit")
         for row in 0..<rows {
             unsafe (pointer + row * stride).update(from: x.pointer + row * x.stride, count: columns)
@@ -22,7 +22,7 @@ extension BLAS.Operand {
     }
 
     /// Each row += the one row of `vector`.
-    package func addToRows(_ vector: BLAS.Operand) {
+    package func addToRows(_ vector: MatrixView) {
         precondition(vector.rows == 1 && vector.columns == columns)
         let added = unsafe vector.pointer
         for row in 0..<rows {
@@ -32,7 +32,7 @@ extension BLAS.Operand {
     }
 
     /// This += x.
-    package func add(_ x: BLAS.Operand) {
+    package func add(_ x: MatrixView) {
         precondition(x.rows == rows && x.columns == columns)
         for row in 0..<rows {
             let (start, added) = unsafe (pointer + row * stride, x.pointer + row * x.stride)
@@ -41,7 +41,7 @@ extension BLAS.Operand {
     }
 
     /// This one row += each row of `x`.
-    package func addRows(of x: BLAS.Operand) {
+    package func addRows(of x: MatrixView) {
         precondition(rows == 1 && x.columns == columns)
         for row in 0..<x.rows {
             let start = unsafe x.pointer + row * x.stride
@@ -50,7 +50,7 @@ extension BLAS.Operand {
     }
 
     /// This += xᵀ.
-    package func addTransposed(_ x: BLAS.Operand) {
+    package func addTransposed(_ x: MatrixView) {
         precondition(rows == x.columns && columns == x.rows)
         for row in 0..<rows {
             for column in 0..<columns {
@@ -60,7 +60,7 @@ extension BLAS.Operand {
     }
 
     /// Copies rows of `source` here: row i from its row `indices[i]`.
-    package func gather(_ indices: [Int], from source: BLAS.Operand) {
+    package func gather(_ indices: [Int], from source: MatrixView) {
         precondition(indices.count == rows && source.columns == columns)
         for (row, index) in indices.enumerated() {
             precondition(index >= 0 && index < source.rows)
@@ -70,7 +70,7 @@ extension BLAS.Operand {
     }
 
     /// Adds each row i of `x` to row `indices[i]` here.
-    package func scatterAdd(_ x: BLAS.Operand, to indices: [Int]) {
+    package func scatterAdd(_ x: MatrixView, to indices: [Int]) {
         precondition(indices.count == x.rows && x.columns == columns)
         for (row, index) in indices.enumerated() {
             precondition(index >= 0 && index < rows)
