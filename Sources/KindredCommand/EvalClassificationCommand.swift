@@ -23,8 +23,18 @@ struct SplitArguments: ParsableArguments {
         }
     }
 
+    /// What to train and to test on: two files' content, or that of one, split.
     /// - Throws: `invalidData` where a file has less than two parts.
-    func split(_ total: Int, of path: String) throws -> (training: [Int], testing: [Int]) {
+    func parts<Example>(
+        _ contents: [[Example]], of files: [String]
+    ) throws -> (training: [Example], test: [Example]) {
+        if contents.count == 2 { return (contents[0], contents[1]) }
+        let all = contents[0]
+        let rows = try split(all.count, of: files[0])
+        return (rows.training.map { all[$0] }, rows.testing.map { all[$0] })
+    }
+
+    private func split(_ total: Int, of path: String) throws -> (training: [Int], testing: [Int]) {
         guard total > 1 else {
             throw KindredError(
                 .invalidData, "has too little to train and to test on; name two files", at: .init(path: path))
@@ -113,12 +123,7 @@ struct EvalClassificationCommand: ParsableCommand {
     func run() throws {
         try ProbeArguments.check(vectors, inputs: files, output.replacing)
         let sets = try files.map { try LabelledTexts(path: FilePath($0), fine: fine) }
-        var training = sets[0].examples
-        var test = sets.last!.examples
-        if sets.count == 1 {
-            let rows = try split.split(training.count, of: files[0])
-            (training, test) = (rows.training.map { training[$0] }, rows.testing.map { test[$0] })
-        }
+        let (training, test) = try split.parts(sets.map(\.examples), of: files)
         let encoder = try self.encoder.open()
         let started = ContinuousClock.now
         let all = try output.vectors(encoder, of: "\(Format.count(training.count + test.count)) texts")

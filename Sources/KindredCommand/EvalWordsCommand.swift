@@ -42,12 +42,7 @@ struct EvalWordsCommand: ParsableCommand {
     func run() throws {
         try ProbeArguments.check(vectors, inputs: files, output.replacing)
         let sets = try files.map { try AnnotatedWords(path: FilePath($0), tag: tag) }
-        var training = sets[0].sentences
-        var test = sets.last!.sentences
-        if sets.count == 1 {
-            let rows = try split.split(training.count, of: files[0])
-            (training, test) = (rows.training.map { training[$0] }, rows.testing.map { test[$0] })
-        }
+        var (training, test) = try split.parts(sets.map(\.sentences), of: files)
         training = Array(training.prefix(sentences ?? training.count))
         let encoder = try self.encoder.open()
         let started = ContinuousClock.now

@@ -117,18 +117,10 @@ package struct RetrievalSet: Sendable {
         _ path: FilePath, _ remarks: inout InputRemarks
     ) throws -> [Document] {
         var documents: [Document] = []
-        var seen: Set<String> = []
-        var file = RemarkedFile(path, remarks: remarks)
-        try file.forEachLine { line in
-            if line.text.allSatisfy(\.isWhitespace) { return "empty line" }
-            guard let entry = Entry(line.text) else {
-                return "a document that is no JSON object with \"_id\" and \"text\""
-            }
-            guard seen.insert(entry.id).inserted else { return "a document's id occurs again" }
-            documents.append(Document(id: entry.id, title: entry.title, text: entry.text))
+        _ = try forEachEntry(path, "document", &remarks) {
+            documents.append(Document(id: $0.id, title: $0.title, text: $0.text))
             return nil
         }
-        remarks = file.remarks
         return documents
     }
 
@@ -136,14 +128,7 @@ package struct RetrievalSet: Sendable {
         _ path: FilePath, _ judgments: [String: [String: Int]], _ remarks: inout InputRemarks
     ) throws -> [Query] {
         var queries: [Query] = []
-        var seen: Set<String> = []
-        var file = RemarkedFile(path, remarks: remarks)
-        try file.forEachLine { line in
-            if line.text.allSatisfy(\.isWhitespace) { return "empty line" }
-            guard let entry = Entry(line.text) else {
-                return "a query that is no JSON object with \"_id\" and \"text\""
-            }
-            guard seen.insert(entry.id).inserted else { return "a query's id occurs again" }
+        let seen = try forEachEntry(path, "query", &remarks) { entry in
             // Queries of other splits are no loss.
             guard let found = judgments[entry.id] else { return nil }
             guard found.values.contains(where: { $0 > 0 }) else {
@@ -152,12 +137,30 @@ package struct RetrievalSet: Sendable {
             queries.append(Query(id: entry.id, text: entry.text.trimmed, judgments: found))
             return nil
         }
-        remarks = file.remarks
         for id in judgments.keys.sorted() where !seen.contains(id) {
             remarks.add(
                 .skipped, "a judged query that is not in queries.jsonl", at: "query \(id)")
         }
         return queries
+    }
+
+    /// Calls `take` with each entry of a file whose id is new; what it returns is remarked, as are lines that are none.
+    /// - Returns: the ids.
+    private static func forEachEntry(
+        _ path: FilePath, _ kind: String, _ remarks: inout InputRemarks, _ take: (Entry) -> String?
+    ) throws -> Set<String> {
+        var seen: Set<String> = []
+        var file = RemarkedFile(path, remarks: remarks)
+        try file.forEachLine { line in
+            if line.text.allSatisfy(\.isWhitespace) { return "empty line" }
+            guard let entry = Entry(line.text) else {
+                return "a \(kind) that is no JSON object with \"_id\" and \"text\""
+            }
+            guard seen.insert(entry.id).inserted else { return "a \(kind)'s id occurs again" }
+            return take(entry)
+        }
+        remarks = file.remarks
+        return seen
     }
 }
 

@@ -94,8 +94,8 @@ package final class ByteSource {
     }
 
     private func makeDecoder() throws -> any StreamDecoder {
-        if input.starts(with: Array("BZh".utf8)) { return try Bzip2Decoder() }
-        if input.starts(with: [0x1F, 0x8B]) { return try GzipDecoder() }
+        if input.starts(with: Bzip2Decoder.magic) { return try Bzip2Decoder() }
+        if input.starts(with: GzipDecoder.magic) { return try GzipDecoder() }
         for (magic, tool) in Self.otherFormats where input.starts(with: magic) {
             throw KindredError(
                 .invalidData,

@@ -40,10 +40,58 @@ struct PlainDecoder: StreamDecoder {
     }
 }
 
+/// A decoder of streams that may follow each other in a file.
+protocol CompressedStream: AnyObject, StreamDecoder {
+    /// What the format and its command are called.
+    static var name: String { get }
+    /// The first bytes of a stream.
+    static var magic: [UInt8] { get }
+    /// Whether a stream has begun and not ended.
+    var isInside: Bool { get set }
+    /// Gets ready for another stream.
+    func restart() throws
+    /// Decompresses into a chunk of memory.
+    func step(_ input: inout [UInt8]) -> (output: [UInt8], used: Int, status: StreamStatus)
+}
+
+enum StreamStatus { case goesOn, ended, damaged }
+
+extension CompressedStream {
+    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws
+        -> [UInt8]
+    {
+        if !isInside {
+            guard try hasNext(Self.name, magic: Self.magic, in: &input, isAtEnd, failure) else { return [] }
+            try restart()
+            isInside = true
+        }
+        guard !(input.isEmpty && isAtEnd) else {
+            throw failure(
+                "the file ends in the middle of a \(Self.name) stream; what came before is kept, get the file again",
+                input.count)
+        }
+        let (output, used, status) = step(&input)
+        input.removeFirst(used)
+        switch status {
+        case .goesOn: break
+        case .ended: isInside = false
+        case .damaged:
+            throw failure(
+                "the \(Self.name) stream is damaged; what came before is kept, get the file again",
+                input.count
+            )
+        }
+        return output
+    }
+}
+
 @safe
-final class Bzip2Decoder: StreamDecoder {
+final class Bzip2Decoder: CompressedStream {
+    static let name = "bzip2"
+    static let magic = Array("BZh".utf8)
+
     private var stream = unsafe bz_stream()
-    private var isInside = true
+    var isInside = true
 
     init() throws { try start() }
 
@@ -56,22 +104,12 @@ final class Bzip2Decoder: StreamDecoder {
         }
     }
 
-    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws
-        -> [UInt8]
-    {
-        if !isInside {
-            guard try hasNext("bzip2", magic: Array("BZh".utf8), in: &input, isAtEnd, failure) else {
-                return []
-            }
-            unsafe BZ2_bzDecompressEnd(&stream)
-            try start()
-            isInside = true
-        }
-        guard !(input.isEmpty && isAtEnd) else {
-            throw failure(
-                "the file ends in the middle of a bzip2 stream; what came before is kept, get the file again",
-                input.count)
-        }
+    func restart() throws {
+        unsafe BZ2_bzDecompressEnd(&stream)
+        try start()
+    }
+
+    func step(_ input: inout [UInt8]) -> (output: [UInt8], used: Int, status: StreamStatus) {
         var status = BZ_OK
         var used = 0
         let output = unsafe [UInt8](unsafeUninitializedCapacity: outputChunk) { buffer, count in
@@ -87,22 +125,17 @@ final class Bzip2Decoder: StreamDecoder {
                 count = unsafe outputChunk - Int(stream.avail_out)
             }
         }
-        input.removeFirst(used)
-        switch status {
-        case BZ_OK: break
-        case BZ_STREAM_END: isInside = false
-        default:
-            throw failure(
-                "the bzip2 stream is damaged; what came before is kept, get the file again", input.count)
-        }
-        return output
+        return (output, used, status == BZ_OK ? .goesOn : status == BZ_STREAM_END ? .ended : .damaged)
     }
 }
 
 @safe
-final class GzipDecoder: StreamDecoder {
+final class GzipDecoder: CompressedStream {
+    static let name = "gzip"
+    static let magic: [UInt8] = [0x1F, 0x8B]
+
     private var stream = unsafe z_stream()
-    private var isInside = true
+    var isInside = true
 
     init() throws {
         // 16 + 15: a gzip header and the largest window.
@@ -114,19 +147,9 @@ final class GzipDecoder: StreamDecoder {
 
     deinit { unsafe inflateEnd(&stream) }
 
-    func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws
-        -> [UInt8]
-    {
-        if !isInside {
-            guard try hasNext("gzip", magic: [0x1F, 0x8B], in: &input, isAtEnd, failure) else { return [] }
-            unsafe inflateReset(&stream)
-            isInside = true
-        }
-        guard !(input.isEmpty && isAtEnd) else {
-            throw failure(
-                "the file ends in the middle of a gzip stream; what came before is kept, get the file again",
-                input.count)
-        }
+    func restart() { unsafe inflateReset(&stream) }
+
+    func step(_ input: inout [UInt8]) -> (output: [UInt8], used: Int, status: StreamStatus) {
         var status = Z_OK
         var used = 0
         let output = unsafe [UInt8](unsafeUninitializedCapacity: outputChunk) { buffer, count in
@@ -140,14 +163,7 @@ final class GzipDecoder: StreamDecoder {
                 count = unsafe outputChunk - Int(stream.avail_out)
             }
         }
-        input.removeFirst(used)
-        switch status {
-        case Z_OK, Z_BUF_ERROR: break
-        case Z_STREAM_END: isInside = false
-        default:
-            throw failure(
-                "the gzip stream is damaged; what came before is kept, get the file again", input.count)
-        }
-        return output
+        let goesOn = status == Z_OK || status == Z_BUF_ERROR
+        return (output, used, goesOn ? .goesOn : status == Z_STREAM_END ? .ended : .damaged)
     }
 }
