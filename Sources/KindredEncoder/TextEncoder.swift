@@ -3,6 +3,7 @@ import Foundation
 import KindredSystem
 import KindredTensors
 import KindredTokenizers
+import Synchronization
 import SystemPackage
 
 /// Texts → unit vectors, by a decoder used as an encoder (BehnamGhader et al. 2024, §2).
@@ -19,7 +20,26 @@ package final class TextEncoder: Sendable {
     package var precision: Precision { decoder.precision }
     /// Hex SHA-256 of what decides the vectors: weights, precision, tokenizer, shape, pooling, the linear map
     /// after it, attention, length.
-    package let fingerprint: Fingerprint
+    ///
+    /// Computed when it is first asked for: hashing the weights of a large model takes longer than opening it.
+    package var fingerprint: Fingerprint { knownFingerprint.withLock { $0.value } }
+
+    private let knownFingerprint: Mutex<LazyFingerprint>
+
+    private struct LazyFingerprint {
+        private var known: Fingerprint?
+        private let compute: @Sendable () -> Fingerprint
+
+        init(_ compute: @escaping @Sendable () -> Fingerprint) { self.compute = compute }
+
+        var value: Fingerprint {
+            mutating get {
+                let value = known ?? compute()
+                known = value
+                return value
+            }
+        }
+    }
 
     private let tokenizer: Tokenizer
     private let decoder: Decoder
@@ -55,10 +75,17 @@ package final class TextEncoder: Sendable {
                     + "they do not belong together", at: .init(path: model.checkpoint.tokenizerPath.string))
         }
         decoder = try Self.decoder(model, tokenizer: tokenizer, precision: precision)
-        fingerprint = try Self.fingerprint(
-            tensors: decoder.tensors, precision: decoder.precision, plan: decoder.planFingerprint,
-            tokenizer: model.checkpoint.tokenizerJSON(),
-            keepsEnd: !tokenizer.template.suffix.isEmpty, model: model)
+        let decoder = decoder
+        let (tokenizerJSON, keepsEnd) = (
+            try model.checkpoint.tokenizerJSON(), !tokenizer.template.suffix.isEmpty
+        )
+        let model = model
+        knownFingerprint = Mutex(
+            LazyFingerprint {
+                Self.fingerprint(
+                    tensors: decoder.tensors, precision: decoder.precision, plan: decoder.planFingerprint,
+                    tokenizer: tokenizerJSON, keepsEnd: keepsEnd, model: model)
+            })
         dense = model.dense
         configuration = usage
         decoderConfiguration = shape
@@ -243,7 +270,7 @@ package final class TextEncoder: Sendable {
         tensors: [StoredTensor], precision: Precision, plan: String, tokenizer: [UInt8],
         keepsEnd: Bool,
         model: ModelDirectory
-    ) throws -> Fingerprint {
+    ) -> Fingerprint {
         let (shape, usage) = (model.shape, model.usage)
         var digest = SHA256()
         digest.update(
