@@ -36,7 +36,7 @@ extension ModelCommand {
 
         func run() throws {
             let tokenizer = try tokenizer()
-            try TextInput.forEach(in: file, jsonLines: jsonLines) { text in
+            try TextInput.forEach(in: file, jsonLines: jsonLines, allowsBlank: true) { text in
                 let ids = tokenizer.encode(text, addSpecialTokens: !textOnly)
                 if json {
                     let tokens = ids.map { tokenizer.token($0) ?? "" }

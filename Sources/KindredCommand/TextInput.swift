@@ -9,8 +9,11 @@ enum TextInput {
     ///
     /// - Parameter jsonLines: each line is a JSON string, or an object with "text" and, if there is one, "title", which is
     ///   put before the text as a line of its own.
-    /// - Throws: `notFound`, `inputOutput`; `invalidData` with the line that is no text or is empty, or for no line at all.
-    static func forEach(in file: String, jsonLines: Bool, _ body: (String) throws -> Void) throws {
+    /// - Parameter allowsBlank: whether a line without a text is an empty one, rather than an error.
+    /// - Throws: `notFound`, `inputOutput`; `invalidData` with the line that is not a text, or for a file without any.
+    static func forEach(
+        in file: String, jsonLines: Bool, allowsBlank: Bool = false, _ body: (String) throws -> Void
+    ) throws {
         var count = 0
         try TextLines.forEach(in: FilePath(file)) { line in
             func invalid(_ message: String) -> KindredError {
@@ -24,10 +27,14 @@ enum TextInput {
                 }
                 text = held
             }
-            guard !text.allSatisfy(\.isWhitespace) else {
-                throw invalid("is empty; every line is a text, so that rows and lines agree: take it out")
+            if text.allSatisfy(\.isWhitespace) {
+                guard allowsBlank else {
+                    throw invalid("is empty; every line is a text, so that rows and lines agree: take it out")
+                }
+                text = ""
+            } else {
+                count += 1
             }
-            count += 1
             try body(text)
         }
         guard count > 0 else {

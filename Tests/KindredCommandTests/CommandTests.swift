@@ -147,12 +147,27 @@ import Testing
         #expect(repl.output.components(separatedBy: ":k 1").count >= 3, "\(repl.output)")
     }
 
+    @Test func `a blank line among texts is a row of zeros and is counted`() throws {
+        let texts = try directory.file(
+            "texts.jsonl", Array("\"bees\"\n\" \"\n{\"text\": \"\"}\n\"tide\"\n".utf8))
+        let out = directory.path.appending("vectors.npy").string
+        let result = try run("encode", texts.string, "--json-lines", "--out", out, "--json")
+        #expect(result.code == 0 && result.output.contains("\"blank_lines\" : 2"), "\(result.output)")
+        let file = try MappedFile(FilePath(out))
+        let rows = (file.count - 128) / 4 / 4
+        func row(_ index: Int) -> [UInt8] {
+            file.bytes(128 + index * rows * 4..<128 + (index + 1) * rows * 4)
+        }
+        #expect(row(1).allSatisfy { $0 == 0 } && row(2).allSatisfy { $0 == 0 })
+        #expect(row(0).contains { $0 != 0 } && row(3).contains { $0 != 0 } && row(0) != row(3))
+    }
+
     @Test func `bad input gives one line and the right exit code`() throws {
         let html = try directory.file("page.html", Array("<html></html>".utf8)).string
         let text = try directory.file("text.txt", Array("Too short.".utf8)).string
         let latin = try directory.file("latin.txt", Array("caf".utf8) + [0xE9, 0x0A]).string
         let packed = try directory.file("text.xz", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00, 1, 2]).string
-        let empty = try directory.file("empty.jsonl", Array("\"a\"\n{\"text\": \" \"}\n".utf8)).string
+        let empty = try directory.file("empty.jsonl", Array("\" \"\n{\"text\": \" \"}\n".utf8)).string
         let number = try directory.file("number.jsonl", Array("7\n".utf8)).string
         let out = directory.path.appending("run").string
         let expected: [([String], Int32, String)] = [
@@ -163,7 +178,7 @@ import Testing
             (["train", "mntp", text, "--out", out, "--model", "/nowhere"], 66, "/nowhere"),
             (["train", "pairs", text, "--out", out], 65, "text.txt, line 1: is no pair"),
             (["train", "mntp", text, "--out", out, "--mask-token", "two words"], 64, "single token"),
-            (["encode", empty, "--json-lines", "--out", out], 65, "empty.jsonl, line 2: is empty"),
+            (["encode", empty, "--json-lines", "--out", out], 65, "empty.jsonl: has no text"),
             (["encode", number, "--json-lines", "--out", out], 65, "line 1: is neither a JSON string"),
             (["model", "info", "/nowhere/model"], 66, "/nowhere/model"),
             (["reindex", "none", "--encoder", "embedded"], 66, "no index"),
