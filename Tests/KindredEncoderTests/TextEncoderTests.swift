@@ -148,7 +148,7 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
     @Test(arguments: [
         ("\"hidden_size\": 32", "\"hidden_size\": 64", "shape"),
         ("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "layers.2"),
-        ("\"model_type\": \"llama\"", "\"model_type\": \"bert\"", "bert"),
+        ("\"model_type\": \"llama\"", "\"model_type\": \"t5\"", "t5"),
         ("\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3", "heads"),
         ("\"num_attention_heads\": 4", "\"num_attention_heads\": -4", "num_attention_heads"),
         ("\"rms_norm_eps\": 1e-05", "\"rms_norm_eps\": -1", "rms_norm_eps"),
