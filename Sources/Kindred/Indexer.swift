@@ -84,6 +84,7 @@ public struct Indexer {
     /// - Returns: what was done. A dump that ends in the middle or is malformed at some place is indexed up to there:
     ///   the error is in the report.
     /// - Throws: `notFound` and `invalidData` before anything is written; `busy`; `inputOutput`.
+    @discardableResult
     public func index(
         dump path: String, longestPage: Int? = nil, shouldStop: () -> Bool = { false },
         progress: @escaping (IndexingProgress) -> Void = { _ in }

@@ -49,6 +49,7 @@ public struct Reindexer {
 
     /// - Parameter shouldStop: asked often; once it says true, the run ends with the next commit.
     /// - Throws: `busy` where another process writes; `inputOutput`. Nothing is lost.
+    @discardableResult
     public func reindex(
         shouldStop: () -> Bool = { false }, progress: (ReindexProgress) -> Void = { _ in }
     ) throws -> ReindexReport {

@@ -105,9 +105,9 @@ package final class AtomicFile {
             return
         }
         KillPoint.fileWritten.pass()
-        _ = try retryingOnInterrupt("sync", path) { Int(files.sync(descriptor)) }
+        try retryingOnInterrupt("sync", path) { Int(files.sync(descriptor)) }
         KillPoint.fileSynced.pass()
-        _ = try retryingOnInterrupt("rename", path, creating: true) {
+        try retryingOnInterrupt("rename", path, creating: true) {
             Int(files.rename(temporary.string, target.string))
         }
         isRenamed = true
@@ -168,6 +168,6 @@ package final class AtomicFile {
                 Int(systemOpen(directory.string, O_RDONLY | O_CLOEXEC))
             })
         defer { close(descriptor) }
-        _ = try retryingOnInterrupt("sync", directory) { Int(files.syncDirectory(descriptor)) }
+        try retryingOnInterrupt("sync", directory) { Int(files.syncDirectory(descriptor)) }
     }
 }

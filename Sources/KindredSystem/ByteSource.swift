@@ -86,7 +86,7 @@ package final class ByteSource {
 
     private func readChunk() throws -> [UInt8] {
         var bytes: [UInt8] = []
-        _ = try retryingOnInterrupt("read", path, isInput: true) {
+        try retryingOnInterrupt("read", path, isInput: true) {
             systemRead(descriptor, into: &bytes, upTo: Self.chunk)
         }
         bytesRead += bytes.count

@@ -80,6 +80,7 @@ extension FilePath {
 ///
 /// - Parameter isInput: `body` may wait for as long as another program likes, so that a signal that asks the process to
 ///   stop ends the wait: then `interrupted` is thrown. Writing goes on, so that what was begun is finished.
+@discardableResult
 package func retryingOnInterrupt(
     _ action: String, _ path: FilePath, creating: Bool = false, isInput: Bool = false, _ body: () -> Int
 ) throws -> Int {

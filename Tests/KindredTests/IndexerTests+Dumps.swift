@@ -42,7 +42,7 @@ extension IndexerTests {
     }
 
     @Test func `articles that became something else, or are gone, are taken out and counted`() throws {
-        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(8))))
+        try Indexer(directory).index(dump: file("a.xml", dump(pages(8))))
         var newer = String(
             decoding: dump(pages(8).filter { $0.id != 5 && $0.id != 8 }), as: UTF8.self)
         newer = newer.replacing("<id>2</id>", with: "<id>2</id><redirect title=\"Stone 1\" />")
@@ -63,8 +63,8 @@ extension IndexerTests {
 
     @Test func `a part of a split dump, or an excerpt, takes out nothing of the others`() throws {
         let all = pages(9)
-        _ = try Indexer(directory).index(dump: file("1.xml", dump(Array(all[0..<4]))))
-        _ = try Indexer(directory).index(dump: file("2.xml", dump(Array(all[4..<9]))))
+        try Indexer(directory).index(dump: file("1.xml", dump(Array(all[0..<4]))))
+        try Indexer(directory).index(dump: file("2.xml", dump(Array(all[4..<9]))))
         #expect(try titles().count == 9)
         let part = try Indexer(directory).index(
             dump: file("t-pages-articles1.xml-p1p4", dump([all[0], all[1], all[3]])))

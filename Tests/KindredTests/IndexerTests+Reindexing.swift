@@ -10,7 +10,7 @@ import Testing
 
 extension IndexerTests {
     @Test func `a reindex answers by the old encoder until it goes over to the new one`() throws {
-        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(600))))
+        try Indexer(directory).index(dump: file("a.xml", dump(pages(600))))
         let model = try otherModel()
         let searcher = try Searcher(directory)
         let before = try searcher.search("people near the river", mode: .semantic).hits.map(\.score)
@@ -43,15 +43,15 @@ extension IndexerTests {
     }
 
     @Test func `what changes while a reindex is interrupted is right after it`() throws {
-        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(600))))
+        try Indexer(directory).index(dump: file("a.xml", dump(pages(600))))
         let model = try otherModel()
         var commits = 0
-        _ = try Reindexer(directory, model: model).reindex(
+        try Reindexer(directory, model: model).reindex(
             shouldStop: { commits > 0 }, progress: { _ in commits += 1 })
         var changed = pages(601)
         changed[4].text = "Stone number 5 is really a meteorite of iron."
-        _ = try Indexer(directory).index(dump: file("b.xml", dump(changed)))
-        _ = try Reindexer(directory, model: model).reindex()
+        try Indexer(directory).index(dump: file("b.xml", dump(changed)))
+        try Reindexer(directory, model: model).reindex()
         #expect(try IndexVerification(directory).problems.isEmpty)
         let hits = try Searcher(directory).search("meteorite", mode: .semantic, limit: 1000).hits
         #expect(hits.count == 1000 && hits.filter { $0.title == "Stone 5" }.count == 1)

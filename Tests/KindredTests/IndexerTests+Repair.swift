@@ -10,7 +10,7 @@ import Testing
 
 extension IndexerTests {
     @Test func `damaged links are rebuilt from the codes, and damaged or lost codes from the texts`() throws {
-        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(60))))
+        try Indexer(directory).index(dump: file("a.xml", dump(pages(60))))
         let segment = directory.segments.appending(
             try #require(FileManager.default.contentsOfDirectory(atPath: directory.segments.string).first))
         let whole = try [UInt8](Data(contentsOf: URL(fileURLWithPath: segment.string)))
@@ -56,7 +56,7 @@ extension IndexerTests {
     }
 
     @Test func `a repair that is stopped goes on, and no search takes the index for whole before`() throws {
-        _ = try Indexer(directory).index(dump: file("a.xml", dump(pages(150))))
+        try Indexer(directory).index(dump: file("a.xml", dump(pages(150))))
         try FileManager.default.removeItem(atPath: directory.segments.string)
         var looks = 0
         let stopped = #expect(throws: KindredError.self) {
@@ -77,10 +77,10 @@ extension IndexerTests {
 
     @Test func `a lost catalogue is told before its segments are swept, and files of others stay`() throws {
         let path = try file("a.xml", dump(pages(3)))
-        _ = try Indexer(directory).index(dump: path)
+        try Indexer(directory).index(dump: path)
         let note = directory.segments.appending("notes.txt")
         try Data([1]).write(to: URL(fileURLWithPath: note.string))
-        _ = try Indexer(directory).index(dump: file("b.xml", dump(pages(4))))
+        try Indexer(directory).index(dump: file("b.xml", dump(pages(4))))
         #expect(FileManager.default.fileExists(atPath: note.string))
         let segments = try directory.segments.entries()
         try FileManager.default.removeItem(atPath: directory.catalog.string)

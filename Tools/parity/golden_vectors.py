@@ -41,7 +41,10 @@ def by_transformers(path, texts, attention, pooling):
     vectors = []
     for text in texts:
         ids = tokenizer(text)["input_ids"]
-        own = [index for index, id in enumerate(ids) if id not in tokenizer.all_special_ids] or range(len(ids))
+        # The text's own tokens lie between those that the template adds.
+        bare = tokenizer(text, add_special_tokens=False)["input_ids"]
+        before = next(start for start in range(len(ids) + 1) if ids[start:start + len(bare)] == bare)
+        own = range(before, before + len(bare)) if bare else range(len(ids))
         tokens = torch.tensor([ids])
         mask = torch.zeros(1, 1, len(ids), len(ids)) if attention == "bidirectional" else None
         states = model(input_ids=tokens, attention_mask=mask).last_hidden_state[0]
