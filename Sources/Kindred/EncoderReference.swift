@@ -16,8 +16,8 @@ package struct EncoderReference: Codable, Hashable, Sendable {
     /// Of what decides the model's vectors.
     package var fingerprint: Fingerprint
     package var dimensions: Int
-    /// The encoder that a reindex is going over to. It answers from the moment when the catalogue's live segments are
-    /// its own: the switch is the catalogue's transaction, not this file.
+    /// The encoder that a reindexing run switches to. It answers once the catalogue's live segments are its own: the
+    /// catalogue's transaction is the switch, not this file.
     package var next: Next?
 
     package struct Next: Codable, Hashable, Sendable {

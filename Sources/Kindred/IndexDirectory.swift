@@ -15,6 +15,7 @@ import SystemPackage
 public struct IndexDirectory: Hashable, Sendable {
     /// The directory that holds all indexes.
     public let root: FilePath
+    /// Name of the index; 1 to 64 letters, digits, `-`, `_` and `.`.
     public let name: String
 
     /// - Parameter name: 1 to 64 letters, digits, `-`, `_` and `.`, not starting with a dot.

@@ -5,7 +5,7 @@ import KindredSystem
 import KindredTensors
 import KindredWikipedia
 
-/// Puts the segments of an index right, whose catalogue is whole: the texts are there, so every vector can be had again.
+/// Repairs the segments of an index with an intact catalogue: it stores the texts, so every vector can be recomputed.
 struct IndexRepair {
     private let directory: IndexDirectory
     private let catalog: Catalog
@@ -39,10 +39,10 @@ struct IndexRepair {
         return repaired
     }
 
-    /// Encodes the passages that have no whole vector, and puts the new segments in the place of the damaged ones.
+    /// Encodes the passages without an intact vector, and replaces the damaged segments.
     ///
-    /// Each batch is committed while the damaged segments are still named, so that no search takes the index for whole
-    /// before it is; a run that was killed goes on with what is still missing.
+    /// Each batch is committed while the damaged segments are still named, so that no search treats the index as intact
+    /// too early; a killed run resumes with what is still missing.
     /// - Returns: what was done, a line for each.
     /// - Throws: `incompatible` where the encoder is not the index's; `interrupted`; `inputOutput`.
     func encodeLost(
@@ -50,7 +50,7 @@ struct IndexRepair {
     ) throws -> [String] {
         let encoder = try reference.open(index: directory.name)
         let segments = SegmentStore(directory, catalog: catalog, encoder: encoder)
-        // A file that is neither whole nor named is in the way of nothing; one that a killed run left is.
+        // Remove what a killed run left, so that new segments can take its names.
         try segments.sweep()
         try AtomicFile.makeDirectory(directory.segments)
         var done = 0
@@ -58,7 +58,8 @@ struct IndexRepair {
             let ids = Array(check.missing[done...].prefix(Indexer.passagesPerCommit))
             guard let vectors = try encoder.vectors(of: ids, in: catalog, shouldStop: shouldStop) else {
                 throw KindredError(
-                    .interrupted, "stopped; the same command goes on with the passages that are still missing"
+                    .interrupted,
+                    "stopped; run the same command to encode the passages that are still missing"
                 )
             }
             if let file = try segments.write(vectors, ids: ids) {

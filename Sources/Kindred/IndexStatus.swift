@@ -2,29 +2,40 @@ import KindredIndex
 import KindredStore
 import KindredSystem
 
-/// What there is in an index, and what it takes on disk.
+/// Contents of an index and its size on disk.
 public struct IndexStatus: Sendable {
+    /// Name of the index.
     public let name: String
     /// "embedded", or the path of the model's directory.
     public let model: String
     /// Hex SHA-256 of what decides the encoder's vectors.
     public let fingerprint: String
+    /// Dimensions of a vector.
     public let dimensions: Int
+    /// Articles in the catalogue.
     public let articles: Int
+    /// Passages in the catalogue.
     public let passages: Int
+    /// Live segment files.
     public let segments: Int
     /// Passages whose vectors await the next merge.
     public let deletedPassages: Int
-    /// Passages that an unfinished reindex has encoded so far, and the model it switches to; nil where there is none.
+    /// Passages that an unfinished reindexing run has encoded so far; nil if there is none.
     public let reindexedPassages: Int?
+    /// The model that the unfinished run switches to; nil if there is none.
     public let nextModel: String?
+    /// Bytes of the catalogue.
     public let catalogBytes: Int
+    /// Bytes of the segment files.
     public let segmentBytes: Int
+    /// Bytes of all other files.
     public let otherBytes: Int
-    /// Bytes of the stored texts, as LZ4 blocks (inside `catalogBytes`) and plain.
+    /// Bytes of the stored texts as LZ4 blocks; part of `catalogBytes`.
     public let compressedTextBytes: Int
+    /// Bytes of the stored texts, uncompressed.
     public let textBytes: Int
 
+    /// Bytes of all files of the index.
     public var totalBytes: Int { catalogBytes + segmentBytes + otherBytes }
 
     /// - Throws: `notFound`, `invalidData`, `incompatible`.

@@ -4,17 +4,26 @@ import KindredStore
 import KindredSystem
 import SystemPackage
 
-/// What a check of a whole index found.
+/// Result of checking a whole index.
+///
+/// ```swift
+/// let check = try IndexVerification(index)
+/// if !check.problems.isEmpty { _ = try IndexVerification(index, repair: true) }
+/// ```
 public struct IndexVerification: Sendable {
+    /// Name of the index.
     public let name: String
     /// What is wrong, a line each; empty where every checksum and every invariant holds.
     public let problems: [String]
+    /// Articles in the catalogue.
     public let articles: Int
+    /// Passages in the catalogue.
     public let passages: Int
+    /// Live segment files.
     public let segments: Int
     /// Vectors in all segments, those of deleted passages included.
     public let vectors: Int
-    /// What was put right, a line each.
+    /// What was repaired, one line each.
     public let repaired: [String]
     /// Files that a killed run left and the next one removes; no damage.
     public let strayFiles: [String]
@@ -25,8 +34,8 @@ public struct IndexVerification: Sendable {
     /// - Parameters:
     ///   - repair: rebuild the links of a damaged segment from its codes, where those are whole, and encode again the
     ///     passages whose vectors are damaged or lost.
-    ///   - shouldStop: asked while passages are encoded.
-    ///   - progress: told how many of them are encoded, and of how many.
+    ///   - shouldStop: called while passages are encoded.
+    ///   - progress: called with the number of encoded passages and their total.
     /// - Throws: `notFound`, `incompatible`, `inputOutput`; `busy` where another process writes; `interrupted`. What is
     ///   damaged is in `problems` instead.
     public init(

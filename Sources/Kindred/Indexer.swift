@@ -11,13 +11,19 @@ import SystemPackage
 /// Reads a dump into an index: dump → passages → vectors → segments.
 ///
 /// Work is committed in batches of about `passagesPerCommit` passages, each an immutable segment file and one
-/// transaction. A run that was killed loses at most one batch; running it again skips what is there already, and
-/// because batches are cut by count and not by time, it ends with the same index as a run that was not killed.
+/// transaction. A run that was killed loses at most one batch; running it again skips committed articles. Batches
+/// are cut by count and not by time, so it ends with the same index as an uninterrupted run.
+///
+/// ```swift
+/// let index = try IndexDirectory(root: "indexes", name: "enwiki")
+/// let report = try Indexer(index).index(dump: "enwiki-latest-pages-articles.xml.bz2")
+/// print(report.added, report.changed, report.unchanged)
+/// ```
 public struct Indexer {
     /// Tokens of a passage, its title and headings included.
     public static let tokensPerPassage = 160
     static let passagesPerCommit = 256
-    /// Passages encoded between two looks at whether to stop.
+    /// Passages encoded between two calls of `shouldStop`.
     static let passagesPerStep = 64
 
     private let directory: IndexDirectory
@@ -51,7 +57,7 @@ public struct Indexer {
         }
     }
 
-    /// The reference as it is, also where the first writer has not made the catalogue yet.
+    /// The current reference, even if the first writer has not created the catalogue yet.
     private static func reference(of directory: IndexDirectory) throws -> EncoderReference {
         do {
             return try EncoderReference.current(
@@ -78,11 +84,11 @@ public struct Indexer {
     /// Indexes a dump, "-" for standard input.
     ///
     /// - Parameters:
-    ///   - longestPage: bytes of a page's wikitext, at most, 64 MB unless given; longer ones are left out and counted.
-    ///   - shouldStop: asked often; once it says true, the run ends with the next commit.
-    ///   - progress: told after each step.
-    /// - Returns: what was done. A dump that ends in the middle or is malformed at some place is indexed up to there:
-    ///   the error is in the report.
+    ///   - longestPage: maximum bytes of a page's wikitext; longer pages are skipped and counted. Default: 64 MB.
+    ///   - shouldStop: called often. After it returns true, the run drops the batch that is not yet encoded and ends.
+    ///   - progress: called after each step.
+    /// - Returns: what the run did. A truncated or malformed dump is indexed up to that place, and the report holds the
+    ///   error.
     /// - Throws: `notFound` and `invalidData` before anything is written; `busy`; `inputOutput`.
     @discardableResult
     public func index(
@@ -90,9 +96,9 @@ public struct Indexer {
         progress: @escaping (IndexingProgress) -> Void = { _ in }
     ) throws -> IndexingReport {
         let source = try DumpSource(path: path)
-        // Only a look, which takes no lock.
+        // A read-only check: no lock is taken if nothing changed.
         if let known = try completeRecord(of: source) { return IndexingReport(nothingToDo: known) }
-        // The first page is read before anything is made, so that a file that is no dump leaves no trace.
+        // The first page is read before anything is created, so that a file that is not a dump leaves no trace.
         let reader = try DumpReader(path: path, longestPage: longestPage ?? DumpReader.longestPage)
         let first = try reader.next()
 

@@ -1,39 +1,46 @@
 import KindredStore
 import KindredSystem
 
-/// How far an indexing run is.
+/// Progress of an indexing run.
 public struct IndexingProgress: Sendable {
     package let counts: SourceCounts
     /// Passages encoded in this run.
     public let passages: Int
-    /// Bytes of the input, compressed where it is compressed, read so far and in all (nil for standard input).
+    /// Bytes of the (possibly compressed) input read so far.
     public let bytesRead: Int
+    /// Bytes of the input; nil for standard input.
     public let totalBytes: Int?
     /// Whether the run was asked to stop and only finishes its commit.
     public let isStopping: Bool
+    /// Seconds since the run started.
     public let seconds: Double
 
+    /// Pages read so far.
     public var pages: Int { counts.pages }
 }
 
-/// What an indexing run did.
+/// Result of an indexing run.
 public struct IndexingReport: Sendable {
     package var counts = SourceCounts()
-    /// Articles that are new, that replaced an older text, and that were there already.
+    /// New articles.
     public package(set) var added = 0
+    /// Articles whose text changed.
     public package(set) var changed = 0
+    /// Articles that were indexed already.
     public package(set) var unchanged = 0
-    /// Articles that were taken out: redirects by now, in another namespace, of another model, or gone from the wiki.
+    /// Removed articles: now redirects, in another namespace, of another content model, or gone from the wiki.
     public package(set) var removed = 0
     /// Articles of the index that the dump lacks and that stay, since it has fewer than half of those it could have.
     public package(set) var missing = 0
     /// Articles that are longer than the limit.
     public package(set) var tooLong = 0
-    /// Characters that XML does not allow, which became spaces, and which and where the first was.
+    /// Characters that XML forbids; they became spaces.
     public package(set) var forbiddenCharacters = 0
+    /// The first of them, with its line and byte.
     public package(set) var firstForbiddenCharacter: String?
     /// Passages encoded and committed in this run.
     public package(set) var passages = 0
+    /// Duration of the run.
     public package(set) var seconds = 0.0
     /// Whether the run ended because it was asked to.
     public package(set) var stopped = false
@@ -52,6 +59,7 @@ public struct IndexingReport: Sendable {
 
     /// Pages of the dump that were read.
     public var pages: Int { counts.pages }
+    /// Pages that redirect to another page.
     public var redirects: Int { counts.redirects }
     /// Pages outside the article namespace.
     public var otherNamespaces: Int { counts.otherNamespaces }

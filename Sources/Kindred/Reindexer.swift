@@ -4,31 +4,40 @@ import KindredStore
 import KindredSystem
 import SystemPackage
 
-/// How far a reindex is.
+/// Progress of a reindexing run.
 public struct ReindexProgress: Sendable {
-    /// Passages encoded by the new encoder, those of interrupted runs included, and passages in all.
+    /// Passages encoded by the new encoder, including those of interrupted runs.
     public let passages: Int
+    /// All passages of the index.
     public let total: Int
     /// Passages encoded in this run.
     public let encoded: Int
 }
 
-/// What a reindex did.
+/// Result of a reindexing run.
 public struct ReindexReport: Sendable {
+    /// Passages encoded in this run.
     public package(set) var passages = 0
     /// Passages that an interrupted run had encoded.
     public package(set) var resumed = 0
+    /// Duration of the run.
     public package(set) var seconds = 0.0
+    /// Whether the run was stopped before the switch.
     public package(set) var stopped = false
-    /// Whether the index was the encoder's already.
+    /// Whether the index already used the encoder.
     public package(set) var nothingToDo = false
+    /// Hex SHA-256 that identifies the new encoder.
     public package(set) var fingerprint = ""
 }
 
-/// Encodes an index's stored texts with another encoder, and switches it to that encoder.
+/// Switches an index to another encoder: encodes the stored texts and replaces all vectors.
 ///
-/// New vectors are staged in segments that no search sees; searches go on with the old ones. The switch is one
-/// transaction of the catalogue. A run that was killed or stopped goes on after the last staged passage.
+/// New vectors are staged in segments that no search sees, while searches use the old ones. The switch is one transaction
+/// of the catalogue. A killed or stopped run resumes after the last staged passage.
+///
+/// ```swift
+/// let report = try Reindexer(index, model: "models/mine").reindex()
+/// ```
 public struct Reindexer {
     /// Passages that are encoded and staged at a time.
     static let passagesPerCommit = 1024
@@ -47,7 +56,11 @@ public struct Reindexer {
         encoder = try TextEncoder(directory: EncoderReference.directory(of: self.model))
     }
 
-    /// - Parameter shouldStop: asked often; once it says true, the run ends with the next commit.
+    /// Encodes the texts and switches the index.
+    ///
+    /// - Parameters:
+    ///   - shouldStop: called often; after it returns true, the run ends.
+    ///   - progress: called after each batch.
     /// - Throws: `busy` where another process writes; `inputOutput`. Nothing is lost.
     @discardableResult
     public func reindex(

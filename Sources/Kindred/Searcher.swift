@@ -11,32 +11,49 @@ import SystemPackage
 public struct SearchHit: Sendable {
     /// From 1.
     public let rank: Int
-    /// Larger is better; of the mode's own kind: a share of the best from 0 to 1, cosine, or BM25.
+    /// Larger is better, on the mode's own scale: hybrid from 0 to 1, semantic a cosine, keyword BM25 with proximity.
     public let score: Double
+    /// Title of the article.
     public let title: String
     /// The headings above the passage, outermost first.
     public let sectionPath: [String]
+    /// URL of the article; only the title if the dump names no site.
     public let url: String
+    /// Identifies the article within the index.
     public let articleID: Int64
+    /// Identifies the passage within the index; a new text of the article gets new passages.
     public let passageID: Int64
+    /// Text of the passage, without title and headings.
     public let text: String
 }
 
 /// The answers to a query.
 public struct SearchResults: Sendable {
+    /// The query, without surrounding white space.
     public let query: String
+    /// The mode that was asked for.
     public let mode: SearchMode
+    /// Best first.
     public let hits: [SearchHit]
+    /// Time of the search, encoding included.
     public let milliseconds: Double
-    /// What the answers lack and what to do about it; nil where they lack nothing.
+    /// What the answers lack and what to do; nil if they are complete.
     public let warning: String?
 }
 
-/// Answers queries from one index. Sees what a writer commits meanwhile; safe to use from several threads.
+/// Answers queries from one index. It sees a writer's commits as they happen, and is safe to use from several threads.
+///
+/// ```swift
+/// let searcher = try Searcher(IndexDirectory(root: "indexes", name: "enwiki"))
+/// for hit in try searcher.search("what keeps a bridge from swaying", limit: 5).hits {
+///     print(hit.rank, hit.title, hit.score)
+/// }
+/// ```
 public final class Searcher: @unchecked Sendable {
-    /// Characters of a query, at most: far more than a question has, and cheap to encode.
+    /// Maximum characters of a query: far more than a question has, and cheap to encode.
     public static let maximumQueryLength = 10_000
 
+    /// The index that is searched.
     public let directory: IndexDirectory
     private let catalog: Catalog
 
@@ -60,8 +77,7 @@ public final class Searcher: @unchecked Sendable {
     }
 
     /// Loads the encoder and maps the segments now, so that the first query does not pay for it.
-    /// - Throws: `incompatible` where the model is not the one that wrote the index. Damaged segments are told by the
-    ///   queries.
+    /// - Throws: `incompatible` if the model is not the one that wrote the index. Queries report damaged segments.
     public func prepare() throws {
         do { _ = try currentSnapshot() } catch is DamagedSegment {}
     }
@@ -167,8 +183,8 @@ public final class Searcher: @unchecked Sendable {
         }
     }
 
-    /// The live segments, mapped. A writer may merge and remove files, or go over to another encoder, between the look at
-    /// the catalogue and the mapping; then the catalogue has moved on, and a second look finds the new ones.
+    /// The live segments, mapped. Between reading the catalogue and mapping, a writer may remove files or switch the encoder.
+    /// The catalogue's generation has then changed, and a retry finds the new files.
     private func currentSnapshot() throws -> Snapshot {
         try lock.withLock {
             var attempts = 0

@@ -5,7 +5,9 @@ import KindredStore
 public struct Snippet: Hashable, Sendable {
     /// Text in pieces; `isMatch` where a piece is a word of the query, in this or another form.
     public struct Piece: Hashable, Sendable {
+        /// Text without line breaks.
         public let text: String
+        /// Whether the piece is a word of the query, in this or another form.
         public let isMatch: Bool
 
         package init(text: String, isMatch: Bool) {
@@ -14,9 +16,11 @@ public struct Snippet: Hashable, Sendable {
         }
     }
 
+    /// The pieces in order.
     public let pieces: [Piece]
-    /// Whether text of the passage was left out before or after.
+    /// Whether the passage has more text before the snippet.
     public let isCutBefore: Bool
+    /// Whether the passage has more text after the snippet.
     public let isCutAfter: Bool
 
     /// The stretch of at most `length` characters that holds the most distinct words of the query, the earliest of

@@ -22,7 +22,7 @@ struct IndexOptions: ParsableArguments {
 
 /// What every command that writes files has.
 struct ForceArgument: ParsableArguments {
-    @Flag(help: "Replace an output that is there already and is a file of another kind.") var force = false
+    @Flag(help: "Replace an existing output of another kind.") var force = false
 
     /// - Throws: `invalidRequest` for an output that is an input; `cannotCreate` where a file of another kind is there.
     func check(_ output: String?, is kind: OutputKind, inputs: [String]) throws {

@@ -8,7 +8,7 @@ import SystemPackage
 /// How one file is cut into training and test examples.
 struct SplitArguments: ParsableArguments {
     @Option(help: "Share of a single file to test on.") var testShare = 0.2
-    @Option(help: "Decides every random choice.") var seed: UInt64 = 42
+    @Option(help: "Random seed.") var seed: UInt64 = 42
 
     func validate() throws {
         guard testShare > 0, testShare < 1 else {
@@ -47,7 +47,7 @@ struct SplitArguments: ParsableArguments {
 
 /// The parts of a probe that are the same for texts and words.
 struct ProbeArguments: ParsableArguments {
-    @Option(help: "Iterations of the logistic regression, at most.") var iterations = 100
+    @Option(help: "Maximum iterations of the logistic regression.") var iterations = 100
     @Option(help: ArgumentHelp("The inverse of the penalty's strength.", valueName: "c")) var inversePenalty =
         1.0
 
@@ -94,15 +94,17 @@ struct EvalClassificationCommand: ParsableCommand {
         commandName: "classification",
         abstract: "Classification by logistic regression on frozen vectors, as mteb does it.",
         discussion: """
-            Files are .csv (columns text and label_text, label or category), .tsv (label TAB text), .jsonl ("text",
-            "label") or .label (label, space, text). Of a single file a part is kept for testing.
+            Files are .csv (columns text and label_text, label or category), .tsv (label TAB text), .jsonl ("text", \
+            "label") or .label (label, space, text). A single file is split into training and test examples.
+
+              kindred eval classification train.tsv test.tsv
             """)
 
     @Argument(help: "A file to train on, and one to test on.") var files: [String]
     @OptionGroup var encoder: EncoderArguments
     @Option(help: "Examples of each class to train on, in several experiments (default: all, once).")
     var samplesPerLabel: Int?
-    @Option(help: "How many such experiments.") var experiments = 10
+    @Option(help: "Number of experiments with --samples-per-label.") var experiments = 10
     @Flag(help: "Whole labels of .label files, 'LOC:city' and not 'LOC'.") var fine = false
     @OptionGroup var split: SplitArguments
     @OptionGroup var probe: ProbeArguments

@@ -12,8 +12,10 @@ struct EvalCommand: ParsableCommand {
         commandName: "eval",
         abstract: "Measure how good an encoder is.",
         discussion: """
-            The measures and their details are those of mteb, BEIR and LLM2Vec; Documentation/evaluation.md says which.
-            --vectors writes what was measured, so that the figures can be checked with other tools.
+            The measures follow mteb, BEIR and LLM2Vec; Documentation/evaluation.md defines them. --vectors writes the \
+            measured vectors, so that other tools can reproduce the figures.
+
+              kindred eval sts stsb.dev.tsv --model runs/pairs/adapter
             """,
         subcommands: [
             EvalSimilarityCommand.self, EvalRetrievalCommand.self, EvalClassificationCommand.self,
@@ -29,11 +31,11 @@ struct EncoderArguments: ParsableArguments {
             valueName: "directory"))
     var model: String?
     @Option(
-        help: "Pooling in place of the model's own: mean, weighted_mean, eos_token, last_token or bos_token.")
+        help: "Pooling (default: the model's).")
     var pooling: EncoderConfiguration.Pooling?
-    @Option(help: "Attention in place of the model's own: bidirectional or causal.")
+    @Option(help: "Attention (default: the model's).")
     var attention: EncoderConfiguration.Attention?
-    @Option(help: "Arithmetic in place of the model's own: fp32, bf16 or int8.")
+    @Option(help: "Precision of linear layers (default: int8 if the weights are stored so, else fp32).")
     var precision: Precision?
 
     /// - Throws: `notFound`, `invalidData`.

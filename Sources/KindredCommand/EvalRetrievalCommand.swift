@@ -30,25 +30,29 @@ struct EvalRetrievalCommand: ParsableCommand {
         commandName: "retrieval",
         abstract: "Retrieval: nDCG@10, recall and MRR on data sets in BEIR's layout.",
         discussion: """
-            A data set is a directory with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv. Vectors are compared one by
-            one; keyword and hybrid search are the product's. --semantic-share tries other shares of the two scores,
-            --fusion-constant and --semantic-weight reciprocal rank fusion; several values give a line for each.
+            A data set is a directory with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv. Vectors are compared \
+            exhaustively; keyword and hybrid search are those of an index. --semantic-share tries other shares of the two \
+            scores, --fusion-constant and --semantic-weight try reciprocal rank fusion. Several values give one line each.
+
+              kindred eval retrieval scifact --mode all
             """)
 
     @Argument(help: "Data sets.") var directories: [String]
-    @Option(help: "How documents are found: semantic, keyword, hybrid, or all; may be given again.")
+    @Option(help: "Search mode; repeatable (default: semantic).")
     var mode: [Modes] = []
-    @Option(help: ArgumentHelp("Which judgments, where a data set has several.", valueName: "name"))
+    @Option(help: ArgumentHelp("Which judgments, if a data set has several.", valueName: "name"))
     var split: String?
     @OptionGroup var encoder: EncoderArguments
-    @Option(help: ArgumentHelp("Put before each query; seen by attention, not pooled.", valueName: "text"))
+    @Option(help: ArgumentHelp("Put before each query; attended to but not pooled.", valueName: "text"))
     var instruction: String?
-    @Flag(help: "Leave out of a ranking the document that has the query's id, as BEIR does.")
+    @Flag(
+        name: .customLong("ignore-identical-ids"),
+        help: "Remove the document with the query's id from its ranking, as BEIR does.")
     var ignoreIdenticalIDs = false
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Share of the cosine in a hybrid score, from 0 to 1 (default: the product's).", valueName: "s"))
+            "Share of the semantic score in hybrid search, from 0 to 1 (default: 0.65).", valueName: "s"))
     var semanticShare: [Double] = []
     @Option(
         parsing: .upToNextOption,
@@ -57,7 +61,7 @@ struct EvalRetrievalCommand: ParsableCommand {
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Fuse by reciprocal ranks, the semantic ranking having this weight and the keyword ranking 1.",
+            "Fuse by reciprocal ranks, with this weight for the semantic ranking and 1 for the keyword ranking.",
             valueName: "w"))
     var semanticWeight: [Double] = []
     @Option(
@@ -77,10 +81,10 @@ struct EvalRetrievalCommand: ParsableCommand {
             throw ValidationError("--vectors and --rankings take one data set.")
         }
         if let wrong = (fusionConstant + semanticWeight).first(where: { !$0.isFinite || $0 < 0 }) {
-            throw ValidationError("\(wrong) is no constant or weight; they are numbers from 0 on.")
+            throw ValidationError("--fusion-constant and --semantic-weight must be at least 0, not \(wrong).")
         }
         if let wrong = semanticShare.first(where: { !(0...1).contains($0) }) {
-            throw ValidationError("\(wrong) is no share; one lies from 0 to 1.")
+            throw ValidationError("--semantic-share must be between 0 and 1, not \(wrong).")
         }
     }
 

@@ -8,7 +8,7 @@ import SystemPackage
 struct EvalSimilarityCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sts",
-        abstract: "Semantic textual similarity: Spearman's correlation of cosine and people's scores.",
+        abstract: "Semantic textual similarity: Spearman's correlation of cosines and human scores.",
         discussion: "A file has lines 'score TAB sentence 1 TAB sentence 2'.")
 
     @Argument(help: "Files of scored pairs.") var files: [String]

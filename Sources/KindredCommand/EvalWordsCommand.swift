@@ -13,17 +13,19 @@ struct EvalWordsCommand: ParsableCommand {
         commandName: "words",
         abstract: "Parts of speech or named entities by a linear probe on frozen hidden states.",
         discussion: """
-            Files are CoNLL-U (.conllu: parts of speech) or columns of word and label (named entities as B-, I- and O).
-            A word is the mean of its tokens' states, taken one position earlier with --align previous: LLM2Vec does so
-            for models trained by MNTP, and takes the tokens' own states for others. Of a single file a part is kept for
-            testing.
+            Files are CoNLL-U (.conllu: parts of speech) or columns of word and label (named entities as B-, I- and O). \
+            A word is the mean of its tokens' states. --align previous takes the states one position earlier, as LLM2Vec \
+            does for models trained by MNTP; --align own takes the tokens' own states. A single file is split into \
+            training and test sentences.
+
+              kindred eval words en_ewt-ud-train.conllu en_ewt-ud-dev.conllu
             """)
 
     @Argument(help: "A file to train on, and one to test on.") var files: [String]
     @OptionGroup var encoder: EncoderArguments
     @Option(help: "Which states stand for a word: previous or own.") var align = WordProbe.Alignment.previous
     @Option(help: "The label in CoNLL-U: upos or xpos.") var tag = AnnotatedWords.Tag.universal
-    @Option(help: ArgumentHelp("Train on the first so many sentences only.", valueName: "count"))
+    @Option(help: ArgumentHelp("Train on the first this many sentences (default: all).", valueName: "count"))
     var sentences: Int?
     @OptionGroup var split: SplitArguments
     @OptionGroup var probe: ProbeArguments

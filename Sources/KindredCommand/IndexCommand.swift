@@ -8,10 +8,13 @@ struct IndexCommand: ParsableCommand {
         commandName: "index",
         abstract: "Read a Wikipedia dump into an index.",
         discussion: """
-            The dump is a MediaWiki export: .xml.bz2 (pages-articles, single stream or multistream), .xml, .xml.gz, or
-            '-' for standard input. Work is committed as it goes: after Ctrl-C, a crash or a power cut, the same
-            command goes on where it was. A newer dump of the same wiki updates the index: articles that did not
-            change are not encoded again.
+            The dump is a MediaWiki export: .xml.bz2 (pages-articles, single stream or multistream), .xml, .xml.gz, or \
+            '-' for standard input. Work is committed as it goes. After Ctrl-C, a crash or a power cut, run the same \
+            command again: it resumes. A newer dump of the same wiki updates the index; unchanged articles are not \
+            encoded again.
+
+              kindred index enwiki-latest-pages-articles.xml.bz2
+              kindred index --sample
             """)
 
     @Argument(help: ArgumentHelp("The dump's path, '-' for standard input.", valueName: "dump"))
@@ -32,7 +35,7 @@ struct IndexCommand: ParsableCommand {
     @Option(
         name: .customLong("max-page"),
         help: ArgumentHelp(
-            "Leave out and count pages with more wikitext than this, in megabytes (default: 64).",
+            "Skip and count pages with more wikitext than this, in megabytes (default: 64).",
             valueName: "MB"))
     var maxPage: Double?
 
@@ -58,7 +61,7 @@ struct IndexCommand: ParsableCommand {
     func run() throws {
         let path = try sample ? Resources.sampleDump().string : dump!
         let directory = try IndexDirectory(root: indexes.root, name: index ?? Self.name(for: path))
-        // A missing dump is told before a second is spent on loading the encoder.
+        // Report a missing dump before loading the encoder.
         if path != "-", !FileManager.default.fileExists(atPath: path) {
             throw KindredError(.notFound, "no such file; check the path", at: .init(path: path))
         }
@@ -159,7 +162,7 @@ struct IndexCommand: ParsableCommand {
                     + "\(Format.bytes(status.totalBytes)) on disk")
         }
         if report.stopped {
-            CommandOutput.line("Stopped; what is listed is safe. The same command goes on from here.")
+            CommandOutput.line("Stopped; the listed work is committed. Run the same command to continue.")
         }
     }
 }

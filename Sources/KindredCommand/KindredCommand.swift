@@ -9,17 +9,17 @@ struct KindredCommand: ParsableCommand {
         commandName: "kindred",
         abstract: "Search your own documents by meaning, on your own machine.",
         discussion: """
-            Kindred reads a Wikipedia dump, encodes its passages with a language model in this process, and answers
-            questions put in your own words. Nothing leaves the machine.
+            Kindred reads a Wikipedia dump, encodes its passages with a language model in this process, and answers \
+            questions in your own words. No data leaves your machine.
 
               kindred index DUMP            read a dump into an index
               kindred search "QUESTION"     ask once
-              kindred repl                  ask again and again
+              kindred repl                  ask several questions
               kindred eval                  measure an encoder
 
-            Exit codes: 0 done, 64 a request that makes no sense, 65 bad data, 66 a missing input, 69 something this
-            machine lacks, 73 an output that cannot be made, 74 reading or writing failed, 75 another process is
-            writing, 130 stopped by Ctrl-C or SIGTERM.
+            Exit codes: 0 success, 64 wrong usage, 65 bad data, 66 missing input, 69 something this machine lacks, 73 \
+            output cannot be created, 74 reading or writing failed, 75 another process is writing, 130 stopped by Ctrl-C \
+            or SIGTERM.
             """,
         version: "0.1.0",
         subcommands: [

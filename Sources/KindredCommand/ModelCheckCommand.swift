@@ -120,7 +120,7 @@ extension ModelCommand {
                 !golden.texts.isEmpty, golden.texts.count == golden.vectors.count
             else {
                 throw KindredError(
-                    .invalidData, "is no JSON object with \"texts\" and as many \"vectors\"",
+                    .invalidData, "is not a JSON object with \"texts\" and as many \"vectors\"",
                     at: .init(path: path.string))
             }
             return golden

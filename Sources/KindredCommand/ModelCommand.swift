@@ -15,7 +15,7 @@ struct ModelCommand: ParsableCommand {
 
     struct Info: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say what a model directory or an adapter is made of.")
+            abstract: "Describe a model directory or an adapter.")
 
         @Argument(help: ArgumentHelp("The directory (default: the embedded model).", valueName: "directory"))
         var model: String?
@@ -63,7 +63,7 @@ struct ModelCommand: ParsableCommand {
 
         @Argument(help: ArgumentHelp("An adapter, or a model directory.", valueName: "directory"))
         var model: String
-        @Option(help: ArgumentHelp("Where to write it; must not be there.", valueName: "directory")) var out:
+        @Option(help: ArgumentHelp("Where to write it; must not exist.", valueName: "directory")) var out:
             String
         @Option(help: "fp32, bf16 or int8.") var precision = Precision.float32
         @Flag(help: "Print one JSON object.") var json = false
@@ -72,14 +72,14 @@ struct ModelCommand: ParsableCommand {
             let directory = try ModelDirectory(FilePath(model))
             guard !FileManager.default.fileExists(atPath: out) else {
                 throw KindredError(
-                    .cannotCreate, "is there already; name another directory", at: .init(path: out))
+                    .cannotCreate, "exists already; name another directory", at: .init(path: out))
             }
             do {
                 try MergedModel.write(
                     DecoderWeights.load(directory), of: directory, usage: directory.usage,
                     as: precision.stored, to: FilePath(out))
             } catch {
-                // The directory is ours; half of one would only stand in the way of the next try.
+                // Remove our incomplete directory, so that the next run can use its name.
                 try? FileManager.default.removeItem(atPath: out)
                 throw error
             }

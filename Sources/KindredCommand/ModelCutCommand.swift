@@ -11,13 +11,13 @@ extension ModelCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write a smaller model: the first layers, the tokens that a text uses, or both.",
             discussion: """
-                The first part of a decoder's layers is enough for a text encoder that is trained after the cut, and most \
-                tokens of a large vocabulary are never met. Adapters are merged in; a linear map is kept.
+                The first layers of a decoder suffice for a text encoder that is trained after the cut, and most tokens of \
+                a large vocabulary never occur. Adapters are merged; a linear map is kept.
 
                   kindred model cut models/decoder --layers 6 --vocabulary text.txt --out models/small
 
-                Each text of --vocabulary has the same tokens as before, unless --minimum-count leaves rare ones out, \
-                which are then made of smaller ones.
+                The texts of --vocabulary keep their tokens, except those that --minimum-count drops; these are split into \
+                smaller tokens.
                 """)
 
         @Argument(help: ArgumentHelp("A model directory, or an adapter.", valueName: "directory"))
@@ -29,9 +29,9 @@ extension ModelCommand {
                 "Keep the tokens of this text: a dump or plain text, also compressed by bzip2 or gzip. May be "
                     + "given again.", valueName: "text"))
         var vocabulary: [String] = []
-        @Option(help: ArgumentHelp("Leave tokens out that the texts use less often.", valueName: "count"))
+        @Option(help: ArgumentHelp("Drop tokens that the texts use less often.", valueName: "count"))
         var minimumCount = 1
-        @Option(help: ArgumentHelp("Where to write it; must not be there.", valueName: "directory")) var out:
+        @Option(help: ArgumentHelp("Where to write it; must not exist.", valueName: "directory")) var out:
             String
         @Option(help: "fp32, bf16 or int8.") var precision = Precision.float32
         @Flag(help: "Print one JSON object.") var json = false
@@ -46,7 +46,7 @@ extension ModelCommand {
             }
             guard !FileManager.default.fileExists(atPath: out) else {
                 throw KindredError(
-                    .cannotCreate, "is there already; name another directory", at: .init(path: out))
+                    .cannotCreate, "exists already; name another directory", at: .init(path: out))
             }
             let directory = try ModelDirectory(FilePath(model))
             var cut = try CutModel(directory)
@@ -64,7 +64,7 @@ extension ModelCommand {
                     minimumUses: vocabulary.isEmpty ? nil : minimumCount, as: precision.stored,
                     to: FilePath(out))
             } catch {
-                // The directory is ours; half of one would only stand in the way of the next try.
+                // Remove our incomplete directory, so that the next run can use its name.
                 try? FileManager.default.removeItem(atPath: out)
                 throw error
             }

@@ -51,7 +51,7 @@ struct OutputKind: Sendable {
         guard holds(start) else {
             throw KindredError(
                 .cannotCreate,
-                "is there already and is not \(name); name another output, or replace it with --force",
+                "exists already and is not \(name); name another output, or replace it with --force",
                 at: .init(path: path))
         }
     }

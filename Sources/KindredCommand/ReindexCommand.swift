@@ -6,10 +6,12 @@ import KindredSystem
 struct ReindexCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reindex",
-        abstract: "Go over to another encoder: encode an index's stored texts anew.",
+        abstract: "Switch an index to another encoder.",
         discussion: """
-            Searches go on with the old encoder until the last passage is encoded; then the index switches to the new
-            one in one step. After Ctrl-C or a crash the same command goes on where it was.
+            Encodes the stored texts with another encoder. Searches use the old encoder until the last passage is \
+            encoded; then the index switches in one step. After Ctrl-C or a crash, run the same command again: it resumes.
+
+              kindred reindex enwiki --encoder runs/pairs/adapter
             """)
 
     @Argument(help: ArgumentHelp("The index's name (default: the only one there is).", valueName: "name"))
@@ -52,15 +54,16 @@ struct ReindexCommand: ParsableCommand {
                     passagesResumed: report.resumed, seconds: report.seconds, passagesPerSecond: rate,
                     nothingToDo: report.nothingToDo, stopped: report.stopped))
         } else if report.nothingToDo {
-            CommandOutput.line("\(directory.name): nothing to do; the index is this encoder's already")
+            CommandOutput.line("\(directory.name): nothing to do; the index already uses this encoder")
         } else {
-            let resumed = report.resumed > 0 ? ", \(Format.count(report.resumed)) from before" : ""
+            let resumed =
+                report.resumed > 0 ? ", \(Format.count(report.resumed)) from an interrupted run" : ""
             CommandOutput.line(
                 "  passages   \(Format.count(report.passages)) encoded in \(Format.duration(report.seconds)) "
                     + "(\(Format.rate(rate, unit: "passages")))\(resumed)")
             CommandOutput.line(
                 report.stopped
-                    ? "Stopped; the old encoder still answers. The same command goes on from here."
+                    ? "Stopped; the old encoder still answers. Run the same command to continue."
                     : "  encoder    \(report.fingerprint)")
         }
         if report.stopped { throw ExitCode(130) }

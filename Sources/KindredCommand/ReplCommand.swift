@@ -6,7 +6,7 @@ import SystemPackage
 
 struct ReplCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "repl", abstract: "Ask an index again and again, with the model kept warm.",
+        commandName: "repl", abstract: "Ask an index several questions; the model stays loaded.",
         discussion: "Type a question, or :help. Ctrl-C clears the line, Ctrl-D ends.")
 
     @OptionGroup var options: SearchOptions
@@ -64,7 +64,7 @@ struct ReplSession {
         if mode != .keyword { try searcher.prepare() }
     }
 
-    /// Answers a line; false for one that ends the session. What goes wrong is told, and the session goes on.
+    /// Answers a line; false if it ends the session. Errors are printed, and the session continues.
     mutating func take(_ line: String) -> Bool {
         do {
             if line.hasPrefix(":") { return try command(line.dropFirst()) }
@@ -75,7 +75,7 @@ struct ReplSession {
         } catch let error as KindredError {
             CommandOutput.printError(error)
         } catch {
-            CommandOutput.errorLine("error: \(error)")
+            CommandOutput.printError(KindredError(.inputOutput, "\(error)"))
         }
         return true
     }
@@ -99,7 +99,7 @@ struct ReplSession {
 
     private static let help = """
         Type a question to search. Commands:
-          :k N            show N passages (now and from now on)
+          :k N            show N passages from now on
           :mode MODE      hybrid, semantic or keyword
           :open N         the whole passage N of the last answer, in its context
           :index [NAME]   ask another index; without a name, list them

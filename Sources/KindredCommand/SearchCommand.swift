@@ -5,7 +5,8 @@ import KindredSystem
 
 struct SearchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "search", abstract: "Answer a question from an index.")
+        commandName: "search", abstract: "Answer a question from an index.",
+        discussion: "  kindred search \"what keeps a bridge from swaying\" --mode semantic -k 5")
 
     @Argument(
         parsing: .allUnrecognized,
@@ -28,7 +29,7 @@ struct SearchCommand: ParsableCommand {
         }
         guard let option else { return }
         throw ValidationError(
-            "There is no option '\(option)'. A question that begins with '-' stands behind '--'.")
+            "There is no option '\(option)'. Put '--' before a question that begins with '-'.")
     }
 
     func run() throws {

@@ -4,7 +4,7 @@ import KindredSystem
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Say which indexes there are and what they hold.")
+        commandName: "status", abstract: "List the indexes with their contents and sizes.")
 
     @Argument(help: ArgumentHelp("An index's name (default: all).", valueName: "name"))
     var name: String?

@@ -12,22 +12,25 @@ struct TrainCommand: ParsableCommand {
         commandName: "train",
         abstract: "Train the encoder: MNTP, SimCSE, pairs, distillation.",
         discussion: """
-            The stages of LLM2Vec (BehnamGhader et al. 2024) turn a decoder into a text encoder; each makes an adapter on
-            what the one before made:
+            The stages of LLM2Vec (BehnamGhader et al. 2024) turn a decoder into a text encoder. Each stage trains an \
+            adapter on top of the previous one:
 
               kindred train mntp   TEXT --out runs/mntp
               kindred train simcse TEXT --model runs/mntp/adapter --out runs/simcse
-              kindred train distill TEXTS --targets VECTORS.npy --model runs/simcse/adapter --out runs/distill
+              kindred train distill TEXTS --targets VECTORS.npy \\
+                --model runs/simcse/adapter --out runs/distill
               kindred train pairs PAIRS --model runs/distill/adapter --out runs/pairs
               kindred reindex NAME --encoder runs/pairs/adapter
 
-            A run writes checkpoints; after Ctrl-C or a crash the same command with --resume goes on to the bit.
+            A run writes checkpoints. After Ctrl-C or a crash, add --resume to the same command: the resumed run is \
+            bit-identical to an uninterrupted one.
             """,
         subcommands: [Masked.self, Contrast.self, Distill.self, Pairs.self, Full.self])
 
     struct Masked: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "mntp", abstract: "Masked next token prediction, with attention in both directions.")
+            commandName: "mntp", abstract: "Masked next token prediction, with bidirectional attention.",
+            discussion: "  kindred train mntp text.txt --out runs/mntp")
         @OptionGroup var text: TextArguments
         @OptionGroup var masking: MaskingArguments
         @OptionGroup var prediction: PredictionArguments
@@ -46,7 +49,8 @@ struct TrainCommand: ParsableCommand {
     struct Contrast: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "simcse",
-            abstract: "Sentences against each other, each seen twice with other dropout.")
+            abstract: "SimCSE: contrast sentences, each encoded twice with different dropout.",
+            discussion: "  kindred train simcse text.txt --model runs/mntp/adapter --out runs/simcse")
         @OptionGroup var text: TextArguments
         @OptionGroup var contrast: ContrastArguments
         @OptionGroup var adapter: AdapterArguments
@@ -64,15 +68,18 @@ struct TrainCommand: ParsableCommand {
 
     struct Pairs: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "pairs", abstract: "Queries against the passages that answer them.",
+            commandName: "pairs", abstract: "Contrast queries with the passages that answer them.",
             discussion: """
-                PAIRS files are JSON lines {"query", "positive", "negatives": [...]} or query TAB positive [TAB negative].
-                An instruction for a file's queries may follow its name after '=': squad.tsv="Find the answer: "
+                PAIRS files hold JSON lines {"query", "positive", "negatives": [...]} or query TAB positive [TAB \
+                negative]. To give a file's queries an instruction, append it to the name after '=': squad.tsv="Find the \
+                answer: "
 
-                With a teacher's scores of the positive and of each negative, "scores": [...], the loss is the divergence \
-                of the distributions over a query's own passages; then every line needs them.
+                With a teacher's "scores": [...] (positive first), the loss is the divergence of the score distributions \
+                over a query's own passages. Then every line needs scores.
+
+                  kindred train pairs pairs.tsv --model runs/simcse/adapter --out runs/pairs
                 """)
-        @Argument(help: "Files of pairs, each with '=INSTRUCTION' after its name if its queries have one.")
+        @Argument(help: "Files of pairs; append '=INSTRUCTION' to a name for an instruction.")
         var files: [String]
         @OptionGroup var contrast: ContrastArguments
         @OptionGroup var temperature: TemperatureArguments
@@ -91,7 +98,8 @@ struct TrainCommand: ParsableCommand {
 
     struct Full: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "full", abstract: "Train all weights, with any objective (for small models).")
+            commandName: "full", abstract: "Train all weights, with any objective (for small models).",
+            discussion: "  kindred train full text.txt --objective causal --model MODEL --out runs/full")
         @Option(help: "causal, mntp, simcse, distill or pairs.") var objective: TrainingOptions.Objective
         @OptionGroup var text: TextArguments
         @OptionGroup var masking: MaskingArguments
@@ -102,7 +110,7 @@ struct TrainCommand: ParsableCommand {
         @OptionGroup var training: RunArguments
         @Option(
             help: ArgumentHelp(
-                "What the learning rate is multiplied by for the token embedding; 0: it stays as it is.",
+                "Factor of the learning rate for the token embedding; 0 freezes it (default: 1).",
                 valueName: "factor"))
         var embeddingRate: Float?
 
@@ -159,19 +167,21 @@ struct TextArguments: ParsableArguments {
 
     @Option(help: ArgumentHelp("Train on the texts of this index.", valueName: "name")) var fromIndex: String?
 
-    @Flag(help: "For sentences: each line of plain text is one.") var linesAreSentences = false
+    @Flag(help: "Take each line of plain text as one sentence (simcse).") var linesAreSentences = false
 
     @Option(
-        help: ArgumentHelp("Read no more text once there are so many million tokens.", valueName: "millions"))
+        help: ArgumentHelp("Stop reading text after this many million tokens.", valueName: "millions"))
     var tokenLimit = 100.0
 
     @OptionGroup var indexes: IndexOptions
 }
 
 struct MaskingArguments: ParsableArguments {
-    @Option(help: "Share of tokens to predict.") var maskShare: Double?
-    @Flag(help: "Mask all of them; else 80 % are masked, 10 % random, 10 % as they were.") var maskAll = false
-    @Option(help: "What a masked token becomes.") var maskToken: String?
+    @Option(help: "Share of tokens to predict (default: 0.2).") var maskShare: Double?
+    @Flag(help: "Mask all of them; otherwise 80 % are masked, 10 % random, 10 % unchanged.") var maskAll =
+        false
+    @Option(help: "Text of the mask token, a single token of the model (default: '_').") var maskToken:
+        String?
 
     func apply(to options: inout TrainingOptions) throws {
         options.maskShare = maskShare ?? options.maskShare
@@ -183,8 +193,8 @@ struct MaskingArguments: ParsableArguments {
 struct PredictionArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Predict among so many tokens in a step, those of the batch and others at random (sampled softmax); "
-                + "default: among all, which costs more where the vocabulary is large.",
+            "Sampled softmax: predict among this many tokens per step, those of the batch and random others "
+                + "(default: the whole vocabulary).",
             valueName: "count"))
     var sampledTokens: Int?
 
@@ -194,8 +204,9 @@ struct PredictionArguments: ParsableArguments {
 }
 
 struct ContrastArguments: ParsableArguments {
-    @Option(help: "What cosines are multiplied by.") var scale: Float?
-    @Option(help: "Dropout of attention weights.") var attentionDropout: Float?
+    @Option(help: "Inverse temperature: cosines are multiplied by it (default: 20).") var scale: Float?
+    @Option(help: "Dropout of attention weights (default: 0.3 for simcse, otherwise 0).")
+    var attentionDropout: Float?
 
     func apply(to options: inout TrainingOptions) throws {
         options.scale = scale ?? options.scale
@@ -204,12 +215,12 @@ struct ContrastArguments: ParsableArguments {
 }
 
 struct AdapterArguments: ParsableArguments {
-    @Option(help: "Rank of the adapter's matrices.") var rank: Int?
-    @Option(help: "The adapter is scaled by alpha / rank.") var alpha: Double?
-    @Option(help: "Dropout before the adapter.") var dropout: Float?
+    @Option(help: "Rank of the adapter's matrices (default: 16).") var rank: Int?
+    @Option(help: "The adapter is scaled by alpha / rank (default: 32).") var alpha: Double?
+    @Option(help: "Dropout before the adapter (default: 0.05; 0 for distill).") var dropout: Float?
     @Option(help: "Modules to change, separated by commas (default: all linear layers of a block).")
     var modules: String?
-    @Option(help: "First values of the adapter: true (peft's default), gaussian or false.")
+    @Option(help: "Initial values of the adapter, by peft's names (default: true).")
     var initialization: AdapterConfiguration.Initialization?
 
     func apply(to options: inout TrainingOptions) throws {
@@ -230,31 +241,42 @@ struct RunArguments: ParsableArguments {
             "The model to train: a model directory or an adapter (default: the embedded one).",
             valueName: "directory"))
     var model: String?
-    @Option(help: ArgumentHelp("Where the run is kept.", valueName: "directory")) var out: String
-    @Flag(help: "Go on from the run's last checkpoint.") var resume = false
-    @Option(help: "Steps in all.") var steps: Int?
-    @Option(help: "Blocks, sentences or pairs of a batch.") var batch: Int?
-    @Option(help: "Batches of a step.") var accumulate: Int?
-    @Option(help: "Tokens of a block, or of a text at most.") var length: Int?
-    @Option(help: "The highest learning rate.") var rate: Double?
-    @Option(help: "Steps until then.") var warmup: Int?
-    @Option(help: "linear or constant.") var schedule: LearningRateSchedule.Kind?
-    @Option(help: "Weight decay.") var decay: Float?
-    @Option(help: "Scale gradients down to this norm; 0: never.") var clip: Float?
-    @Option(help: "What all chance depends on.") var seed: UInt64?
-    @Option(help: "fp32 or bf16 (default: bf16 where the processor multiplies it).") var precision:
-        TrainingPrecision?
-    @Option(help: "low: compute again what would have to be kept; about a third slower.") var memory = Memory
+    @Option(help: ArgumentHelp("The run's directory.", valueName: "directory")) var out: String
+    @Flag(help: "Resume from the run's last checkpoint.") var resume = false
+    @Option(help: "Total steps (default: 1000).") var steps: Int?
+    @Option(
+        help: "Blocks, sentences or pairs per batch (default: 32; commands simcse and distill 128, pairs 64)."
+    ) var batch: Int?
+    @Option(help: "Batches per step (default: 1).") var accumulate: Int?
+    @Option(help: "Tokens of a block, or at most of a text (default: 512; commands simcse and distill 128).")
+    var length: Int?
+    @Option(help: "Peak learning rate (default: 5e-5; commands simcse 3e-5, pairs 2e-4, distill 1e-4).")
+    var rate: Double?
+    @Option(
+        help: "Warm-up steps (default: 0; commands pairs 300, distill 100, at most a third of the steps).")
+    var warmup: Int?
+    @Option(help: "Learning rate after warm-up (default: linear).") var schedule: LearningRateSchedule.Kind?
+    @Option(help: "Weight decay (default: 0).") var decay: Float?
+    @Option(help: "Clip the gradient norm to this; 0: never (default: 1).") var clip: Float?
+    @Option(help: "Random seed (default: 1).") var seed: UInt64?
+    @Option(help: "Precision of products (default: bf16 if the processor supports it, else fp32).")
+    var precision: TrainingPrecision?
+    @Option(
+        help:
+            "low: recompute activations in the backward pass (gradient checkpointing); about a third slower.")
+    var memory = Memory
         .normal
     @Option(
-        help: "mean, weighted_mean, eos_token, last_token or bos_token (default: the model's own pooling).")
+        help: "Pooling (default: the model's).")
     var pooling: EncoderConfiguration.Pooling?
-    @Option(help: "bidirectional (default) or causal.") var attention: EncoderConfiguration.Attention?
-    @Option(help: "Steps between checkpoints.") var checkpointEvery: Int?
-    @Option(help: "Steps between validations.") var validateEvery: Int?
-    @Option(help: "Examples to hold back for validation.") var validation: Int?
-    @Option(help: "Threads.") var threads = Processor.count
-    @Flag(help: "Write the whole model too, with the adapter merged in.") var merge = false
+    @Option(help: "Attention (default: bidirectional; causal for the objective causal).") var attention:
+        EncoderConfiguration.Attention?
+    @Option(help: "Steps between checkpoints (default: 100).") var checkpointEvery: Int?
+    @Option(help: "Steps between validations (default: 100).") var validateEvery: Int?
+    @Option(help: "Examples held out for validation (default: 64, at most a fiftieth of all).")
+    var validation: Int?
+    @Option(help: "Threads; the result does not depend on them.") var threads = Processor.count
+    @Flag(help: "Also write the whole model, with the adapter merged.") var merge = false
     @Flag(help: "Print the report as JSON.") var json = false
     @Flag(name: [.short, .long], help: "Show no progress.") var quiet = false
 
@@ -299,7 +321,7 @@ struct RunArguments: ParsableArguments {
             model, usage: options.usage(of: model), maximumTokens: options.length, limit: limit)
         guard !text.files.isEmpty || text.fromIndex != nil else {
             throw KindredError(
-                .invalidRequest, "there is nothing to train on; name a file of text, or --from-index NAME")
+                .invalidRequest, "no training text; name a file, or --from-index NAME")
         }
         let wantsSentences = options.objective == .simcse
         func take(_ document: String) -> Bool {
@@ -411,7 +433,7 @@ struct RunArguments: ParsableArguments {
         }
         if let cosine = report.validationCosine {
             CommandOutput.line(
-                "  cosine     \(Format.decimals(cosine, 4)) to the teacher, on texts held back")
+                "  cosine     \(Format.decimals(cosine, 4)) to the teacher, on held-out texts")
         }
         if cut > 0 {
             CommandOutput.line(
@@ -426,7 +448,7 @@ struct RunArguments: ParsableArguments {
         if let merged { CommandOutput.line("  merged     \(merged)") }
         if report.stopped {
             CommandOutput.line(
-                "Stopped after step \(report.steps). The same command with --resume goes on from there.")
+                "Stopped after step \(report.steps). Run the same command with --resume to continue.")
         }
     }
 }

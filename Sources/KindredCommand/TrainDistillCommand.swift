@@ -8,15 +8,15 @@ extension TrainCommand {
     struct Distill: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "distill",
-            abstract: "Texts against the vectors that another model has for them.",
+            abstract: "Learn the vectors of another model or service.",
             discussion: """
-                The student learns to place a text where its teacher places it; any model's or service's vectors will do. \
-                Row n of VECTORS belongs to line n of TEXTS; several files are paired in order:
+                The student learns a teacher's vectors, from any model or service. Row n of VECTORS belongs to line n of \
+                TEXTS. Several files are paired in order:
 
                   kindred train distill a.txt b.txt --targets a.npy --targets b.npy --out runs/distill
 
-                A linear map from the student's pooled vector to the teacher's is learned with it and kept as the result's \
-                2_Dense. Vectors are scaled to length 1. To train all weights: kindred train full --objective distill.
+                A linear map from the student's pooled vector to the teacher's is learned too and stored as 2_Dense. \
+                Vectors are scaled to length 1. To train all weights, use kindred train full --objective distill.
                 """)
         @Argument(help: "Files with a text on each line, also compressed by bzip2 or gzip.")
         var texts: [String]
@@ -42,7 +42,7 @@ extension DistillationOptions.Loss: ExpressibleByArgument {}
 struct DistillationArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "An array of 32-bit or 16-bit floats, texts × dimensions; once for each file of texts.",
+            "Array of 32-bit or 16-bit floats, texts × dimensions; one per file of texts.",
             valueName: "vectors.npy"))
     var targets: [String] = []
     @Flag(
@@ -50,15 +50,17 @@ struct DistillationArguments: ParsableArguments {
             "Each line of texts is a JSON string, or an object with \"text\" and, if there is one, \"title\"."
     )
     var jsonLines = false
-    @Option(help: "cosine (default): 1 - cosine; mse: squared distance to the teacher's vector of length 1.")
+    @Option(help: "cosine: 1 - cosine; mse: squared distance to the teacher's unit vector (default: cosine).")
     var loss: DistillationOptions.Loss?
     @Option(
         help: ArgumentHelp(
-            "Add the divergence of the similarity distributions within a batch, times this.",
+            "Weight of the divergence of in-batch similarity distributions (default: 0).",
             valueName: "weight"))
     var relational: Float?
-    @Flag(help: "Learn no linear map: the sizes of student and teacher must match.") var noMap = false
-    @Option(help: ArgumentHelp("What the learning rate is multiplied by for the map.", valueName: "factor"))
+    @Flag(help: "Learn no linear map; student and teacher must have equal dimensions.") var noMap = false
+    @Option(
+        help: ArgumentHelp(
+            "Factor of the learning rate for the linear map (default: 1).", valueName: "factor"))
     var mapRate: Float?
 
     func apply(to options: inout TrainingOptions) {
@@ -74,8 +76,8 @@ struct DistillationArguments: ParsableArguments {
 struct TemperatureArguments: ParsableArguments {
     @Option(
         help: """
-            What a teacher's scores of pairs, or cosines of similarity distributions, are divided by before their \
-            softmax (default: 0.05, for cosines).
+            Temperature of the softmax over a teacher's scores, or over cosines of similarity distributions (default: \
+            0.05, for cosines).
             """)
     var temperature: Float?
 
@@ -91,7 +93,7 @@ extension RunArguments {
         var options = given
         let model = try open(&options)
         guard !files.isEmpty else {
-            throw KindredError(.invalidRequest, "there is nothing to train on; name a file of texts")
+            throw KindredError(.invalidRequest, "no training text; name a file of texts")
         }
         guard files.count == distillation.targets.count else {
             throw KindredError(

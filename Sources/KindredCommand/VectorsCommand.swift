@@ -7,7 +7,7 @@ import SystemPackage
 
 struct VectorsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vectors", abstract: "Build and search an index of vectors of your own.",
+        commandName: "vectors", abstract: "Build and search an index of your own vectors.",
         discussion: """
             Vectors and queries are arrays of NumPy (.npy, 64, 32 or 16 bit floats) or .fvecs files; the id of a vector is \
             its row.
@@ -22,7 +22,7 @@ struct VectorsCommand: ParsableCommand {
         @Option(help: "cosine, inner-product or euclidean.") var metric = MetricName.cosine
         @Option(name: .customLong("m"), help: "M: a vector has at most 2 M links.") var m = 16
         @Option(help: "Threads; the index does not depend on them.") var threads = Processor.count
-        @Option(help: ArgumentHelp("Decides what is random.", valueName: "number")) var seed: UInt64 = 1
+        @Option(help: ArgumentHelp("Random seed.", valueName: "number")) var seed: UInt64 = 1
         @OptionGroup var replacing: ForceArgument
         @Flag(help: "Print one JSON object.") var json = false
 
@@ -30,7 +30,7 @@ struct VectorsCommand: ParsableCommand {
             try checkThreads(threads)
             guard out != "-" else {
                 throw KindredError(
-                    .invalidRequest, "an index is a file, and standard output is none; name one")
+                    .invalidRequest, "an index cannot go to standard output; name a file")
             }
             try replacing.check(out, is: .segment, inputs: [vectors])
             let source = try VectorFile(FilePath(vectors))
@@ -61,8 +61,10 @@ struct VectorsCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Find the nearest vectors of queries.",
             discussion: """
-                Queries are turned along the index's axes --batch at a time, then answered one after the other; a latency \
-                is a query's answer and its share of the turning.
+                Queries are rotated along the index's axes, --batch at a time, then answered one after the other. A \
+                latency is the time of a query's answer plus its share of the rotation.
+
+                  kindred vectors search base.kv queries.npy --truth truth.npy --ef-search 32,64,128
                 """)
 
         @Argument(help: ArgumentHelp("The index.", valueName: "index")) var index: String
@@ -70,11 +72,12 @@ struct VectorsCommand: ParsableCommand {
         @Option(name: [.customShort("k")], help: "How many neighbours of each query.") var k = 10
         @Option(
             help: ArgumentHelp(
-                "Candidates kept on the walk; several, with commas, to compare.", valueName: "numbers"))
+                "Candidates that the walk keeps; several, separated by commas, to compare.",
+                valueName: "numbers"))
         var efSearch = "128"
-        @Option(help: "Search threads; each answers queries of its own.") var threads = 1
-        @Option(help: "Queries that are turned at a time.") var batch = 128
-        @Option(help: "Runs over the queries; the quickest counts.") var repeats = 1
+        @Option(help: "Search threads; each answers its own queries.") var threads = 1
+        @Option(help: "Queries that are rotated together.") var batch = 128
+        @Option(help: "Runs over the queries; the fastest counts.") var repeats = 1
         @Option(
             help: ArgumentHelp(
                 "Where to write the neighbours' rows, an array of 64-bit numbers.", valueName: "file"))
@@ -83,10 +86,10 @@ struct VectorsCommand: ParsableCommand {
         var scores: String?
         @Option(
             help: ArgumentHelp(
-                "The true neighbours' rows (from truth), to say the recall.", valueName: "file"))
+                "The true neighbours' rows (from 'vectors truth'), to compute recall.", valueName: "file"))
         var truth: String?
         @OptionGroup var replacing: ForceArgument
-        @Flag(help: "Leave the index in the mapped file instead of copying codes and links into memory.")
+        @Flag(help: "Search the mapped file instead of copying codes and links into memory.")
         var mapped = false
         @Flag(help: "Print one JSON object.") var json = false
 
@@ -174,7 +177,7 @@ struct VectorsCommand: ParsableCommand {
     }
 
     struct Info: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Say what an index of vectors is made of.")
+        static let configuration = CommandConfiguration(abstract: "Describe an index of vectors.")
 
         @Argument(help: ArgumentHelp("The index.", valueName: "index")) var index: String
         @Flag(help: "Print one JSON object.") var json = false
@@ -206,7 +209,7 @@ struct VectorsCommand: ParsableCommand {
             abstract: "Check every checksum and every invariant of an index of vectors.")
 
         @Argument(help: ArgumentHelp("The index.", valueName: "index")) var index: String
-        @Flag(help: "Where something is wrong, rebuild the links from the codes.") var repair = false
+        @Flag(help: "If links are damaged, rebuild them from the codes.") var repair = false
 
         func run() throws {
             let path = FilePath(index)
@@ -216,10 +219,10 @@ struct VectorsCommand: ParsableCommand {
                 CommandOutput.errorLine(Terminal.sanitized(error.description))
                 try SegmentWriter.rebuildLinks(of: Segment(path: path, links: .ignore))
                 try Segment(path: path).verify()
-                CommandOutput.line("the links are rebuilt; all is well")
+                CommandOutput.line("the links are rebuilt; the index is intact")
                 return
             }
-            CommandOutput.line("all is well")
+            CommandOutput.line("intact")
         }
     }
 }
@@ -313,7 +316,7 @@ private struct SearchRun {
             times = Array(repeating: [], count: count)
         }
 
-        /// The first time holds the turning of the whole batch, which is shared out.
+        /// The first time includes the rotation of the whole batch, which is distributed over its queries.
         func set(_ batch: Int, _ results: [[Neighbor]], _ measured: [Double]) {
             var measured = measured
             if let first = measured.first, measured.count > 1 {

@@ -6,16 +6,18 @@ struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Check every checksum and every invariant of an index.",
         discussion: """
-            Exit code 0 where all is well, 65 where something is damaged. The vectors can always be had again, since the
-            texts are stored: --repair rebuilds damaged links, and encodes again what is damaged or lost. A damaged \
-            catalogue must be made again from the dump.
+            Exit code 0 if the index is intact, 65 if it is damaged. --repair rebuilds damaged links and re-encodes \
+            passages whose vectors are damaged or lost; the index stores their texts. A damaged catalogue must be rebuilt \
+            from the dump.
+
+              kindred verify enwiki --repair
             """)
 
     @Argument(help: ArgumentHelp("The index's name (default: the only one there is).", valueName: "name"))
     var name: String?
 
     @Flag(
-        name: .long, help: "Rebuild damaged links, and encode again the passages of damaged or lost segments."
+        name: .long, help: "Rebuild damaged links, and re-encode the passages of damaged or lost segments."
     )
     var repair = false
 
@@ -45,7 +47,7 @@ struct VerifyCommand: ParsableCommand {
                 "\(result.name): \(Format.count(result.articles)) articles, \(Format.count(result.passages)) passages, "
                     + "\(Format.count(result.vectors)) vectors in \(Format.count(result.segments)) segments; "
                     + (result.problems.isEmpty
-                        ? "all is well" : "\(Format.count(result.problems.count)) problems"))
+                        ? "intact" : "\(Format.count(result.problems.count)) problems"))
             if !result.strayFiles.isEmpty {
                 CommandOutput.line(
                     "\(result.strayFiles.count) files of an interrupted run will be removed by the next one")

@@ -17,7 +17,7 @@ extension GGUFCheckpoint {
             throw invalid("has no \"tokenizer.ggml.tokens\": it holds no tokenizer")
         }
         let tokens = try list.enumerated().map { id, value in
-            guard let bytes = value.bytes else { throw invalid("token \(id) of the tokenizer is no text") }
+            guard let bytes = value.bytes else { throw invalid("token \(id) of the tokenizer is not text") }
             return bytes
         }
         func name(_ id: Int) -> String { String(decoding: tokens[id], as: UTF8.self) }

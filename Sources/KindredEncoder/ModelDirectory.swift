@@ -142,7 +142,7 @@ package struct ModelDirectory: Sendable {
                 throw KindredError(
                     .incompatible,
                     "was trained on the model \(wanted.prefix(12)), and \(base) is now \(found.prefix(12)); put that model "
-                        + "back, or train the adapter anew", at: .init(path: adapter.string))
+                        + "back, or train the adapter again", at: .init(path: adapter.string))
             }
         }
     }

@@ -104,7 +104,7 @@ package struct RetrievalSet: Sendable {
             guard fields.count == 3 else { return "a judgment without three fields" }
             guard let judgment = Int(fields[2].trimmed) else {
                 // The header.
-                return line.number == 1 ? nil : "a judgment that is no whole number"
+                return line.number == 1 ? nil : "a judgment that is not a whole number"
             }
             judgments[fields[0], default: [:]][fields[1]] = judgment
             return nil
@@ -154,7 +154,7 @@ package struct RetrievalSet: Sendable {
         try file.forEachLine { line in
             if line.text.allSatisfy(\.isWhitespace) { return "empty line" }
             guard let entry = Entry(line.text) else {
-                return "a \(kind) that is no JSON object with \"_id\" and \"text\""
+                return "a \(kind) that is not a JSON object with \"_id\" and \"text\""
             }
             guard seen.insert(entry.id).inserted else { return "a \(kind)'s id occurs again" }
             return take(entry)

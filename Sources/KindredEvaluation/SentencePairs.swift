@@ -23,7 +23,7 @@ package struct SentencePairs: Sendable {
                 String($0).trimmed
             }
             guard fields.count == 3 else { return "no three fields" }
-            guard let score = Double(fields[0]), score.isFinite else { return "the score is no number" }
+            guard let score = Double(fields[0]), score.isFinite else { return "the score is not a number" }
             guard !fields[1].isEmpty, !fields[2].isEmpty else { return "a sentence is empty" }
             pairs.append(Pair(score: score, first: fields[1], second: fields[2]))
             return nil

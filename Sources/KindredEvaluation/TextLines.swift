@@ -48,7 +48,7 @@ package enum TextLines {
             pending += chunk[start...]
             guard pending.count <= longest else {
                 throw KindredError(
-                    .invalidData, "a line is longer than \(longest) bytes: this is no text",
+                    .invalidData, "a line is longer than \(longest) bytes; this is not text",
                     at: .init(path: path.string, line: number + 1))
             }
         }

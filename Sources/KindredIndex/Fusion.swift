@@ -3,17 +3,16 @@ import KindredSystem
 /// How the results of semantic and of keyword search become one ranking.
 package enum Fusion: Sendable, Hashable {
     /// A convex combination of the scores, each from 0 to 1 (Bruch, Gai and Ingber 2022, arXiv 2210.11934, §4). A cosine
-    /// counts by how far it is on the way from the least of the ranking's candidates to 1, the greatest that a cosine can
-    /// be, so that a semantic ranking without a good answer weighs less; BM25, which is never below 0, by the greatest
-    /// of its ranking. What one ranking does not hold has 0 there.
+    /// is scaled so that the lowest candidate's is 0 and a cosine of 1 is 1; a semantic ranking without a good answer then
+    /// weighs less. BM25 is divided by the best of its ranking. A passage that a ranking lacks scores 0 in it.
     case scores(semanticShare: Double)
     /// Weighted reciprocal rank fusion: the sum of weight / (constant + rank) over the rankings that hold a passage
     /// (Cormack, Clarke and Büttcher 2009, §2), the keyword ranking's weight being 1. Only ranks count.
     case ranks(constant: Double, semanticWeight: Double)
 
-    /// What every index is searched with: tuned once with the embedded encoder (Documentation/encoder.md).
+    /// The fusion of every hybrid search, tuned with the embedded encoder (Documentation/log/encoder.md).
     package static let standard = Fusion.scores(semanticShare: 0.65)
-    /// Results of each kind that are joined, at least.
+    /// The fusion takes at least this many results of each ranking.
     package static let candidates = 100
 
     /// The fused ranking, best first; of equal scores the smaller id comes first.
@@ -41,7 +40,7 @@ package enum Fusion: Sendable, Hashable {
         return scores.map { ScoredPassage(id: $0.key, score: $0.value) }.ranked()
     }
 
-    /// Adds a ranking's scores as shares of the way from `floor` to `ceiling`; all are best where there is no way between.
+    /// Adds a ranking's scores, scaled from `floor` (0) to `ceiling` (1); all are 1 if the two are equal.
     private func add(
         _ ranking: [ScoredPassage], from floor: Double, to ceiling: Double, share: Double,
         to scores: inout [Int64: Double]

@@ -4,8 +4,8 @@ import KindredSystem
 ///
 /// In bulk (Rubel et al. 2026, arXiv 2602.21247): rows are divided into overlapping leaves; within a leaf all are compared
 /// with all, and each row's nearest are pruned (RobustPrune, Subramanya et al. 2019); what a row got from its leaves is
-/// pruned again, links are made both ways, and a list that is too long is pruned once more. Into a graph that is there
-/// already new nodes are put in batches, each looking for neighbours in the graph as it was before the batch.
+/// pruned again, links are made both ways, and a list that is too long is pruned once more. New nodes are
+/// inserted into an existing graph in batches; each batch searches the graph as it was before the batch.
 /// Either way the result does not depend on the number of threads.
 ///
 /// Rows with equal heads are one node to this: the first stands for all, and the others hang behind it in a chain.
@@ -238,8 +238,8 @@ final class GraphBuilder: @unchecked Sendable {
         return results.values
     }
 
-    /// Copies links, and mends those of rows that lost a neighbour: the neighbours of what is gone are candidates in its
-    /// place (Singh et al. 2021, Algorithm 4).
+    /// Copies links, and repairs those of rows that lost a neighbour: the deleted node's neighbours replace it as
+    /// candidates (Singh et al. 2021, Algorithm 4).
     private func takeOver(_ base: LinkRows, rows: [UInt32?]) {
         var list: [UInt32] = []
         var beyond: [UInt32] = []

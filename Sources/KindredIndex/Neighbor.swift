@@ -24,7 +24,7 @@ package struct SegmentOptions: Sendable, Hashable {
     package var m = 16
     /// Candidates that are kept while a new node's neighbours are looked for by a walk.
     package var efConstruction = 64
-    /// Decides the partition and the mixing of the axes.
+    /// Random seed of the partition and of the mixing of the axes.
     package var seed: UInt64 = 1
     package var metric = VectorMetric.innerProduct
 

@@ -5,9 +5,9 @@ import SystemPackage
 
 /// An immutable file of vectors with a graph to search them by, mapped into memory. Safe to use from several threads.
 package final class Segment: Sendable {
-    /// efSearch where nobody says otherwise; recall@10 is in Documentation/vector-index.md.
+    /// Default efSearch; Documentation/vector-index-benchmark.md has recall@10.
     package static let defaultEfSearch = 128
-    /// Up to so many vectors all codes are looked at: quicker than a walk, and exact.
+    /// Segments of at most this many vectors are scanned, which is faster than a walk and exact.
     static let scanLimit = 2048
 
     package let path: FilePath
@@ -26,7 +26,7 @@ package final class Segment: Sendable {
     let code: VectorCode
     let entries: AlignedBuffer<UInt32>
     let blocks: BlockChecks
-    /// Of searchers that are done. They hold no segment: a segment that nobody else holds must go.
+    /// Memory of finished searchers, for reuse. It holds no reference to the segment, so the segment can be released.
     private let memories = Mutex<[SegmentSearcher.Memory]>([])
 
     /// Maps a segment; reads its header, centre, axes and entries only.
@@ -34,7 +34,7 @@ package final class Segment: Sendable {
     /// - Parameters:
     ///   - fingerprint: what the segment's must be; nil for any.
     ///   - resident: copy codes and links into memory, in huge pages where the system has them.
-    ///   - links: whether they will be used; a file that is opened to make them anew need not have good ones.
+    ///   - links: whether links are used; `.ignore` opens a file with damaged links to rebuild them.
     /// - Throws: `notFound`; `invalidData` for a damaged file; `incompatible` for another format or another encoder.
     package init(
         path: FilePath, fingerprint: Fingerprint? = nil, resident: Bool = false, links use: LinksUse = .use

@@ -163,7 +163,7 @@ struct SegmentHeader {
         }
         func number(_ byte: Int) -> UInt32 { file.load(UInt32.self, at: byte).littleEndian }
         guard file.count >= Self.size, file.bytes(0..<8) == Self.magic else {
-            throw invalid("is no segment of Kindred", byte: 0)
+            throw invalid("is not a Kindred segment", byte: 0)
         }
         let version = number(8)
         guard (Self.oldestVersion...Self.version).contains(version) else {

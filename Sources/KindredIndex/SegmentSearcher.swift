@@ -1,9 +1,9 @@
 import KindredSystem
 import KindredTensors
 
-/// Searches a segment, with the memory that takes; owned by one thread at a time.
+/// Searches a segment and owns the scratch memory for it; used by one thread at a time.
 ///
-/// A query goes along the graph by the heads of the codes; the best that the walk found are ranked by all their bits.
+/// A walk over the graph compares coarse codes (heads); the full codes re-rank its result.
 package final class SegmentSearcher: @unchecked Sendable {
     private let segment: Segment
     /// For the next searcher of the same segment, which must not keep the segment alive.
@@ -41,7 +41,7 @@ package final class SegmentSearcher: @unchecked Sendable {
         }
     }
 
-    /// Up to so many vectors, or accepted ones, each is looked at instead of a walk.
+    /// Up to this many vectors, or accepted ones, are scanned instead of walked.
     struct ScanLimits {
         var vectors = Segment.scanLimit
         var accepted = 8192
@@ -49,7 +49,7 @@ package final class SegmentSearcher: @unchecked Sendable {
     private let limits: ScanLimits
     /// Up to this share of accepted vectors a walk compares no others.
     static let twoHopShare = 0.4
-    /// The walk starts from so many of the entries.
+    /// The walk starts from this many of the entries.
     static let seeds = 8
     /// Walks that take turns where there are several queries.
     static let walks = 4
@@ -144,9 +144,8 @@ package final class SegmentSearcher: @unchecked Sendable {
         }
     }
 
-    /// The best of what a walk found, by all bits. They are looked at in the order of their heads' similarities, first
-    /// `k` and some more, then on until even what the head of one fell short by most so far would not lift the next to
-    /// the best `k`.
+    /// Re-ranks a walk's result by the full codes, in order of coarse similarity. Stops when the next coarse similarity
+    /// plus the largest gain so far cannot reach the best `k`.
     private func ranked(_ query: CodedQuery, _ found: Range<Int>, k: Int) throws -> [Neighbor] {
         var best: [Neighbor] = []
         memory.top.removeAll(keepingCapacity: true)
@@ -175,7 +174,7 @@ package final class SegmentSearcher: @unchecked Sendable {
         return best.best(k)
     }
 
-    /// At least so many of what a walk found are ranked by all bits, and then so many at a time.
+    /// Rows that are re-ranked first, and then at a time.
     private static let (firstRanked, laterRanked) = (32, 8)
 
     /// Looks at every code, or every accepted one.

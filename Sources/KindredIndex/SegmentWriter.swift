@@ -109,7 +109,7 @@ package enum SegmentWriter {
         _ squares: AlignedBuffer<Float>, metric: VectorMetric, tolerance: Float
     ) -> AlignedBuffer<Float>? {
         guard metric == .innerProduct else { return nil }
-        // Few vectors that are much longer than the others must not make these all alike: they count as none missing.
+        // A few very long vectors must not make all others look equal: they get no missing length.
         let sorted = squares.array().sorted()
         let limit =
             VectorCode.farthest * VectorCode.farthest * (sorted.isEmpty ? 0 : sorted[sorted.count / 2])
@@ -259,9 +259,8 @@ package enum SegmentWriter {
 extension SegmentWriter {
     /// Builds one segment of the vectors of several, without those that are dropped.
     ///
-    /// Where one segment brings half of the vectors or more, its code and its graph are kept: what is dropped is mended
-    /// around, and the others are put in. Otherwise the vectors are decoded and the segment is built anew;
-    /// Documentation/vector-index.md says what that costs.
+    /// If one segment contributes at least half of the vectors, its code and its graph are kept: links are repaired
+    /// around, and the others are inserted. Otherwise the vectors are decoded and the segment is rebuilt.
     ///
     /// - Throws: `invalidRequest` where no vector is left or the segments are of different encoders; `invalidData` where
     ///   one is damaged; `cannotCreate`, `inputOutput`.
@@ -325,10 +324,10 @@ extension SegmentWriter {
         ) { rows, batch in batch.copy(rows, of: planes, at: 0) }
     }
 
-    /// Writes a segment's graph anew from its codes, which keep their bytes; for a file whose links are damaged, opened
-    /// to ignore them.
+    /// Rebuilds a segment's graph from its codes, which keep their bytes. For a file with damaged links, opened with
+    /// `links: .ignore`.
     ///
-    /// - Throws: `invalidData` where codes, ids, centre or axes are damaged: they cannot be made again without the source.
+    /// - Throws: `invalidData` where codes, ids, centre or axes are damaged: they cannot be rebuilt without the source.
     package static func rebuildLinks(
         of segment: Segment, options: SegmentOptions = SegmentOptions(), threads: Int = Processor.count,
         files: FileLayer = .system
@@ -364,7 +363,7 @@ private struct SegmentVectors: VectorSource {
     }
 
     func read(_ rows: [UInt32], into buffer: AlignedBuffer<Float>) throws {
-        // Those of a segment are turned together, wherever they go.
+        // The rows of one segment are rotated together, wherever they go.
         var places = Array(repeating: [(row: Int, place: Int)](), count: parts.count)
         for (place, row) in rows.enumerated() {
             let part = starts.lastIndex { $0 <= Int(row) }!
@@ -378,7 +377,7 @@ private struct SegmentVectors: VectorSource {
             }
             let vectors = part.segment.code.vectors(residuals, count: places.count)
             if let bad = VectorRows.firstUnusable(vectors, count: places.count, dimensions: dimensions) {
-                throw part.segment.damaged("the code of a vector is no number", row: places[bad].row)
+                throw part.segment.damaged("the code of a vector is not finite", row: places[bad].row)
             }
             for (index, place) in places.enumerated() {
                 buffer.copy(

@@ -117,7 +117,7 @@ struct VectorCode: Sendable {
         }
         guard let rising = BLAS.eigenvectors(covariance) else {
             throw KindredError(
-                .invalidData, "the vectors' principal axes cannot be computed; are they all alike?")
+                .invalidData, "the principal axes cannot be computed; check that the vectors differ")
         }
         let taken = near.count { $0 }
         let variances = rising.reversed().map { Double(max(0, $0)) / Double(taken) }

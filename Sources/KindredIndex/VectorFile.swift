@@ -26,7 +26,7 @@ package struct VectorFile: VectorSource {
         if NumpyHeader.isArray(magic) {
             let array = try NumpyHeader(file, types: ["<f8": 8, "<f4": 4, "<f2": 2])
             guard array.rows > 0 else {
-                throw invalid("the array has no rows: there is no vector in it", byte: 10)
+                throw invalid("the array has no rows", byte: 10)
             }
             guard array.rows <= SegmentHeader.maximumVectors, array.columns <= VectorCode.maximumDimensions
             else {

@@ -94,7 +94,7 @@ extension Catalog {
             if ordinal != expected { problems.append("article \(id): passage \(expected) is missing") }
             let inside = start >= 0 && start < end && end <= text.count
             if !inside || text[start] & 0xC0 == 0x80 || (end < text.count && text[end] & 0xC0 == 0x80) {
-                problems.append("article \(id): passage \(ordinal) is no range of its text")
+                problems.append("article \(id): passage \(ordinal) is not a range of its text")
             }
         }
         return problems

@@ -8,7 +8,7 @@
 
 /// Elements in one block of memory that starts on a 64-byte boundary, as the kernels want them.
 ///
-/// A reference type: whoever holds it shares it. Reads and writes through the subscript are bounds-checked;
+/// A reference type: copies share the elements. Reads and writes through the subscript are bounds-checked;
 /// `pointer` checks the range that a kernel gets.
 /// Not synchronised: threads may write to ranges that do not overlap.
 ///

@@ -2,8 +2,8 @@ import SystemPackage
 
 /// What went wrong, where, and what to do about it.
 ///
-/// One error type serves the whole house: every layer throws it, so the command line can turn any failure
-/// into one line and a stable exit code without knowing which layer it came from. The shape is that of
+/// All layers throw this type, so the command line can turn any failure into one line and a stable exit code
+/// without knowing which layer it came from. The shape is that of
 /// swift-nio's `FileSystemError`: a code to branch on, a message that says how to remedy, the place, the cause.
 public struct KindredError: Error, CustomStringConvertible, Sendable {
     /// The kind of failure. The command's exit code follows from it (BSD `sysexits`).
@@ -16,9 +16,9 @@ public struct KindredError: Error, CustomStringConvertible, Sendable {
 
         public var description: String { rawValue }
 
-        /// The request makes no sense as put: an empty query, an unknown mode. Exit code 64.
+        /// The request is invalid: an empty query, an unknown mode. Exit code 64.
         public static let invalidRequest = Code(rawValue: "invalidRequest")
-        /// A file was there but its content is not what it must be. Exit code 65.
+        /// A file exists but its content is invalid. Exit code 65.
         public static let invalidData = Code(rawValue: "invalidData")
         /// A file written by a newer version of Kindred, or for another encoder. Exit code 65.
         public static let incompatible = Code(rawValue: "incompatible")
@@ -58,12 +58,14 @@ public struct KindredError: Error, CustomStringConvertible, Sendable {
         /// Line, counted from 1.
         public var line: Int?
 
+        /// Creates a location from its known parts.
         public init(path: String, byte: Int? = nil, line: Int? = nil) {
             self.path = path
             self.byte = byte
             self.line = line
         }
 
+        /// Path, line and byte: "dump.xml, line 7, byte 120".
         public var description: String {
             var text = path
             if let line { text += ", line \(line)" }
@@ -72,13 +74,16 @@ public struct KindredError: Error, CustomStringConvertible, Sendable {
         }
     }
 
+    /// The kind of failure.
     public var code: Code
     /// One sentence or two, without a newline: what is wrong and what to do.
     public var message: String
+    /// The place in a file; nil if there is none.
     public var location: Location?
     /// The failure below this one, where there is one.
     public var cause: (any Error)?
 
+    /// Creates an error; `message` says what is wrong and what to do.
     public init(_ code: Code, _ message: String, at location: Location? = nil, cause: (any Error)? = nil) {
         self.code = code
         self.message = message

@@ -4,7 +4,7 @@ import SystemPackage
 
 /// Small JSON files, read as an object and written whole.
 package enum JSONFile {
-    /// - Throws: `notFound`, `inputOutput`; `invalidData` for what is no JSON object.
+    /// - Throws: `notFound`, `inputOutput`; `invalidData` for what is not a JSON object.
     package static func object(_ path: FilePath) throws -> [String: Any] {
         let file = try MappedFile(path)
         guard

@@ -42,7 +42,7 @@ package struct NumpyHeader {
         }
         let magic = try file.bytes(0..<min(12, file.count))
         guard Self.isArray(magic), (1...3).contains(magic[6]) else {
-            throw invalid("is no array of NumPy (.npy)", byte: 0)
+            throw invalid("is not a NumPy array (.npy)", byte: 0)
         }
         let sizeEnd = magic[6] == 1 ? 10 : 12
         let size = magic[8..<min(sizeEnd, magic.count)].reversed().reduce(0) { $0 << 8 | Int($1) }

@@ -30,7 +30,7 @@ extension TensorFile {
                 let map = try? JSONDecoder().decode(Index.self, from: data).shards
             else {
                 throw KindredError(
-                    .invalidData, "is no index of safetensors shards", at: .init(path: index.string))
+                    .invalidData, "is not an index of safetensors shards", at: .init(path: index.string))
             }
             var all: [String: StoredTensor] = [:]
             for shard in Set(map.values).sorted() {
@@ -102,7 +102,7 @@ extension TensorFile {
                 offsets.count == 2
             else { throw invalid("the header's entry for \"\(name.prefix(120))\" is malformed") }
             guard let precision = NumberFormat(rawValue: dtype), !precision.isBlocked else {
-                // Tensors of other types (counters, masks) may be there; whoever needs one is told it is missing.
+                // Tensors of other types (counters, masks) are ignored; code that needs one reports it as missing.
                 continue
             }
             guard shape.allSatisfy({ $0 >= 0 }), let count = Self.product(shape), offsets[0] >= 0,

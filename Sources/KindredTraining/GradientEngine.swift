@@ -9,10 +9,11 @@ import KindredTensors
 /// it depends on the number of threads, so neither does the result.
 package final class GradientEngine {
     package struct Options: Sendable, Hashable {
-        /// Keep block inputs only and compute the rest again: about a third more time, a fraction of the memory.
+        /// Keep block inputs only and recompute activations in the backward pass (gradient checkpointing): about a third
+        /// more time, a fraction of the memory.
         package var savesMemory = false
         package var threads = Processor.count
-        /// What dropout and samples of the vocabulary depend on.
+        /// Random seed of dropout and of vocabulary samples.
         package var seed: UInt64 = 1
         /// Tokens that predictions of a step are made among, those to be predicted and others drawn evenly; nil: all.
         package var sampledTokens: Int?

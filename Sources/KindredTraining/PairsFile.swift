@@ -29,7 +29,7 @@ package enum PairsFile {
             }
             guard var pair = line.first == "{" ? json(line) : separated(line) else {
                 throw invalid(
-                    "is no pair: give {\"query\": …, \"positive\": …, \"negatives\": […]} or query TAB positive"
+                    "is not a pair: write {\"query\": …, \"positive\": …, \"negatives\": […]} or query TAB positive"
                 )
             }
             if let scores = pair.scores {

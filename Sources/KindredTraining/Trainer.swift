@@ -28,7 +28,7 @@ package struct TrainingReport: Sendable {
     package var result: FilePath?
 }
 
-/// Trains a decoder by steps that are logged, checkpointed and may be resumed to the bit.
+/// Trains a decoder in logged, checkpointed steps. A resumed run is bit-identical to an uninterrupted one.
 package final class Trainer {
     private let model: ModelDirectory
     private let options: TrainingOptions
@@ -118,7 +118,7 @@ package final class Trainer {
         func refused(_ message: String) -> KindredError { KindredError(.invalidRequest, message) }
         if let own = model.dense?.shape {
             guard distillation.map else {
-                throw refused("the model has a linear map of its own, which --no-map cannot take away")
+                throw refused("the model has a linear map; --no-map cannot remove it")
             }
             guard own.outputs == targets.dimensions else {
                 throw refused(
@@ -142,8 +142,8 @@ package final class Trainer {
 
     /// Trains to the last step, or until `shouldStop` says true: then a checkpoint is written.
     ///
-    /// - Parameter resume: go on from the last checkpoint, if there is one.
-    /// - Throws: `invalidRequest` where the run cannot be begun or resumed; `invalidData` for a loss that is no number,
+    /// - Parameter resume: resume from the last checkpoint, if there is one.
+    /// - Throws: `invalidRequest` where the run cannot be begun or resumed; `invalidData` for a loss that is not a number,
     ///   with the step and an example; `inputOutput`. The last checkpoint stays.
     package func train(
         resume: Bool, shouldStop: () -> Bool = { false }, progress: (TrainingProgress) -> Void = { _ in }
@@ -319,10 +319,10 @@ package final class Trainer {
             dataFingerprint: examples.fingerprint, examples: examples.count, data: sources)
     }
 
-    /// Those of a batch whose loss alone is no number; all of it where each alone is well.
+    /// The examples whose own loss is not finite; the whole batch if each alone is finite.
     private func culprits(_ chosen: [Int], position: Int) -> [Int] {
         let found = chosen.indices.filter { index in
-            // Contrast needs two; an example against itself is no number where its vector is none.
+            // Contrast needs two examples; paired with itself, an example has a finite loss unless its vector is broken.
             let alone = masking == nil ? [chosen[index], chosen[index]] : [chosen[index]]
             return !compute(alone, step: nil, position: position + index).loss.isFinite
         }
@@ -334,7 +334,7 @@ package final class Trainer {
         if chosen.count > 8 { named += " and \(chosen.count - 8) more" }
         return KindredError(
             .invalidData,
-            "the loss is no number at step \(step), in example\(chosen.count == 1 ? "" : "s") \(named) (counted from 0); "
+            "the loss is not finite at step \(step), in example\(chosen.count == 1 ? "" : "s") \(named) (counted from 0); "
                 + "the last checkpoint is kept. Lower the learning rate or look at these examples",
             at: .init(path: run.path.string))
     }

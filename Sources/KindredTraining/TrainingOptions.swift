@@ -36,7 +36,7 @@ package struct TrainingOptions: Codable, Hashable, Sendable {
     package var clip: Float = 1
     package var seed: UInt64 = 1
     package var precision = Precision.float32
-    /// Compute again instead of keeping.
+    /// Recompute activations in the backward pass (gradient checkpointing).
     package var savesMemory = false
 
     /// Where all weights are trained: what the learning rate is multiplied by for the token embedding; nil: 1.

@@ -64,7 +64,7 @@ package struct TrainingRun {
             guard try path.entries().allSatisfy(AtomicFile.isTemporary) else {
                 throw KindredError(
                     .cannotCreate,
-                    "holds other files, which a run would overwrite; name a directory that is empty or not there",
+                    "holds other files, which a run would overwrite; name an empty or new directory",
                     at: .init(path: path.string))
             }
             return try write(new)
@@ -72,14 +72,14 @@ package struct TrainingRun {
         guard resume else {
             throw KindredError(
                 .invalidRequest,
-                "holds a run already; go on with it with --resume, or name another directory",
+                "already holds a run; resume it with --resume, or name another directory",
                 at: .init(path: path.string))
         }
         let differences = try Self.differences(from: old(), to: new)
         guard differences.isEmpty else {
             throw KindredError(
                 .invalidRequest,
-                "the run was begun with other settings: \(differences.joined(separator: "; ")); give the same, or "
+                "the run was started with other settings: \(differences.joined(separator: "; ")); give the same, or "
                     + "name another directory", at: .init(path: path.string))
         }
     }
@@ -182,7 +182,7 @@ package struct TrainingRun {
         guard let step = file.metadata["step"].flatMap(Int.init), step >= 0 else {
             throw KindredError(
                 .invalidData,
-                "does not say its step: the checkpoint is damaged; remove it to begin the run again",
+                "has no step: the checkpoint is damaged; remove it to start the run again",
                 at: .init(path: checkpoint.string))
         }
         let buffers = [("parameters", parameters), ("m", optimizer.m), ("v", optimizer.v)]
@@ -192,7 +192,7 @@ package struct TrainingRun {
         guard file.metadata["crc32c"] == Self.checksum(step, buffers.map(\.1)) else {
             throw KindredError(
                 .invalidData,
-                "the checkpoint's checksum is wrong or missing: it is damaged, or of an earlier version; remove it to begin "
+                "the checkpoint's checksum is wrong or missing: it is damaged or from an earlier version; remove it to start "
                     + "the run again", at: .init(path: checkpoint.string))
         }
         return step

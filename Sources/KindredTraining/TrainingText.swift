@@ -104,7 +104,7 @@ package enum TrainingText {
             }
             guard searched <= Self.longest else {
                 throw KindredError(
-                    .invalidData, "a line is longer than \(Self.longest) bytes: this is no text",
+                    .invalidData, "a line is longer than \(Self.longest) bytes; this is not text",
                     at: .init(path: source.name, byte: byte, line: number + 1))
             }
             guard !buffer.isEmpty else { return nil }

@@ -79,7 +79,7 @@ extension CommandTests {
             probe["accuracy"] as? Double == 1 && (probe["entities"] as? [String: Any])?["f1"] as? Double == 1)
     }
 
-    @Test func `an encoder is trained in two stages, looked at, merged, and an index goes over to it`() throws
+    @Test func `an encoder is trained in two stages, looked at, merged, and an index switches to it`() throws
     {
         #expect(try run("index", "--sample", "--quiet").code == 0)
         let runs = directory.path

@@ -55,7 +55,7 @@ import Testing
 
         #expect(try run("status", "--json").output.contains("\"fingerprint\""))
         let verify = try run("verify")
-        #expect(verify.code == 0 && verify.output.contains("all is well"))
+        #expect(verify.code == 0 && verify.output.contains("intact"))
         let again = try run("index", "--sample", "--quiet")
         #expect(again.code == 0 && again.output.contains("nothing to do"))
 
@@ -96,7 +96,7 @@ import Testing
             }
             let before = try #require(try recall())
             #expect(before > 0.95)
-            #expect(try run("vectors", "verify", index).output.contains("all is well"))
+            #expect(try run("vectors", "verify", index).output.contains("intact"))
 
             var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: index)))
             // The header says where links start.
@@ -174,7 +174,7 @@ import Testing
             (["train", "mntp", latin, "--out", out], 65, "latin.txt, line 1, byte 0: is not UTF-8"),
             (["train", "mntp", packed, "--out", out], 65, "xz -dc"),
             (["train", "mntp", text, "--out", out, "--model", "/nowhere"], 66, "/nowhere"),
-            (["train", "pairs", text, "--out", out], 65, "text.txt, line 1: is no pair"),
+            (["train", "pairs", text, "--out", out], 65, "text.txt, line 1: is not a pair"),
             (["train", "mntp", text, "--out", out, "--mask-token", "two words"], 64, "single token"),
             (["encode", empty, "--json-lines", "--out", out], 65, "empty.jsonl: has no text"),
             (["encode", number, "--json-lines", "--out", out], 65, "line 1: is neither a JSON string"),

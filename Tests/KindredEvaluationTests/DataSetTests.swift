@@ -34,7 +34,7 @@ private struct Files {
                 .init(score: 0.25, first: "naïve", second: "nai\u{308}ve"),
             ])
         #expect(set.remarks.skipped == 5)
-        let numbers = try #require(set.remarks.entries.first { $0.reason == "the score is no number" })
+        let numbers = try #require(set.remarks.entries.first { $0.reason == "the score is not a number" })
         #expect(numbers.count == 2 && numbers.first == "a.tsv, line 1")
     }
 
@@ -93,8 +93,9 @@ private struct Files {
         #expect(set.queries == [.init(id: "7", text: "who makes honey?", judgments: ["d1": 2, "d9": 1])])
         #expect(
             Set(set.remarks.entries.map(\.reason)) == [
-                "a judgment that is no whole number", "a judgment without three fields",
-                "a document's id occurs again", "a document that is no JSON object with \"_id\" and \"text\"",
+                "a judgment that is not a whole number", "a judgment without three fields",
+                "a document's id occurs again",
+                "a document that is not a JSON object with \"_id\" and \"text\"",
                 "a query without a relevant document", "a judged query that is not in queries.jsonl",
             ])
     }

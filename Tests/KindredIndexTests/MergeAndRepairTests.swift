@@ -68,7 +68,7 @@ private let fingerprint = Fingerprint(bytes: [UInt8](repeating: 7, count: 32))!
     }
 
     @Test(arguments: VectorMetric.allCases)
-    func `links that are made anew from codes find as much as the first ones`(metric: VectorMetric) throws {
+    func `links that are rebuilt from codes find as much as the first ones`(metric: VectorMetric) throws {
         let directory = try TemporaryDirectory()
         let path = directory.path.appending("000001.hnsw")
         var options = SegmentOptions()

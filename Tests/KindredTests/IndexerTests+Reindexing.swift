@@ -9,7 +9,7 @@ import Testing
 @testable import Kindred
 
 extension IndexerTests {
-    @Test func `a reindex answers by the old encoder until it goes over to the new one`() throws {
+    @Test func `a reindex answers by the old encoder until it switches to the new one`() throws {
         try Indexer(directory).index(dump: file("a.xml", dump(pages(600))))
         let model = try otherModel()
         let searcher = try Searcher(directory)
@@ -31,7 +31,7 @@ extension IndexerTests {
         #expect(
             status.fingerprint == report.fingerprint && status.reindexedPassages == nil
                 && status.passages == 1200)
-        // The searcher that was open goes over too, and gives what a new one gives.
+        // The searcher that was open switches too, and gives what a new one gives.
         let after = try searcher.search("people near the river", mode: .semantic).hits
         #expect(after.map(\.score) != before && after.count == 10)
         let fresh = try Searcher(directory).search("people near the river", mode: .semantic).hits

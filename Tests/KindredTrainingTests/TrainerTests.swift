@@ -236,7 +236,7 @@ import Testing
         #expect(try tiny.train("run", resume: true).steps == 12)
     }
 
-    @Test func `a loss that is no number stops the run and keeps the last checkpoint`() throws {
+    @Test func `a loss that is not a number stops the run and keeps the last checkpoint`() throws {
         let tiny = try TinyRun()
         var wild = tiny.options
         (wild.learningRate, wild.clip, wild.warmup) = (1e30, 0, 0)
@@ -247,10 +247,10 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: tiny.run("run").checkpoint.string))
     }
 
-    @Test func `the example whose loss is no number is named`() throws {
+    @Test func `the example whose loss is not a number is named`() throws {
         let tiny = try TinyRun(sentences: true)
         guard case .sentences(var sentences) = tiny.examples else { return }
-        // A token that only one sentence has, with a row of the embedding that is no number.
+        // A token that only one sentence has, with a row of the embedding that is not a number.
         sentences[11] = EncoderInput(tokens: [5, 1, 7], ownTokens: 1..<3)
         var options = tiny.options
         (options.steps, options.validation) = (40, 0)
