@@ -18,7 +18,9 @@ public struct IndexDirectory: Hashable, Sendable {
     /// Name of the index; 1 to 64 letters, digits, `-`, `_` and `.`.
     public let name: String
 
-    /// - Parameter name: 1 to 64 letters, digits, `-`, `_` and `.`, not starting with a dot.
+    /// - Parameters:
+    ///   - root: the directory that holds all indexes.
+    ///   - name: 1 to 64 letters, digits, `-`, `_` and `.`, not starting with a dot.
     /// - Throws: `invalidRequest` for any other name.
     public init(root: FilePath, name: String) throws {
         let allowed = name.unicodeScalars.allSatisfy {

@@ -32,6 +32,7 @@ public struct IndexVerification: Sendable {
     /// that all segments are of the index's encoder, and that each passage has exactly one vector.
     ///
     /// - Parameters:
+    ///   - directory: the index.
     ///   - repair: rebuild the links of a damaged segment from its codes, where those are whole, and encode again the
     ///     passages whose vectors are damaged or lost.
     ///   - shouldStop: called while passages are encoded.

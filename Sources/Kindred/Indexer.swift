@@ -30,7 +30,9 @@ public struct Indexer {
     private let model: String
     private let encoder: TextEncoder
 
-    /// - Parameter model: a model directory; nil for the index's own encoder, or the embedded one for a new index.
+    /// - Parameters:
+    ///   - directory: the index, which need not exist yet.
+    ///   - model: a model directory or a GGUF file; nil for the index's own encoder, or the embedded one for a new index.
     /// - Throws: `notFound` for a missing model, `invalidData` for a damaged one, `incompatible` for one that is not
     ///   the index's.
     public init(_ directory: IndexDirectory, model: String? = nil) throws {
@@ -84,6 +86,7 @@ public struct Indexer {
     /// Indexes a dump, "-" for standard input.
     ///
     /// - Parameters:
+    ///   - path: the dump, which may be compressed by bzip2 or gzip.
     ///   - longestPage: maximum bytes of a page's wikitext; longer pages are skipped and counted. Default: 64 MB.
     ///   - shouldStop: called often. After it returns true, the run drops the batch that is not yet encoded and ends.
     ///   - progress: called after each step.

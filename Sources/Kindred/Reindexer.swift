@@ -46,7 +46,9 @@ public struct Reindexer {
     private let model: String
     private let encoder: TextEncoder
 
-    /// - Parameter model: a model directory, or "embedded".
+    /// - Parameters:
+    ///   - directory: the index.
+    ///   - model: a model directory, a GGUF file, or "embedded".
     /// - Throws: `notFound`, `invalidData`.
     public init(_ directory: IndexDirectory, model: String) throws {
         self.directory = directory

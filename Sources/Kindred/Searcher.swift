@@ -86,7 +86,11 @@ public final class Searcher: @unchecked Sendable {
     ///
     /// A hybrid search answers by keywords alone, with a warning, where a segment cannot be read.
     ///
-    /// - Parameter efSearch: candidates kept while walking the graph; nil for the index's default.
+    /// - Parameters:
+    ///   - query: words or a question; at most `maximumQueryLength` characters.
+    ///   - mode: by what passages are found.
+    ///   - limit: hits, at most; 1 to 1,000.
+    ///   - efSearch: candidates that the walk through the graph keeps: more find more and take longer; nil: the default.
     /// - Throws: `invalidData` where the index is damaged; `invalidRequest` for a query without any letter or digit, or of
     ///   more than `maximumQueryLength` characters.
     public func search(
