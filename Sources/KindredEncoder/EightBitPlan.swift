@@ -28,7 +28,8 @@ package struct EightBitPlan: Sendable, Hashable {
 
     /// Of `config.json` beside weights of 8 bits, Kindred's own.
     package static let outlierRatioField = "int8_outlier_ratio"
-    private static let outlierRatio: Float = 12
+    /// In the order in which they are tried: the larger costs less.
+    private static let outlierRatios: [Float] = [20, 12]
 
     /// What `config.json` says of activations with outliers; nil: nothing.
     /// - Throws: `invalidData`.
@@ -85,8 +86,10 @@ package struct EightBitPlan: Sendable, Hashable {
     ) rethrows -> EightBitPlan {
         var plan = EightBitPlan()
         if try error(plan).use <= 1 { return plan }
-        plan.outlierRatio = outlierRatio
-        if try error(plan).use <= 1 { return plan }
+        for ratio in outlierRatios {
+            plan.outlierRatio = ratio
+            if try error(plan).use <= 1 { return plan }
+        }
         let parts = [nil] + (0..<layers).map(Optional.some)
         let harms = try parts.map { part in
             var others = plan
