@@ -15,9 +15,11 @@ struct ModelCommand: ParsableCommand {
 
     struct Info: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Describe a model directory or an adapter.")
+            abstract: "Describe a model directory, an adapter or a GGUF file.",
+            discussion: "  kindred model info SmolLM2-135M-Instruct.Q4_1.gguf")
 
-        @Argument(help: ArgumentHelp("The directory (default: the embedded model).", valueName: "directory"))
+        @Argument(
+            help: ArgumentHelp("The directory or file (default: the embedded model).", valueName: "model"))
         var model: String?
         @Flag(help: "Print one JSON object.") var json = false
 
@@ -56,9 +58,11 @@ struct ModelCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write a whole model: the base with its adapters merged in.",
             discussion: """
-                transformers and Kindred read the result without peft. With int8 linear layers have 8 bits and \
-                a scale for each row, and so has the embedding, unless some row has an element far larger than its \
-                others (then it is bf16); Kindred then encodes in 8 bits too.
+                transformers, sentence-transformers and Kindred read the result without peft. With int8 linear layers \
+                and the embedding have 8 bits and a scale for each row; the parts that 8 bits would harm keep floats, \
+                which model info lists. Kindred then encodes in 8 bits too.
+
+                  kindred model merge runs/pairs/adapter --precision int8 --out models/mine
                 """)
 
         @Argument(help: ArgumentHelp("An adapter, or a model directory.", valueName: "directory"))

@@ -7,7 +7,11 @@ import SystemPackage
 struct ReplCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "repl", abstract: "Ask an index several questions; the model stays loaded.",
-        discussion: "Type a question, or :help. Ctrl-C clears the line, Ctrl-D ends.")
+        discussion: """
+            Type a question, or :help. Ctrl-C clears the line, Ctrl-D ends.
+
+              kindred repl --index enwiki --mode semantic
+            """)
 
     @OptionGroup var options: SearchOptions
     @OptionGroup var indexes: IndexOptions

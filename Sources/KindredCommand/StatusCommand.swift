@@ -4,7 +4,8 @@ import KindredSystem
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "List the indexes with their contents and sizes.")
+        commandName: "status", abstract: "List the indexes with their contents and sizes.",
+        discussion: "  kindred status enwiki --json")
 
     @Argument(help: ArgumentHelp("An index's name (default: all).", valueName: "name"))
     var name: String?

@@ -161,6 +161,17 @@ struct RunArguments: ParsableArguments {
         try train(options, model: model, examples: .pairs(pairs), maskToken: nil, sources: files)
     }
 
+    /// Says so where the first loss of token prediction is far above chance, ln(vocabulary): the base does not predict
+    /// tokens from its states, as an encoder that was trained for vectors does not.
+    private static func warn(ofFirstLoss entry: TrainingRun.Entry, options: TrainingOptions, vocabulary: Int)
+    {
+        let chance = log(Double(vocabulary))
+        guard options.objective == .mntp, entry.step == 1, entry.loss > 1.5 * chance else { return }
+        CommandOutput.warning(
+            "the first loss is \(Format.decimals(entry.loss, 1)), and guessing has \(Format.decimals(chance, 1)): this base "
+                + "does not predict tokens; start from a decoder rather than from a trained encoder")
+    }
+
     func train(
         _ options: TrainingOptions, model: ModelDirectory, examples: TrainingExamples, maskToken: Int32?,
         sources: [String]
@@ -175,6 +186,7 @@ struct RunArguments: ParsableArguments {
         let report = try trainer.train(
             resume: resume, shouldStop: { Interrupts.requested },
             progress: { now in
+                Self.warn(ofFirstLoss: now.entry, options: options, vocabulary: model.shape.vocabularySize)
                 progress.update(
                     "step \(now.entry.step) of \(now.steps), loss \(Format.decimals(now.entry.loss, 4)), "
                         + "rate \(String(format: "%.2g", now.entry.learningRate)), "

@@ -15,7 +15,9 @@ struct VectorsCommand: ParsableCommand {
         subcommands: [Build.self, Search.self, Truth.self, Info.self, Verify.self])
 
     struct Build: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Build an index of vectors.")
+        static let configuration = CommandConfiguration(
+            abstract: "Build an index of vectors.",
+            discussion: "  kindred vectors build base.npy --out base.kv --metric cosine")
 
         @Argument(help: ArgumentHelp("The vectors: .npy or .fvecs.", valueName: "file")) var vectors: String
         @Option(help: ArgumentHelp("The index to write.", valueName: "file")) var out: String
@@ -154,7 +156,8 @@ struct VectorsCommand: ParsableCommand {
 
     struct Truth: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Find the nearest vectors of queries by comparing with all of them.")
+            abstract: "Find the nearest vectors of queries by comparing with all of them.",
+            discussion: "  kindred vectors truth base.npy queries.npy --out truth.npy -k 10")
 
         @Argument(help: ArgumentHelp("The vectors: .npy or .fvecs.", valueName: "file")) var vectors: String
         @Argument(help: ArgumentHelp("The queries: .npy or .fvecs.", valueName: "file")) var queries: String
@@ -177,7 +180,8 @@ struct VectorsCommand: ParsableCommand {
     }
 
     struct Info: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Describe an index of vectors.")
+        static let configuration = CommandConfiguration(
+            abstract: "Describe an index of vectors.", discussion: "  kindred vectors info base.kv")
 
         @Argument(help: ArgumentHelp("The index.", valueName: "index")) var index: String
         @Flag(help: "Print one JSON object.") var json = false
@@ -206,7 +210,8 @@ struct VectorsCommand: ParsableCommand {
 
     struct Verify: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Check every checksum and every invariant of an index of vectors.")
+            abstract: "Check every checksum and every invariant of an index of vectors.",
+            discussion: "  kindred vectors verify base.kv --repair")
 
         @Argument(help: ArgumentHelp("The index.", valueName: "index")) var index: String
         @Flag(help: "If links are damaged, rebuild them from the codes.") var repair = false
