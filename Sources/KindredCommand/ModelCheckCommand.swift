@@ -81,7 +81,7 @@ extension ModelCommand {
                     at: .init(path: path.string))
             }
             let found = try encoder.encode(golden.texts, instruction: golden.instruction ?? "")
-            let cosines = golden.vectors.enumerated().map { Self.cosine($1, found.row($0)) }
+            let cosines = golden.vectors.enumerated().map { $1.cosine(with: found.row($0)) }
             let worst = cosines.indices.min { cosines[$0] < cosines[$1] } ?? 0
             let least = least ?? Self.least(encoder.precision)
             let output = Output(
@@ -132,13 +132,6 @@ extension ModelCommand {
             case .bfloat16: 0.999
             case .int8: 0.995
             }
-        }
-
-        private static func cosine(_ a: [Float], _ b: [Float]) -> Double {
-            func dot(_ a: [Float], _ b: [Float]) -> Double {
-                zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
-            }
-            return dot(a, b) / (dot(a, a) * dot(b, b)).squareRoot()
         }
     }
 }

@@ -80,10 +80,7 @@ package enum Checkpoint: Sendable {
 
     /// - Throws: `notFound`; `invalidData` naming what is not supported.
     package func tokenizer() throws -> Tokenizer {
-        switch self {
-        case .directory(let path): try Tokenizer(path: TokenizerSource.file(in: path))
-        case .gguf(let file): try Tokenizer(json: try file.tokenizerJSON(), path: file.path)
-        }
+        try Tokenizer(json: tokenizerJSON(), path: tokenizerPath)
     }
 
     /// The bytes of `tokenizer.json`, or what it would hold.

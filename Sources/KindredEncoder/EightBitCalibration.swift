@@ -79,7 +79,7 @@ struct EightBitCalibration {
                 pass.apply(decoder.blocks[layer], to: state)
             }
             let found = vectors(pack.inputs, exact.finished(state))
-            return pack.inputs.indices.map { 1 - Self.cosine(found.row($0), pack.vectors.row($0)) }
+            return pack.inputs.indices.map { 1 - found.row($0).cosine(with: pack.vectors.row($0)) }
         }.joined()
         return .init(
             mean: distances.reduce(0, +) / Double(distances.count), worst: distances.max() ?? 0)
@@ -89,12 +89,5 @@ struct EightBitCalibration {
         let copy = AlignedBuffer<Float>(repeating: 0, count: state.count)
         copy.copy(state)
         return copy
-    }
-
-    private static func cosine(_ a: [Float], _ b: [Float]) -> Double {
-        func dot(_ a: [Float], _ b: [Float]) -> Double {
-            zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
-        }
-        return dot(a, b) / (dot(a, a) * dot(b, b)).squareRoot()
     }
 }

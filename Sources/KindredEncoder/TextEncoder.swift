@@ -67,7 +67,8 @@ package final class TextEncoder: Sendable {
                 "is an encoder of the type \"\(shape.family.rawValue)\", which attends both ways and cannot be causal",
                 at: .init(path: model.path.string))
         }
-        let tokenizer = try model.checkpoint.tokenizer()
+        let tokenizerJSON = try model.checkpoint.tokenizerJSON()
+        let tokenizer = try Tokenizer(json: tokenizerJSON, path: model.checkpoint.tokenizerPath)
         guard tokenizer.vocabularySize <= shape.vocabularySize else {
             throw KindredError(
                 .invalidData,
@@ -76,9 +77,7 @@ package final class TextEncoder: Sendable {
         }
         decoder = try Self.decoder(model, tokenizer: tokenizer, precision: precision)
         let decoder = decoder
-        let (tokenizerJSON, keepsEnd) = (
-            try model.checkpoint.tokenizerJSON(), !tokenizer.template.suffix.isEmpty
-        )
+        let keepsEnd = !tokenizer.template.suffix.isEmpty
         let model = model
         knownFingerprint = Mutex(
             LazyFingerprint {

@@ -17,7 +17,7 @@ package final class LinkRows: @unchecked Sendable {
     /// A place without a link; it ends a list.
     package static let none: UInt32 = 0xFFFF_FFFF
 
-    /// Bytes of an id of so many nodes.
+    /// Bytes of an id, given the number of nodes.
     package static func idBytes(count: Int) -> Int { count < 0xFF_FFFF ? 3 : 4 }
 
     /// Empty lists in memory, of 4-byte ids.

@@ -58,3 +58,13 @@ package struct Matrix: Sendable {
     /// A copy of row `row`.
     package func row(_ row: Int) -> [Float] { elements.array(row * columns..<(row + 1) * columns) }
 }
+
+extension [Float] {
+    /// The cosine of the angle between two vectors of one length, summed in 64 bits.
+    package func cosine(with other: [Float]) -> Double {
+        func dot(_ a: [Float], _ b: [Float]) -> Double {
+            zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        }
+        return dot(self, other) / (dot(self, self) * dot(other, other)).squareRoot()
+    }
+}

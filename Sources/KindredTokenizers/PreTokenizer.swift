@@ -14,7 +14,7 @@ struct PreTokenizer: Sendable {
         case bert
         /// Spaces become `replacement`, which is also put before texts; pieces begin with it.
         case metaspace(replacement: [UInt8], prepends: Prepending, splits: Bool)
-        /// Pieces of so many scalars.
+        /// Pieces of a given number of scalars.
         case fixedLength(Int)
     }
 

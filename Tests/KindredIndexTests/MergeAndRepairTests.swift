@@ -50,7 +50,7 @@ private let fingerprint = Fingerprint(bytes: [UInt8](repeating: 7, count: 32))!
         let (churned, built) = (
             try recall(current, queries), try recall(write(2000..<6000, "fresh.hnsw"), queries)
         )
-        #expect(churned >= built - 0.005, "\(churned) after churn, \(built) built anew")
+        #expect(churned >= built - 0.005, "\(churned) after churn, \(built) rebuilt")
 
         // Compaction: half of what is left goes, and nothing comes.
         let path = directory.path.appending("compacted.hnsw")
@@ -64,7 +64,7 @@ private let fingerprint = Fingerprint(bytes: [UInt8](repeating: 7, count: 32))!
             vectors: Matrix(rows.map { data[$0] }), ids: rows.map(Int64.init), fingerprint: fingerprint,
             to: left, options: options)
         let (after, anew) = (try recall(compacted, queries), try recall(Segment(path: left), queries))
-        #expect(after >= anew - 0.005, "\(after) after compaction, \(anew) built anew")
+        #expect(after >= anew - 0.005, "\(after) after compaction, \(anew) rebuilt")
     }
 
     @Test(arguments: VectorMetric.allCases)
@@ -141,7 +141,7 @@ private let fingerprint = Fingerprint(bytes: [UInt8](repeating: 7, count: 32))!
         try check(Segment(path: whole))
         try SegmentWriter.rebuildLinks(of: Segment(path: whole))
         try check(Segment(path: whole, resident: true))
-        // By the graph that is there, by building anew, and both together.
+        // By the graph that is there, by rebuilding, and both together.
         let parts = try (0..<3).map { part in
             let path = directory.path.appending("part\(part).hnsw")
             try SegmentWriter.merge(

@@ -48,7 +48,7 @@ enum {
 /// How every walk of a call goes.
 typedef struct {
     uint32_t ef;              ///< nodes that the pool holds, and that a walk finds at most
-    uint32_t seeds;           ///< a walk starts from the so many best of the entries
+    uint32_t seeds;           ///< how many of the best entries a walk starts from
     const uint32_t *entries;  ///< entry_count nodes, each below the graph's count
     ptrdiff_t entry_count;
     const uint64_t *accepted;  ///< a bit for each node; not read with KINDRED_ACCEPT_ALL
