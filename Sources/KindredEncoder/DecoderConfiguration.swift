@@ -82,8 +82,6 @@ package struct DecoderConfiguration: Sendable, Hashable {
         case "o_proj": (hiddenSize, queryWidth)
         case "gate_proj", "up_proj": (intermediateSize, hiddenSize)
         case "down_proj": (hiddenSize, intermediateSize)
-        case "qkv_proj": (queryWidth + 2 * keyValueWidth, hiddenSize)
-        case "gate_up_proj": (2 * intermediateSize, hiddenSize)
         default: preconditionFailure("no linear layer \(module)")
         }
     }

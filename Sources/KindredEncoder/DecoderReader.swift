@@ -28,10 +28,11 @@ struct DecoderReader {
     }
 
     private mutating func tensor(_ name: String, _ shape: [Int]) throws -> StoredTensor {
-        let tensor = try weights.tensor(name, shape: shape)
-        used.append(tensor)
-        if let scales = tensor.rowScales { used.append(scales.tensor) }
-        return tensor
+        let own = try weights.tensor(name, shape: shape)
+        used.append(own)
+        if let scales = own.rowScales { used.append(scales.tensor) }
+        guard let replacement = try model.replacement(of: name, shape: shape) else { return own }
+        return replacement
     }
 
     mutating func embedding() throws -> TokenEmbedding {
@@ -127,13 +128,10 @@ struct DecoderReader {
             plan.exactLayers.insert(layer)
         }
         let adapters = model.adapters
-        let merged = modules.map {
-            Adapter.Module(layer: layer, name: String($0.split(separator: ".").last ?? ""))
-        }
         if keepsStored, layout == .linear {
             let stored = LinearWeights.StoredRows(rows: rows, columns: inputs) { range, buffer in
                 var first = 0
-                for (part, module) in zip(parts, merged) {
+                for (part, module) in zip(parts, paths) {
                     let own = range.clamped(to: first..<first + part.shape[0])
                     if !own.isEmpty {
                         let place = (own.lowerBound - range.lowerBound) * inputs
@@ -149,22 +147,23 @@ struct DecoderReader {
         }
         var buffer = AlignedBuffer<Float>(repeating: 0, count: rows * inputs)
         var start = 0
-        for (part, module) in zip(parts, merged) {
-            let own = part.shape.reduce(1, *) / inputs
+        for part in parts {
             part.load(into: buffer, from: start * inputs)
-            let matrix = MatrixView(buffer, offset: start * inputs, rows: own, columns: inputs)
-            for adapter in adapters { adapter.merge(module, rows: 0..<own, into: matrix) }
-            start += own
+            start += part.count / inputs
         }
-        switch layout {
-        case .linear: break
-        case .transposed:
+        if isTransposed {
             let turned = AlignedBuffer<Float>(repeating: 0, count: rows * inputs)
             MatrixView(turned, rows: rows, columns: inputs).addTransposed(
                 MatrixView(buffer, rows: inputs, columns: rows))
             buffer = turned
-        case .byHead: buffer = sorted(buffer, columns: inputs)
         }
+        start = 0
+        for (path, output) in zip(paths, outputs) {
+            let matrix = MatrixView(buffer, offset: start * inputs, rows: output, columns: inputs)
+            for adapter in adapters { adapter.merge(path, into: matrix) }
+            start += output
+        }
+        if layout == .byHead { buffer = sorted(buffer, columns: inputs) }
         let isExact = precision == .int8 && plan.exactLayers.contains(layer)
         return LinearLayer(
             weights: LinearWeights(
@@ -190,6 +189,7 @@ struct DecoderReader {
     ///   of rotary positions and masks, are computed.
     func checkUnused() throws {
         let known = Set(used.map(\.name))
+        try model.checkReplacements(Set(known.map(TensorFile.bareName)))
         for name in weights.tensors.keys.sorted() where !known.contains(name) {
             let bare = TensorFile.bareName(name)
             guard bare.hasPrefix(names.layers) else { continue }

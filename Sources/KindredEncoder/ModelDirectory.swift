@@ -98,6 +98,38 @@ package struct ModelDirectory: Sendable {
         try checkBases(of: chain.dropLast())
     }
 
+    /// What the last adapter that has one puts in place of a tensor of the base.
+    ///
+    /// - Parameter name: in the model without its head.
+    /// - Throws: `invalidData` for one of another shape.
+    package func replacement(of name: String, shape: [Int]) throws -> StoredTensor? {
+        guard let adapter = adapters.last(where: { $0.replacements[name] != nil }),
+            let tensor = adapter.replacements[name]
+        else { return nil }
+        guard tensor.shape == shape, tensor.precision != .i8 else {
+            throw KindredError(
+                .invalidData,
+                "is for another base: its \"\(name)\" has the shape \(tensor.shape), and the base wants \(shape)",
+                at: .init(path: adapter.directory.string))
+        }
+        return tensor
+    }
+
+    /// - Parameter known: the names of the base's tensors, in the model without its head.
+    /// - Throws: `invalidData` for an adapter with a tensor in place of none.
+    package func checkReplacements(_ known: Set<String>) throws {
+        for adapter in adapters {
+            let unknown = adapter.replacements.keys.filter { name in
+                !known.contains(name) && !Adapter.heads.contains { name.hasPrefix($0) }
+            }
+            guard let first = unknown.min() else { continue }
+            throw KindredError(
+                .invalidData,
+                "is for another base: the base has no tensor that \"\(first.prefix(120))\" could take the place of",
+                at: .init(path: adapter.directory.string))
+        }
+    }
+
     /// Hex SHA-256 of the base's tensors, by name, of its tokenizer, and of its linear map, if it has one of its own.
     package func baseDigest() throws -> String {
         var digest = SHA256()

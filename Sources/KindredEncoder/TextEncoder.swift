@@ -297,12 +297,20 @@ package final class TextEncoder: Sendable {
         digest.update(data: Data(tokenizer))
         for adapter in model.adapters {
             digest.update(data: Data("adapter \(adapter.configuration.scale)\n".utf8))
-            for (module, pair) in adapter.matrices.sorted(by: { $0.key.path < $1.key.path }) {
-                for tensor in [pair.a, pair.b] {
-                    digest.update(
-                        data: Data("\(module.path) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
-                    digest.update(tensor.file, tensor.range)
+            func update(_ name: String, _ tensor: StoredTensor) {
+                digest.update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
+                digest.update(tensor.file, tensor.range)
+            }
+            for (module, change) in adapter.matrices.sorted(by: { $0.key < $1.key }) {
+                update(module, change.a)
+                update(module, change.b)
+                if change.scale != adapter.configuration.scale {
+                    digest.update(data: Data("scale \(change.scale)\n".utf8))
                 }
+                if let magnitude = change.magnitude { update("\(module) magnitude", magnitude) }
+            }
+            for (name, tensor) in adapter.replacements.sorted(by: { $0.key < $1.key }) {
+                update("replaced \(name)", tensor)
             }
         }
         if let dense = model.dense {

@@ -24,11 +24,14 @@ package enum DecoderWeights {
             dense.bias?.load(into: buffer, from: layout[ParameterLayout.denseBias].offset)
         }
         for entry in decoder.entries {
-            try file.tensor(entry.name, shape: entry.shape).load(into: buffer, from: entry.offset)
+            let own = try file.tensor(entry.name, shape: entry.shape)
+            let tensor = try model.replacement(of: entry.name, shape: entry.shape) ?? own
+            tensor.load(into: buffer, from: entry.offset)
         }
+        try model.checkReplacements(Set(decoder.entries.map(\.name)))
         for adapter in model.adapters {
             for module in adapter.matrices.keys {
-                adapter.merge(module, into: layout.operand(module.path + ".weight", in: buffer))
+                adapter.merge(module, into: layout.operand(module + ".weight", in: buffer))
             }
         }
         if let bad = VectorRows.firstUnusable(buffer, count: buffer.count, dimensions: 1) {

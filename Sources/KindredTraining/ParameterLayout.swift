@@ -98,10 +98,10 @@ package struct ParameterLayout: Sendable {
         _ configuration: AdapterConfiguration, for shape: DecoderConfiguration, dense: Dense.Shape? = nil
     ) -> ParameterLayout {
         var layout = ParameterLayout()
-        for module in modules(of: configuration, for: shape) {
-            let (output, input) = shape.shape(of: module.name)
-            layout.append(module.path + ".lora_A.weight", [configuration.rank, input])
-            layout.append(module.path + ".lora_B.weight", [output, configuration.rank])
+        for (path, name) in modules(of: configuration, for: shape) {
+            let (output, input) = shape.shape(of: name)
+            layout.append(path + ".lora_A.weight", [configuration.rank, input])
+            layout.append(path + ".lora_B.weight", [output, configuration.rank])
         }
         if let dense { layout.append(dense) }
         return layout
@@ -109,10 +109,10 @@ package struct ParameterLayout: Sendable {
 
     static func modules(
         of configuration: AdapterConfiguration, for shape: DecoderConfiguration
-    ) -> [Adapter.Module] {
+    ) -> [(path: String, name: String)] {
         (0..<shape.layers).flatMap { layer in
             AdapterConfiguration.knownModules.filter(configuration.targetModules.contains).map {
-                Adapter.Module(layer: layer, name: $0)
+                (DecoderConfiguration.modulePath(layer: layer, name: $0), $0)
             }
         }
     }

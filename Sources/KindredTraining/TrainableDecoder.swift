@@ -74,7 +74,7 @@ package final class TrainableDecoder {
             let prefix = "layers.\(layer)."
             func vector(_ name: String) -> MatrixView { weightLayout.operand(prefix + name, in: weights) }
             func group(_ modules: [String], part: Int, bias: Bool) -> LinearGroup {
-                let paths = modules.map { Adapter.Module(layer: layer, name: $0).path }
+                let paths = modules.map { DecoderConfiguration.modulePath(layer: layer, name: $0) }
                 var lowRank: [LinearGroup.LowRank] = []
                 var start = 0
                 for (index, module) in modules.enumerated() {
@@ -294,8 +294,8 @@ extension TrainableDecoder {
     /// Takes the matrices of an adapter of the same shape.
     package func load(_ adapter: Adapter) {
         for (module, pair) in adapter.matrices {
-            pair.a.load(into: parameters, from: layout[module.path + ".lora_A.weight"].offset)
-            pair.b.load(into: parameters, from: layout[module.path + ".lora_B.weight"].offset)
+            pair.a.load(into: parameters, from: layout[module + ".lora_A.weight"].offset)
+            pair.b.load(into: parameters, from: layout[module + ".lora_B.weight"].offset)
         }
         update()
     }
@@ -338,11 +338,11 @@ extension TrainableDecoder {
     /// Writes the adapter as a PEFT directory, and a map that was trained with it.
     package func writeAdapter(base: String, to directory: FilePath) throws {
         guard case .adapter(let configuration) = part else { return }
-        let modules = ParameterLayout.modules(of: configuration, for: shape)
+        let modules = ParameterLayout.modules(of: configuration, for: shape).map(\.path)
         try Adapter.write(
             configuration, base: base,
             matrices: modules.map { module in
-                let (a, b) = (layout[module.path + ".lora_A.weight"], layout[module.path + ".lora_B.weight"])
+                let (a, b) = (layout[module + ".lora_A.weight"], layout[module + ".lora_B.weight"])
                 return (module, (a.offset, a.shape), (b.offset, b.shape))
             }, values: parameters, to: directory)
         if let dense, layout.contains(ParameterLayout.denseWeight) {

@@ -56,7 +56,7 @@ import Testing
         }
         try write(["lora_A", "lora_B"])
         let some = try Adapter(directory: path, for: goldens.model.shape)
-        #expect(some.matrices.keys.map(\.path) == ["layers.1.self_attn.v_proj"])
+        #expect(Array(some.matrices.keys) == ["layers.1.self_attn.v_proj"])
         #expect(some.configuration.targetModules == ["v_proj"])
         try write(["lora_B"])
         let half = #expect(throws: KindredError.self) {
@@ -79,9 +79,8 @@ import Testing
 
     @Test func `a field that changes what an adapter does is refused by name, known or not`() throws {
         for (field, value) in [
-            ("use_dora", true), ("rank_pattern", ["q_proj": 2]), ("modules_to_save", ["embed_tokens"]),
-            ("layer_replication", [[0, 1]]), ("alora_invocation_tokens", [1]), ("bias", "all"),
-            ("a_later_one", 3),
+            ("layer_replication", [[0, 1]]), ("alora_invocation_tokens", [1]), ("lora_bias", true),
+            ("trainable_token_indices", [1]), ("target_parameters", ["experts"]), ("a_later_one", 3),
         ] as [(String, Any)] {
             let path = try adapter([field: value])
             let error = #expect(throws: KindredError.self) {
