@@ -6,12 +6,13 @@ import SystemPackage
 
 /// `encoder.json`: which model made an index's vectors and answers its queries.
 package struct EncoderReference: Codable, Hashable, Sendable {
-    package static let embeddedModel = "embedded"
+    package static let embeddedModel = ModelReference.embedded
     package static let currentFormat = 1
 
     /// Raised when an older Kindred would misread the file.
     package var format: Int
-    /// "embedded", or the absolute path of a model directory.
+    /// "embedded", or the absolute path of a model directory. In the file it is the path from the index's directory, where
+    /// the two have a directory in common.
     package var model: String
     /// Of what decides the model's vectors.
     package var fingerprint: Fingerprint
@@ -64,12 +65,28 @@ package struct EncoderReference: Codable, Hashable, Sendable {
             throw KindredError(.invalidData, "is damaged; index again into another name", at: location)
         }
         self = value
+        let directory = path.removingLastComponent()
+        model = try Self.found(model, from: directory)
+        if let named = next?.model { next?.model = try Self.found(named, from: directory) }
+    }
+
+    private static func found(_ model: String, from directory: FilePath) throws -> String {
+        guard model != embeddedModel else { return model }
+        // A wrong model has another fingerprint.
+        return try ModelReference.path(of: model, from: directory, isChecked: true).string
     }
 
     package func write(to path: FilePath) throws {
+        var stored = self
+        let directory = path.removingLastComponent()
+        func name(_ model: String) -> String {
+            model == Self.embeddedModel ? model : ModelReference.name(of: FilePath(model), from: directory)
+        }
+        stored.model = name(model)
+        if let named = next?.model { stored.next?.model = name(named) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try AtomicFile.replace(path, with: Array(try encoder.encode(self)) + [0x0A])
+        try AtomicFile.replace(path, with: Array(try encoder.encode(stored)) + [0x0A])
     }
 
     /// Where the model of a reference or of `--encoder` lives.
@@ -79,7 +96,15 @@ package struct EncoderReference: Codable, Hashable, Sendable {
 
     /// Opens the model, and refuses one whose vectors would not fit the index.
     package func open(index name: String) throws -> TextEncoder {
-        let encoder = try TextEncoder(directory: Self.directory(of: model))
+        let directory = try Self.directory(of: model)
+        guard FileKind(directory.string) != .missing else {
+            throw KindredError(
+                .notFound,
+                "is not there, and the index \"\(name)\" was written by it; put the model back, or say where it is now "
+                    + "with 'kindred reindex \(name) --encoder DIRECTORY', which encodes nothing again if it is the same",
+                at: .init(path: directory.string))
+        }
+        let encoder = try TextEncoder(directory: directory)
         guard encoder.fingerprint == fingerprint else {
             throw KindredError(
                 .incompatible,

@@ -77,8 +77,8 @@ public struct Reindexer {
         let current = try EncoderReference.current(of: directory, catalog)
         let segments = SegmentStore(directory, catalog: catalog, encoder: encoder)
         guard current.fingerprint != encoder.fingerprint else {
-            // Also the end of a run that was killed between the switch and here.
-            try EncoderReference(model: current.model, encoder: encoder).write(to: directory.encoder)
+            // Also the end of a run that was killed between the switch and here, and how a model that moved is found again.
+            try EncoderReference(model: model, encoder: encoder).write(to: directory.encoder)
             try catalog.dropStaged()
             try segments.sweep()
             report.nothingToDo = true

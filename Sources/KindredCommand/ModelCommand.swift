@@ -63,17 +63,28 @@ struct ModelCommand: ParsableCommand {
                 which model info lists. Kindred then encodes in 8 bits too.
 
                   kindred model merge runs/pairs/adapter --precision int8 --out models/mine
+
+                Adapters that LLM2Vec's authors published all name the first base, although SimCSE's and the supervised \
+                ones belong on MNTP's. --adapter says what goes onto what:
+
+                  kindred model merge models/Mistral-7B-Instruct-v0.2 \\
+                    --adapter models/mntp --adapter models/mntp-unsup-simcse --out models/mistral
                 """)
 
         @Argument(help: ArgumentHelp("An adapter, or a model directory.", valueName: "directory"))
         var model: String
+        @Option(
+            help: ArgumentHelp(
+                "An adapter to put onto the model, whatever base it names; may be repeated, in order.",
+                valueName: "directory"))
+        var adapter: [String] = []
         @Option(help: ArgumentHelp("Where to write it; must not exist.", valueName: "directory")) var out:
             String
         @Option(help: "fp32, bf16 or int8.") var precision = Precision.float32
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {
-            let directory = try ModelDirectory(FilePath(model))
+            let directory = try ModelDirectory(FilePath(model), stacked: adapter.map { FilePath($0) })
             guard !FileManager.default.fileExists(atPath: out) else {
                 throw KindredError(
                     .cannotCreate, "exists already; name another directory", at: .init(path: out))

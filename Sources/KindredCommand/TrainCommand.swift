@@ -23,9 +23,12 @@ struct TrainCommand: ParsableCommand {
               kindred reindex NAME --encoder runs/pairs/adapter
 
             A run writes checkpoints. After Ctrl-C or a crash, add --resume to the same command: the resumed run is \
-            bit-identical to an uninterrupted one.
+            bit-identical to an uninterrupted one. With other --steps it becomes longer or shorter. 'kindred train \
+            export' writes the adapter that the last checkpoint holds.
             """,
-        subcommands: [Masked.self, Contrast.self, Distill.self, Pairs.self, Full.self])
+        subcommands: [
+            Masked.self, Contrast.self, Distill.self, Pairs.self, Full.self, TrainExportCommand.self,
+        ])
 
     struct Masked: ParsableCommand {
         static let configuration = CommandConfiguration(

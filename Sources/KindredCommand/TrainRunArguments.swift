@@ -18,7 +18,9 @@ struct RunArguments: ParsableArguments {
     var model: String?
     @Option(help: ArgumentHelp("The run's directory.", valueName: "directory")) var out: String
     @Flag(help: "Resume from the run's last checkpoint.") var resume = false
-    @Option(help: "Total steps (default: 1000).") var steps: Int?
+    @Option(
+        help: "Total steps (default: 1000). A resumed run may have more or fewer than it was started with.")
+    var steps: Int?
     @Option(
         help: "Blocks, sentences or pairs per batch (default: 32; commands simcse and distill 128, pairs 64)."
     ) var batch: Int?
@@ -235,7 +237,8 @@ struct RunArguments: ParsableArguments {
         if let merged { CommandOutput.line("  merged     \(merged)") }
         if report.stopped {
             CommandOutput.line(
-                "Stopped after step \(report.steps). Run the same command with --resume to continue.")
+                "Stopped after step \(report.steps). Run the same command with --resume to continue, or write what it has "
+                    + "learned with 'kindred train export \(run.path) --out DIRECTORY'.")
         }
     }
 }

@@ -35,6 +35,8 @@ package struct EncoderConfiguration: Sendable, Hashable {
     package var poolsInstruction = false
     /// Whether means are over the tokens that the tokenizer's template adds too, as sentence-transformers has it.
     package var poolsTemplate = false
+    /// What is put around every text; nil: what LLM2Vec's authors put there for the base, or nothing.
+    package var wrapping: ChatWrapping?
 
     /// Texts that are put before others, as instructions are; empty for none.
     package struct Prompts: Sendable, Hashable {
@@ -101,6 +103,14 @@ package struct EncoderConfiguration: Sendable, Hashable {
             }
             poolsTemplate = pools
         }
+        if let found = json[Self.wrappingField] {
+            guard let parts = found as? [String: String], Set(parts.keys).isSubset(of: ["before", "after"])
+            else {
+                throw invalid(
+                    "\"\(Self.wrappingField)\" must be an object of two texts, \"before\" and \"after\"")
+            }
+            wrapping = ChatWrapping(before: parts["before"] ?? "", after: parts["after"] ?? "")
+        }
     }
 
     /// The fields of `llm2vec_config.json`.
@@ -111,17 +121,22 @@ package struct EncoderConfiguration: Sendable, Hashable {
         fields["doc_max_length"] = documentTokens
         if poolsInstruction { fields["skip_instruction"] = false }
         if poolsTemplate { fields[Self.templateField] = true }
+        if let wrapping {
+            fields[Self.wrappingField] = ["before": wrapping.before, "after": wrapping.after]
+        }
         return fields
     }
 
-    /// Of `llm2vec_config.json`, Kindred's own.
+    // Fields of `llm2vec_config.json` that are Kindred's own.
     private static let templateField = "pool_template"
+    private static let wrappingField = "wrapping"
 
     /// What changes vectors beside pooling, attention and length, for the fingerprint; empty where nothing does.
     var exceptions: String {
         [
             documentTokens.map { "document \($0)" }, poolsInstruction ? "instruction" : nil,
             poolsTemplate ? "template" : nil,
+            wrapping.flatMap { $0.isEmpty ? nil : "wrapped \([$0.before, $0.after])" },
             prompts == Prompts() ? nil : "prompts \([prompts.query, prompts.document, prompts.standard])",
         ].compactMap { $0 }.joined(separator: " ")
     }

@@ -20,10 +20,14 @@ package struct EncoderInput: Sendable {
         shape: DecoderConfiguration, maximumTokens: Int
     ) {
         let text = usage.documentTokens.map { Self.words(of: text, within: $0, tokenizer, usage) } ?? text
-        let body = tokenizer.encode(instruction + text, addSpecialTokens: false)
+        let wrapping = usage.wrapping ?? ChatWrapping()
+        let (whole, pooled) = Self.wrapped(text, instruction, wrapping)
+        let body = tokenizer.encode(whole, addSpecialTokens: false)
+        // What stands before the text and belongs to it is not pooled.
+        let hasLead = !instruction.isEmpty || !wrapping.before.isEmpty
         let own =
-            instruction.isEmpty || usage.poolsInstruction
-            ? body.count : min(tokenizer.encode(text, addSpecialTokens: false).count, body.count)
+            !hasLead || usage.poolsInstruction
+            ? body.count : min(tokenizer.encode(pooled, addSpecialTokens: false).count, body.count)
         let (prefix, suffix) = tokenizer.template
         // Like the reference, the token to be pooled is put at the end, and the text is cut to leave room for it and for
         // what the template adds (tokenizers, utils/truncation.rs).
@@ -36,12 +40,23 @@ package struct EncoderInput: Sendable {
         if tokens.isEmpty { tokens = [0] }
         let stop = usage.poolsTemplate ? tokens.count : min(prefix.count + taken, tokens.count)
         let first =
-            usage.poolsTemplate && (instruction.isEmpty || usage.poolsInstruction)
+            usage.poolsTemplate && (!hasLead || usage.poolsInstruction)
             ? 0 : prefix.count + body.count - own
         let start = min(first, stop)
         self.tokens = tokens
         isCut = taken < body.count
         ownTokens = start < stop ? start..<stop : 0..<tokens.count
+    }
+
+    /// A text with its instruction and what is put around them, and the end of that which is pooled. White space around the
+    /// two is dropped where something is put there, as the reference does.
+    private static func wrapped(
+        _ text: String, _ instruction: String, _ wrapping: ChatWrapping
+    ) -> (whole: String, pooled: String) {
+        guard !wrapping.isEmpty else { return (instruction + text, text) }
+        let end = text.lastIndex { !$0.isWhitespace }.map { text.index(after: $0) } ?? text.startIndex
+        let pooled = text[..<end] + wrapping.after
+        return (wrapping.before + instruction.drop { $0.isWhitespace } + pooled, String(pooled))
     }
 
     /// As many of a text's first words as have few enough tokens, joined by spaces; the text itself where all do

@@ -27,19 +27,30 @@ package struct ModelDirectory: Sendable {
     /// Adapters on adapters, at most.
     private static let deepest = 16
 
+    /// - Parameter stacked: adapters that go onto the model in this order, whatever base they name: those that LLM2Vec's
+    ///   authors published name the first base, although SimCSE's belong on MNTP's.
     /// - Throws: `notFound` for a missing directory or file; `invalidData` naming the file and field, or the module of an
     ///   adapter that does not fit its base; `incompatible` for an adapter that was trained on another base.
-    package init(_ path: FilePath) throws {
+    package init(_ path: FilePath, stacked: [FilePath] = []) throws {
         self.path = path
         var chain: [FilePath] = []
+        // What the adapters call their bases.
+        var names: [String] = []
         var current = path
         while true {
             guard FileKind(current.string) != .missing else {
-                let asked = chain.last.map { " (the base of the adapter \($0))" } ?? ""
+                guard let adapter = chain.last else {
+                    throw KindredError(
+                        .notFound,
+                        "no such model directory; name one that holds config.json, model.safetensors and "
+                            + "tokenizer.json, or a GGUF file", at: .init(path: current.string))
+                }
                 throw KindredError(
                     .notFound,
-                    "no such model directory\(asked); name one that holds config.json, model.safetensors and "
-                        + "tokenizer.json, or a GGUF file", at: .init(path: current.string))
+                    "is not there, and the adapter \(adapter) was trained on it; write where it is into "
+                        + "\"base_model_name_or_path\" of \(adapter.appending(Adapter.configurationFile)), or merge the two with "
+                        + "'kindred model merge BASE --adapter \(adapter) --out DIRECTORY'",
+                    at: .init(path: current.string))
             }
             chain.append(current)
             guard !Checkpoint.isFile(current), Adapter.isAdapter(current),
@@ -55,15 +66,25 @@ package struct ModelDirectory: Sendable {
                     "\"base_model_name_or_path\" names no base, or the bases go round in a circle",
                     at: .init(path: configuration.string))
             }
-            let next = FilePath(named)
-            // A relative name is looked for beside the adapter, then from here.
-            let beside = current.pushing(next)
-            current =
-                next.isRelative && FileManager.default.fileExists(atPath: beside.string) ? beside : next
+            names.append(named)
+            current = try ModelReference.path(
+                of: named, from: current, isChecked: Self.wantedBase(of: current) != nil)
         }
         base = current
         checkpoint = try Checkpoint(current)
         shape = try checkpoint.shape()
+        for adapter in stacked {
+            guard Adapter.isAdapter(adapter) else {
+                throw KindredError(
+                    .notFound, "holds no adapter; name a directory with \(Adapter.configurationFile)",
+                    at: .init(path: adapter.string))
+            }
+            let file = adapter.appending(Adapter.configurationFile)
+            if let named = try JSONFile.object(file)["base_model_name_or_path"] as? String {
+                names.append(named)
+            }
+        }
+        chain = stacked.reversed() + chain
         let shape = shape
         adapters = try chain.dropLast().reversed().map { try Adapter(directory: $0, for: shape) }
         var modules: ModuleList?
@@ -92,6 +113,10 @@ package struct ModelDirectory: Sendable {
         if shape.isBidirectional { unsaid.attention = .bidirectional }
         var known = usage ?? unsaid
         if let prompts { known.prompts = prompts }
+        if usage != nil, known.wrapping == nil {
+            if let own = try checkpoint.configuration()["_name_or_path"] as? String { names.append(own) }
+            known.wrapping = names.lazy.compactMap(ChatWrapping.published).first
+        }
         self.usage = known
         dense = try modules?.dense.map { try Dense(directory: $0, inputs: shape.hiddenSize) }
         if !Checkpoint.isFile(current) { try Self.checkTokenizer(current) }
@@ -161,13 +186,17 @@ package struct ModelDirectory: Sendable {
         }
     }
 
+    /// The digest of the base that an adapter was trained on; nil where it does not say.
+    private static func wantedBase(of adapter: FilePath) throws -> String? {
+        let file = adapter.appending(EncoderConfiguration.file)
+        guard FileManager.default.fileExists(atPath: file.string) else { return nil }
+        return try JSONFile.object(file)[baseDigestField] as? String
+    }
+
     private func checkBases(of adapters: ArraySlice<FilePath>) throws {
         var now: String?
         for adapter in adapters {
-            let file = adapter.appending("llm2vec_config.json")
-            guard FileManager.default.fileExists(atPath: file.string),
-                let wanted = try JSONFile.object(file)[Self.baseDigestField] as? String
-            else { continue }
+            guard let wanted = try Self.wantedBase(of: adapter) else { continue }
             let found = try now ?? baseDigest()
             now = found
             guard wanted == found else {

@@ -107,6 +107,12 @@ package final class TextEncoder: Sendable {
         return try Decoder(model, precision: .int8, plan: eightBitPlan(model, tokenizer: tokenizer))
     }
 
+    /// What of a model is computed in floats with 8 bits.
+    /// - Throws: as `init(_:precision:)`.
+    package static func eightBitPlan(of model: ModelDirectory) throws -> EightBitPlan {
+        try eightBitPlan(model, tokenizer: model.checkpoint.tokenizer())
+    }
+
     private static func eightBitPlan(_ model: ModelDirectory, tokenizer: Tokenizer) throws -> EightBitPlan {
         func inputs(_ texts: [String], perPack count: Int) -> [[EncoderInput]] {
             stride(from: 0, to: texts.count, by: count).map { start in

@@ -84,7 +84,7 @@ package enum MergedModel {
             try write(
                 weights, shape: shape, dense: dense, usage: usage, configuration: configuration, files: [],
                 as: .f32, to: directory)
-            plan = try TextEncoder(ModelDirectory(directory), precision: .int8).eightBitPlan
+            plan = try TextEncoder.eightBitPlan(of: ModelDirectory(directory))
         }
         let tensors = DecoderWeights.tensors(weights, of: shape, as: precision, plan: plan)
         let name = precision == .bf16 ? "bfloat16" : "float32"

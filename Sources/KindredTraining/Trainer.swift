@@ -142,6 +142,9 @@ package final class Trainer {
 
     /// Trains to the last step, or until `shouldStop` says true: then a checkpoint is written.
     ///
+    /// A resumed run may have more steps than it was started with, or fewer: the learning rate then follows the new schedule
+    /// from there on. Where the checkpoint is past the last step already, its parameters are the result.
+    ///
     /// - Parameter resume: resume from the last checkpoint, if there is one.
     /// - Throws: `invalidRequest` where the run cannot be begun or resumed; `invalidData` for a loss that is not a number,
     ///   with the step and an example; `inputOutput`. The last checkpoint stays.
@@ -225,7 +228,11 @@ package final class Trainer {
         report.stopped = step < options.steps
         report.seconds = (ContinuousClock.now - started) / .seconds(1)
         try save(step)
-        if !report.stopped { report.result = try writeResult() }
+        if !report.stopped {
+            report.result = options.full ? run.model : run.adapter
+            try Self.writeResult(
+                decoder, of: model, options, to: options.full ? run.model : run.adapter)
+        }
         try AtomicFile.replace(run.curve, with: Array(LossCurve(run.entries()).svg.utf8))
         sum = AlignedBuffer(repeating: 0, count: 0)
         return report
@@ -311,11 +318,9 @@ package final class Trainer {
     }
 
     private func settings() throws -> TrainingRun.Settings {
-        var digest = SHA256()
-        for entry in decoder.weightLayout.entries { digest.update(data: decoder.weights.bytes(entry.range)) }
-        return TrainingRun.Settings(
-            options: options, model: model.path.string,
-            modelFingerprint: digest.finalize().hex,
+        TrainingRun.Settings(
+            options: options, model: ModelReference.name(of: model.path, from: run.path),
+            modelFingerprint: Self.fingerprint(decoder),
             dataFingerprint: examples.fingerprint, examples: examples.count, data: sources)
     }
 
@@ -341,18 +346,80 @@ package final class Trainer {
 
     // MARK: Result
 
-    private func writeResult() throws -> FilePath {
+    private static func writeResult(
+        _ decoder: TrainableDecoder, of model: ModelDirectory, _ options: TrainingOptions,
+        to directory: FilePath
+    ) throws {
         let usage = options.usage(of: model)
-        guard options.full else {
-            let base = URL(fileURLWithPath: model.path.string).standardizedFileURL.path
-            try decoder.writeAdapter(base: base, to: run.adapter)
-            var fields = usage.fields
-            fields[ModelDirectory.baseDigestField] = try model.baseDigest()
-            try JSONFile.write(fields, to: run.adapter.appending("llm2vec_config.json"))
-            return run.adapter
+        guard !options.full else {
+            return try MergedModel.write(
+                decoder.weights, of: model, usage: usage, dense: decoder.dense?.shape, as: .f32, to: directory
+            )
         }
-        try MergedModel.write(
-            decoder.weights, of: model, usage: usage, dense: decoder.dense?.shape, as: .f32, to: run.model)
-        return run.model
+        try AtomicFile.makeDirectory(directory)
+        let base = ModelReference.name(of: model.path, from: directory)
+        try decoder.writeAdapter(base: base, to: directory)
+        var fields = usage.fields
+        fields[ModelDirectory.baseDigestField] = try model.baseDigest()
+        try JSONFile.write(fields, to: directory.appending("llm2vec_config.json"))
+    }
+
+    /// Writes what the last checkpoint of a run holds, as the run does at its end: an adapter, or a whole model.
+    ///
+    /// - Returns: the steps that the checkpoint has.
+    /// - Throws: `notFound` where there is no run, no checkpoint or no model any more; `invalidData` for a damaged
+    ///   checkpoint; `incompatible` where another model took the place of the one that is trained; `cannotCreate`.
+    @discardableResult
+    package static func export(_ run: TrainingRun, to directory: FilePath) throws -> Int {
+        let settings = try run.readSettings()
+        let options = settings.options
+        let count = try run.parametersInCheckpoint()
+        guard FileKind(directory.string) == .missing else {
+            throw KindredError(
+                .cannotCreate, "exists already; name another directory", at: .init(path: directory.string))
+        }
+        let model = try ModelDirectory(
+            ModelReference.path(of: settings.model, from: run.path, isChecked: true))
+        let part: TrainableDecoder.Part = options.full ? .all : .adapter(options.adapter)
+        var dense = model.dense?.shape
+        let beginsMap = options.objective == .distill && options.distillation?.map == true && dense == nil
+        if beginsMap {
+            // It has as many outputs as there are parameters left for it.
+            let others =
+                options.full
+                ? ParameterLayout.decoder(model.shape)
+                : ParameterLayout.adapter(options.adapter, for: model.shape)
+            let hidden = model.shape.hiddenSize
+            dense = Dense.Shape(
+                inputs: hidden, outputs: max(1, (count - others.count) / (hidden + 1)))
+        }
+        let decoder = TrainableDecoder(
+            model.shape, weights: try DecoderWeights.load(model, dense: dense), dense: dense,
+            trainsDense: options.objective == .distill, part: part, causal: false, precision: .float32,
+            maximumTokens: 1, needsHead: false)
+        if beginsMap { decoder.initializeDense(seed: options.seed) }
+        guard decoder.layout.count == count else {
+            throw KindredError(
+                .incompatible,
+                "the checkpoint has \(count) parameters, and training \(settings.model) has \(decoder.layout.count); put the "
+                    + "model that the run was started on back", at: .init(path: run.path.string))
+        }
+        guard fingerprint(decoder) == settings.modelFingerprint else {
+            throw KindredError(
+                .incompatible,
+                "was started on another model than the one at \(model.path) now; put that model back",
+                at: .init(path: run.path.string))
+        }
+        let optimizer = AdamW(AdamW.Options(), layout: decoder.layout)
+        let step = try run.restore(decoder.parameters, optimizer) ?? 0
+        try writeResult(decoder, of: model, options, to: directory)
+        return step
+    }
+
+    /// Hex SHA-256 of the weights as they are used.
+    private static func fingerprint(_ decoder: TrainableDecoder) -> String {
+        var digest = SHA256()
+        for entry in decoder.weightLayout.entries { digest.update(data: decoder.weights.bytes(entry.range)) }
+        return digest.finalize().hex
     }
 }

@@ -53,7 +53,10 @@ package struct TrainingRun {
 
     // MARK: Settings
 
-    /// Begins a run, or checks that it may be resumed.
+    /// Settings that a resumed run may change: its length, and what is only looked at.
+    private static let changeable: Set = ["steps", "checkpoint_every", "validate_every"]
+
+    /// Begins a run, or checks that it may be resumed, and writes the new settings.
     ///
     /// - Throws: `invalidRequest` where a run is there already and is not to be resumed, or was made with other settings,
     ///   which are listed; `cannotCreate`, `inputOutput`.
@@ -81,6 +84,25 @@ package struct TrainingRun {
                 .invalidRequest,
                 "the run was started with other settings: \(differences.joined(separator: "; ")); give the same, or "
                     + "name another directory", at: .init(path: path.string))
+        }
+        try write(new)
+    }
+
+    /// - Throws: `notFound`, `invalidData`.
+    func readSettings() throws -> Settings {
+        guard let data = FileManager.default.contents(atPath: settings.string) else {
+            throw KindredError(
+                .notFound, "holds no run; name the directory that was given to --out",
+                at: .init(path: path.string))
+        }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        do {
+            return try decoder.decode(Settings.self, from: data)
+        } catch {
+            throw KindredError(
+                .invalidData, "does not hold the settings of a run", at: .init(path: settings.string),
+                cause: error)
         }
     }
 
@@ -111,7 +133,7 @@ package struct TrainingRun {
         }
         let (before, after) = (flat(old), flat(now))
         return Set(before.keys).union(after.keys).sorted().compactMap { key in
-            before[key] == after[key]
+            before[key] == after[key] || changeable.contains(key)
                 ? nil : "\(key) was \(before[key] ?? "not there") and is \(after[key] ?? "not there")"
         }
     }
@@ -171,6 +193,17 @@ package struct TrainingRun {
         var checksum = CRC32C(Array("\(step)".utf8))
         for buffer in buffers { checksum.update(buffer) }
         return String(checksum.value, radix: 16)
+    }
+
+    /// The numbers of parameters in the last checkpoint.
+    /// - Throws: `notFound` where there is none, `invalidData`.
+    func parametersInCheckpoint() throws -> Int {
+        guard FileManager.default.fileExists(atPath: checkpoint.string) else {
+            throw KindredError(
+                .notFound, "has no checkpoint yet; train at least --checkpoint-every steps",
+                at: .init(path: path.string))
+        }
+        return try TensorFile(path: checkpoint).find("parameters")?.count ?? 0
     }
 
     /// Loads the last checkpoint.

@@ -57,6 +57,32 @@ extension IndexerTests {
         #expect(hits.count == 1000 && hits.filter { $0.title == "Stone 5" }.count == 1)
     }
 
+    @Test func `an index names its model by the path from itself, and finds it again where reindex says`()
+        throws
+    {
+        try Indexer(directory).index(dump: file("a.xml", dump(pages(3))))
+        func named() throws -> String {
+            struct File: Decodable { let model: String }
+            let data = try Data(contentsOf: URL(fileURLWithPath: directory.encoder.string))
+            return try JSONDecoder().decode(File.self, from: data).model
+        }
+        #expect(try named() == "embedded")
+        let model = try otherModel()
+        try Reindexer(directory, model: model).reindex()
+        #expect(try named().hasPrefix("../"))
+        let hits = try Searcher(directory).search("stone", mode: .semantic).hits.map(\.score)
+        #expect(try IndexStatus(directory).model == model)
+
+        let moved = FilePath(model).removingLastComponent().appending("elsewhere").string
+        try FileManager.default.moveItem(atPath: model, toPath: moved)
+        let error = #expect(throws: KindredError.self) {
+            try Searcher(directory).search("stone", mode: .semantic)
+        }
+        #expect(error?.code == .notFound && error?.message.contains("kindred reindex") == true)
+        #expect(try Reindexer(directory, model: moved).reindex().nothingToDo)
+        #expect(try Searcher(directory).search("stone", mode: .semantic).hits.map(\.score) == hits)
+    }
+
     /// The embedded model with another pooling: another encoder.
     func otherModel() throws -> String {
         let path = temporary.path.appending("model").string

@@ -27,6 +27,53 @@ import Testing
         #expect(log[3].validationLoss != nil && log[4].validationLoss == nil)
     }
 
+    @Test func `a resumed run may be longer or shorter than it was started`() throws {
+        let tiny = try TinyRun()
+        var options = tiny.options
+        options.steps = 6
+        try tiny.train("run", options)
+        (options.steps, options.checkpointEvery) = (9, 2)
+        let longer = try tiny.train("run", options, resume: true)
+        #expect(longer.resumedFrom == 6 && longer.steps == 9)
+        #expect(tiny.run("run").entries().map(\.step) == Array(1...9))
+        let bytes = try tiny.adapterBytes("run")
+        options.steps = 4
+        // The checkpoint is past it: what it holds is the result.
+        let shorter = try tiny.train("run", options, resume: true)
+        #expect(shorter.steps == 9 && !shorter.stopped && shorter.result != nil)
+        #expect(try tiny.adapterBytes("run") == bytes)
+        options.batch = 5
+        let error = #expect(throws: KindredError.self) { try tiny.train("run", options, resume: true) }
+        #expect(error?.message.contains("batch") == true)
+    }
+
+    @Test(arguments: [false, true])
+    func `what a stopped run's checkpoint holds is exported as the run would have ended there`(full: Bool)
+        throws
+    {
+        let tiny = try TinyRun()
+        var options = tiny.options
+        (options.full, options.schedule) = (full, .constant)
+        try tiny.train("stopped", options, stopAfter: 5)
+        let out = tiny.directory.path.appending("out")
+        #expect(try Trainer.export(tiny.run("stopped"), to: out) == 5)
+        options.steps = 5
+        let whole = try #require(tiny.train("whole", options).result)
+        #expect(try TextEncoder(directory: out).fingerprint == TextEncoder(directory: whole).fingerprint)
+        #expect(
+            #expect(throws: KindredError.self) { try Trainer.export(tiny.run("stopped"), to: out) }?.code
+                == .cannotCreate)
+        let other = tiny.directory.path.appending("other")
+        #expect(
+            #expect(throws: KindredError.self) { try Trainer.export(tiny.run("none"), to: other) }?.code
+                == .notFound)
+        try FileManager.default.removeItem(
+            atPath: tiny.run("stopped").path.appending("checkpoint.safetensors").string)
+        #expect(
+            #expect(throws: KindredError.self) { try Trainer.export(tiny.run("stopped"), to: other) }?.code
+                == .notFound)
+    }
+
     @Test(arguments: [false, true])
     func `the number of threads does not change a bit`(sentences: Bool) throws {
         let tiny = try TinyRun(sentences: sentences)
