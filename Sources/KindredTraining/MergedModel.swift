@@ -104,10 +104,13 @@ package enum MergedModel {
         }
         let tokenizer = try Tokenizer(path: directory.appending("tokenizer.json"))
         try tellPrefixSpace(tokenizer, in: directory)
-        let template = tokenizer.template
-        try SentenceTransformersFiles.write(
-            usage, of: shape, hasDense: dense != nil,
-            surrounding: (template.prefix.count, template.suffix.count), to: directory)
+        // sentence-transformers has no place for what is put around texts, and would give other vectors without a word.
+        if usage.wrapping?.isEmpty ?? true {
+            let template = tokenizer.template
+            try SentenceTransformersFiles.write(
+                usage, of: shape, hasDense: dense != nil,
+                surrounding: (template.prefix.count, template.suffix.count), to: directory)
+        }
         try SafetensorsWriter.write(tensors, to: directory.appending("model.safetensors"))
     }
 }
