@@ -51,6 +51,15 @@ package enum Checkpoint: Sendable {
         try DecoderConfiguration(configuration(), path: configurationPath)
     }
 
+    /// How the model is used as an encoder, where a GGUF file says so.
+    /// - Throws: `invalidData`.
+    func usage() throws -> EncoderConfiguration? {
+        switch self {
+        case .directory: nil
+        case .gguf(let file): try file.usage()
+        }
+    }
+
     /// - Throws: as `TensorFile(directory:)`.
     package func weights(_ shape: DecoderConfiguration) throws -> TensorFile {
         switch self {

@@ -16,7 +16,7 @@ package struct GGUFCheckpoint: Sendable {
     private static let families: [String: DecoderConfiguration.Family] = [
         "llama": .llama, "mistral": .mistral, "qwen2": .qwen2, "qwen3": .qwen3, "smollm3": .smollm3,
         "gemma": .gemma, "gemma2": .gemma2, "gemma3": .gemma3, "phi3": .phi3, "gpt2": .gpt2,
-        "gptneox": .gptNeoX,
+        "gptneox": .gptNeoX, "bert": .bert,
     ]
 
     /// - Throws: `notFound`; `invalidData` for what is no GGUF file, or holds a model that is not supported.
@@ -132,6 +132,29 @@ package struct GGUFCheckpoint: Sendable {
         json["rope_scaling"] = scaling
     }
 
+    /// How the model is used as an encoder, where the file says so (llama.cpp, `llama_pooling_type`).
+    ///
+    /// Means are over all tokens, as llama.cpp has them.
+    /// - Throws: `invalidData` for a pooling that is not supported.
+    func usage() throws -> EncoderConfiguration? {
+        guard let pooling = integer("pooling_type") else { return nil }
+        var usage = EncoderConfiguration()
+        usage.poolsTemplate = true
+        usage.maximumTokens =
+            integer("context_length").map { min(max(1, $0), 1_048_576) } ?? usage.maximumTokens
+        switch pooling {
+        case 1: usage.pooling = .mean
+        case 2: usage.pooling = .beginOfSequence
+        case 3: usage.pooling = .last
+        default:
+            throw KindredError(
+                .invalidData,
+                "has the pooling \(pooling), which is not supported; Kindred pools by mean (1), first (2) and last (3) token",
+                at: .init(path: path.string))
+        }
+        return usage
+    }
+
     // MARK: Tensors
 
     /// The tensors under transformers' names.
@@ -180,6 +203,9 @@ package struct GGUFCheckpoint: Sendable {
             switch parts[0] {
             case "token_embd": return names.embedding
             case "position_embd": return names.positions.isEmpty ? nil : names.positions
+            case "token_types": return names.segments.isEmpty ? nil : names.segments
+            case "token_embd_norm":
+                return names.embeddingNorm.isEmpty ? nil : "\(names.embeddingNorm).\(kind)"
             case "output_norm": return "\(names.finalNorm).\(kind)"
             case "output": return "lm_head.\(kind)"
             default: return nil
@@ -189,8 +215,8 @@ package struct GGUFCheckpoint: Sendable {
         let isSplit = names.queryKeyValue.count == 3
         let module: String?
         switch parts[2] {
-        case "attn_norm": module = names.attentionNorm
-        case "ffn_norm": module = names.feedForwardNorm
+        case "attn_norm", "attn_output_norm": module = names.attentionNorm
+        case "ffn_norm", "layer_output_norm": module = names.feedForwardNorm
         case "attn_q" where isSplit: module = names.queryKeyValue[0]
         case "attn_k" where isSplit: module = names.queryKeyValue[1]
         case "attn_v" where isSplit: module = names.queryKeyValue[2]

@@ -29,7 +29,7 @@ extension GGUFCheckpoint {
             settings["\(name)_token"] = String(decoding: token, as: UTF8.self)
         }
         try JSONFile.write(settings, to: directory.appending("tokenizer_config.json"))
-        var usage = EncoderConfiguration()
+        var usage = try usage() ?? EncoderConfiguration()
         usage.attention = shape.isBidirectional ? .bidirectional : .causal
         let template = try Tokenizer(json: tokenizerJSON(), path: path).template
         try SentenceTransformersFiles.write(

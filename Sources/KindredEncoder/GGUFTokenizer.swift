@@ -34,7 +34,8 @@ extension GGUFCheckpoint {
                 "rstrip": false, "single_word": false,
             ]
         }
-        json["post_processor"] = template(tokens: tokens, addsStart: kind == "llama")
+        json["post_processor"] =
+            kind == "bert" ? pair(tokens: tokens) : template(tokens: tokens, addsStart: kind == "llama")
         let model: TokenizerModelFields
         switch kind {
         case "gpt2":
@@ -72,9 +73,34 @@ extension GGUFCheckpoint {
             model = TokenizerModelFields(
                 ["type": "BPE", "unk_token": name(unknown), "byte_fallback": true, "fuse_unk": true],
                 tokens: tokens, merges: TokenizerModelFields.merges(tokens, scores: scores))
+        case "bert":
+            // The converter turns "##ing" into "ing" and "sing" into "▁sing" (convert_hf_to_gguf.py, `BertModel`).
+            let lead = Array("▁".utf8)
+            let pieces = tokens.enumerated().map { id, token in
+                if types.indices.contains(id), types[id] == 3 { return token }
+                return token.starts(with: lead)
+                    ? Array(token.dropFirst(lead.count)) : Array("##".utf8) + token
+            }
+            // The file does not say whether case is kept; a vocabulary without capitals cannot keep it.
+            let isCased = tokens.enumerated().contains { id, token in
+                !(types.indices.contains(id) && types[id] == 3)
+                    && token.contains { (0x41...0x5A).contains($0) }
+            }
+            json["normalizer"] = [
+                "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+                "strip_accents": NSNull(),
+                "lowercase": !isCased,
+            ]
+            json["pre_tokenizer"] = ["type": "BertPreTokenizer"]
+            let unknown = special(["unknown"], or: "[UNK]", tokens: tokens)
+            model = TokenizerModelFields(
+                [
+                    "type": "WordPiece", "unk_token": unknown.map { name($0) } ?? "[UNK]",
+                    "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+                ], tokens: pieces)
         default:
             throw invalid(
-                "has a tokenizer of the kind \"\(kind.prefix(40))\", which is not supported; Kindred reads gpt2 and llama"
+                "has a tokenizer of the kind \"\(kind.prefix(40))\", which is not supported; Kindred reads gpt2, llama and bert"
             )
         }
         return try model.tokenizer(json, path: path)
@@ -91,6 +117,25 @@ extension GGUFCheckpoint {
         return TokenizerModelFields.template(
             start: id("bos", adds: addsStart).map { (String(decoding: tokens[$0], as: UTF8.self), $0) },
             end: id("eos", adds: false).map { (String(decoding: tokens[$0], as: UTF8.self), $0) })
+    }
+
+    /// BERT's tokens around a text. "seperator" is how the format spells it.
+    private func pair(tokens: [[UInt8]]) -> Any {
+        func token(_ keys: [String], _ usual: String) -> (String, Int)? {
+            special(keys, or: usual, tokens: tokens).map { (String(decoding: tokens[$0], as: UTF8.self), $0) }
+        }
+        return TokenizerModelFields.template(
+            start: token(["cls", "bos"], "[CLS]"), end: token(["seperator", "eos"], "[SEP]"))
+    }
+
+    /// The id of a token that the file names, or that has the usual name.
+    private func special(_ keys: [String], or usual: String, tokens: [[UInt8]]) -> Int? {
+        for key in keys {
+            if let id = file.integer("tokenizer.ggml.\(key)_token_id"), tokens.indices.contains(id) {
+                return id
+            }
+        }
+        return tokens.firstIndex(of: Array(usual.utf8))
     }
 
     /// How a kind of "pre" cuts texts into words.

@@ -109,7 +109,7 @@ package struct ModelDirectory: Sendable {
         for directory in chain where prompts == nil && !Checkpoint.isFile(directory) {
             prompts = try SentenceTransformersFiles.prompts(of: directory)
         }
-        var unsaid = fromModules ?? EncoderConfiguration()
+        var unsaid = try fromModules ?? checkpoint.usage() ?? EncoderConfiguration()
         if shape.isBidirectional { unsaid.attention = .bidirectional }
         var known = usage ?? unsaid
         if let prompts { known.prompts = prompts }

@@ -123,8 +123,33 @@ def gptneox(writer, config, tensors):
         yield renamed(name, names), value
 
 
+def bert(writer, config, tensors):
+    common(writer, config, tensors)
+    writer.add_layer_norm_eps(config["layer_norm_eps"])
+    writer.add_causal_attention(False)
+    writer.add_pooling_type(gguf.PoolingType.MEAN)
+    names = {
+        "embeddings.word_embeddings": "token_embd", "embeddings.position_embeddings": "position_embd",
+        "embeddings.token_type_embeddings": "token_types", "embeddings.LayerNorm": "token_embd_norm",
+        "attention.self.query": "attn_q", "attention.self.key": "attn_k", "attention.self.value": "attn_v",
+        "attention.output.dense": "attn_output", "attention.output.LayerNorm": "attn_output_norm",
+        "intermediate.dense": "ffn_up", "output.dense": "ffn_down", "output.LayerNorm": "layer_output_norm",
+    }
+    for name, value in tensors.items():
+        if not name.startswith("pooler."):
+            yield renamed(name.replace("encoder.layer.", "layers."), names), value
+
+
 def write_tokenizer(writer, kind):
-    if kind == "gpt2":
+    if kind == "bert":
+        writer.add_tokenizer_model("bert")
+        tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "▁the", "▁tide", "▁is", "▁a", "s", "▁,", "ing", "▁sing"]
+        writer.add_token_list(tokens)
+        writer.add_token_types([3] * 4 + [1] * 8)
+        writer.add_bos_token_id(2)
+        writer.add_sep_token_id(3)
+        writer.add_unk_token_id(1)
+    elif kind == "gpt2":
         writer.add_tokenizer_model("gpt2")
         writer.add_tokenizer_pre("gpt-2")
         tokens = ["<s>", "</s>", *"!\"#abcdefghijklmnopqrstuvwxyz0123456789Ġ", "th", "the", "Ġt", "Ġthe"]
@@ -152,6 +177,7 @@ MODELS = [
     ("gemma2", "gemma2", gemma2, gguf.GGMLQuantizationType.BF16, "llama"),
     ("gpt2", "gpt2", gpt2, gguf.GGMLQuantizationType.F32, "gpt2"),
     ("gptneox", "gpt_neox", gptneox, gguf.GGMLQuantizationType.F16, "gpt2"),
+    ("bert", "bert", bert, gguf.GGMLQuantizationType.F32, "bert"),
 ]
 
 
