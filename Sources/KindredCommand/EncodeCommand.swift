@@ -32,6 +32,7 @@ struct EncodeCommand: ParsableCommand {
     )
     var instruction: String?
     @OptionGroup var encoder: EncoderArguments
+    @OptionGroup var encoding: EncodingModeArgument
     @OptionGroup var output: EvalOutputArguments
 
     func run() throws {
@@ -41,7 +42,7 @@ struct EncodeCommand: ParsableCommand {
             OutputPlace.isStandardOutput(out), ordering: .relaxed)
         var texts: [String] = []
         try TextInput.forEach(in: file, jsonLines: jsonLines, allowsBlank: true) { texts.append($0) }
-        let encoder = try self.encoder.open()
+        let encoder = try self.encoder.open(mode: encoding.mode)
         let started = ContinuousClock.now
         let places = texts.indices.filter { !texts[$0].isEmpty }
         let encoded = try output.vectors(encoder, of: "\(Format.count(places.count)) texts").encode(

@@ -102,6 +102,7 @@ struct EvalClassificationCommand: ParsableCommand {
 
     @Argument(help: "A file to train on, and one to test on.") var files: [String]
     @OptionGroup var encoder: EncoderArguments
+    @OptionGroup var encoding: EncodingModeArgument
     @Option(help: "Examples of each class to train on, in several experiments (default: all, once).")
     var samplesPerLabel: Int?
     @Option(help: "Number of experiments with --samples-per-label.") var experiments = 10
@@ -126,7 +127,7 @@ struct EvalClassificationCommand: ParsableCommand {
         try ProbeArguments.check(vectors, inputs: files, output.replacing)
         let sets = try files.map { try LabelledTexts(path: FilePath($0), fine: fine) }
         let (training, test) = try split.parts(sets.map(\.examples), of: files)
-        let encoder = try self.encoder.open()
+        let encoder = try self.encoder.open(mode: encoding.mode)
         let started = ContinuousClock.now
         let all = try output.vectors(encoder, of: "\(Format.count(training.count + test.count)) texts")
             .encode(

@@ -38,16 +38,27 @@ struct EncoderArguments: ParsableArguments {
     @Option(help: "Precision of linear layers (default: int8 if the weights are stored so, else fp32).")
     var precision: Precision?
 
+    /// - Parameter mode: how a text is encoded; nil: as the model says.
     /// - Throws: `notFound`, `invalidData`.
-    func open() throws -> TextEncoder {
+    func open(mode: EncoderConfiguration.Mode? = nil) throws -> TextEncoder {
         var directory = try ModelDirectory(model.map { FilePath($0) } ?? Resources.embeddedModel())
         directory.usage.pooling = pooling ?? directory.usage.pooling
         directory.usage.attention = attention ?? directory.usage.attention
+        directory.usage.mode = mode ?? directory.usage.mode
         if let remark = precision?.remark { CommandOutput.warning(remark) }
         return try TextEncoder(directory, precision: precision)
     }
 
     var name: String { model ?? "embedded" }
+}
+
+extension EncoderConfiguration.Mode: ExpressibleByArgument {}
+
+/// How a text is encoded.
+struct EncodingModeArgument: ParsableArguments {
+    @Option(
+        help: "plain, or echo: each text twice, pooled over its second copy (default: the model's).")
+    var mode: EncoderConfiguration.Mode?
 }
 
 /// How the figures are shown.
@@ -91,7 +102,7 @@ private final class ProgressLine: @unchecked Sendable {
 
 /// The encoder of an evaluation in JSON.
 struct EncoderOutput: Encodable {
-    let model, fingerprint, pooling, attention, precision: String
+    let model, fingerprint, pooling, attention, mode, precision: String
     let dimensions, maximumTokens: Int
     /// "int8, layers 0–8 in floats"
     let precisionLabel: String
@@ -101,6 +112,7 @@ struct EncoderOutput: Encodable {
         fingerprint = encoder.fingerprint.hex
         pooling = encoder.configuration.pooling.rawValue
         attention = encoder.configuration.attention.rawValue
+        mode = encoder.configuration.mode.rawValue
         precision = encoder.precision.rawValue
         precisionLabel = encoder.precisionLabel
         dimensions = encoder.dimensions
@@ -109,7 +121,8 @@ struct EncoderOutput: Encodable {
 
     /// "embedded, mean pooling, causal attention, 256 dimensions"
     var line: String {
-        "\(Terminal.sanitized(model)), \(pooling) pooling, \(attention) attention, \(precisionLabel), \(dimensions) dimensions, "
+        "\(Terminal.sanitized(model)), \(pooling) pooling, \(attention) attention\(mode == "plain" ? "" : ", \(mode)"), "
+            + "\(precisionLabel), \(dimensions) dimensions, "
             + "fingerprint \(fingerprint.prefix(12))"
     }
 }

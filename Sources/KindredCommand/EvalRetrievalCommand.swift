@@ -43,6 +43,8 @@ struct EvalRetrievalCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Which judgments, if a data set has several.", valueName: "name"))
     var split: String?
     @OptionGroup var encoder: EncoderArguments
+    @Option(help: "plain, or echo: each text twice, pooled over its second copy (default: the model's).")
+    var encodingMode: EncoderConfiguration.Mode?
     @Option(help: ArgumentHelp("Put before each query; attended to but not pooled.", valueName: "text"))
     var instruction: String?
     @Flag(
@@ -113,7 +115,7 @@ struct EvalRetrievalCommand: ParsableCommand {
         }
         let sets = try directories.map { try RetrievalSet(directory: FilePath($0), split: split) }
         let needsVectors = modes != [.keyword] || vectors != nil
-        let encoder = needsVectors ? try self.encoder.open() : nil
+        let encoder = needsVectors ? try self.encoder.open(mode: encodingMode) : nil
         let started = ContinuousClock.now
         var results: [RetrievalOutput.DataSet] = []
         for (directory, set) in zip(directories, sets) {

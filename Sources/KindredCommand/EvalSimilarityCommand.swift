@@ -13,6 +13,7 @@ struct EvalSimilarityCommand: ParsableCommand {
 
     @Argument(help: "Files of scored pairs.") var files: [String]
     @OptionGroup var encoder: EncoderArguments
+    @OptionGroup var encoding: EncodingModeArgument
     @Option(
         help: ArgumentHelp(
             "Write the vectors, pairs × 2 × dimensions, for numpy.load; the files' pairs follow one another.",
@@ -23,7 +24,7 @@ struct EvalSimilarityCommand: ParsableCommand {
     func run() throws {
         try output.replacing.check(vectors, is: .array, inputs: files)
         let sets = try files.map { try SentencePairs(path: FilePath($0)) }
-        let encoder = try self.encoder.open()
+        let encoder = try self.encoder.open(mode: encoding.mode)
         let started = ContinuousClock.now
         let pairs = sets.flatMap(\.pairs)
         let encoded = try output.vectors(encoder, of: "\(Format.count(pairs.count)) pairs").encode(

@@ -11,9 +11,10 @@ extension AnnotatedWords.Tag: ExpressibleByArgument {}
 struct EvalWordsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "words",
-        abstract: "Parts of speech or named entities by a linear probe on frozen hidden states.",
+        abstract: "Parts of speech, chunks or named entities by a linear probe on frozen hidden states.",
         discussion: """
-            Files are CoNLL-U (.conllu: parts of speech) or columns of word and label (named entities as B-, I- and O). \
+            Files are CoNLL-U (.conllu: parts of speech, or chunks that are derived from dependencies) or columns of word \
+            and label (chunks as CoNLL-2000 has them, and named entities, as B-, I- and O). \
             A word is the mean of its tokens' states. --align previous takes the states one position earlier, as LLM2Vec \
             does for models trained by MNTP; --align own takes the tokens' own states. A single file is split into \
             training and test sentences.
@@ -24,7 +25,7 @@ struct EvalWordsCommand: ParsableCommand {
     @Argument(help: "A file to train on, and one to test on.") var files: [String]
     @OptionGroup var encoder: EncoderArguments
     @Option(help: "Which states stand for a word: previous or own.") var align = WordProbe.Alignment.previous
-    @Option(help: "The label in CoNLL-U: upos or xpos.") var tag = AnnotatedWords.Tag.universal
+    @Option(help: "The label in CoNLL-U: upos, xpos or chunk, which is derived from the dependencies.") var tag = AnnotatedWords.Tag.universal
     @Option(help: ArgumentHelp("Train on the first this many sentences (default: all).", valueName: "count"))
     var sentences: Int?
     @OptionGroup var split: SplitArguments

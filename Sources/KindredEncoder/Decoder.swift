@@ -73,6 +73,25 @@ final class Decoder: Sendable {
         return finished(state)
     }
 
+    /// The states of one sequence before the first block and after each, as they are added up, and last those after the final
+    /// norm: layers + 2 matrices of tokens × hidden.
+    func statesByLayer(_ sequence: [Int32], causal: Bool) -> [Matrix] {
+        let hidden = configuration.hiddenSize
+        let state = embedded([sequence], eightBits: roundsEmbedding)
+        let pass = pass([sequence], causal: causal, outlierRatio: plan.outlierRatio)
+        func copy() -> Matrix {
+            let copy = AlignedBuffer<Float>(repeating: 0, count: state.count)
+            copy.copy(state, from: 0..<state.count, at: 0)
+            return Matrix(rows: sequence.count, columns: hidden, elements: copy)
+        }
+        var states = [copy()]
+        for block in blocks {
+            pass.apply(block, to: state)
+            states.append(copy())
+        }
+        return states + [finished(state)]
+    }
+
     /// The states before the first block: tokens × hidden.
     ///
     /// - Parameter eightBits: whether each token's row is rounded to 8 bits.

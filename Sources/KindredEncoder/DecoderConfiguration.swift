@@ -114,6 +114,11 @@ package struct DecoderConfiguration: Sendable, Hashable {
         }
     }
 
+    mutating func keep(layers: Int) {
+        precondition(layers <= self.layers)
+        self.layers = layers
+    }
+
     /// The shape with the first layers alone, and with some of the tokens.
     package func cut(layers: Int, tokens kept: [Int32]) -> DecoderConfiguration {
         precondition(layers <= self.layers)

@@ -25,6 +25,15 @@ package struct EncoderConfiguration: Sendable, Hashable {
         case bidirectional
     }
 
+    package enum Mode: String, Sendable, CaseIterable {
+        /// A text as it is.
+        case plain
+        /// A text twice, pooled over its second copy: under causal attention the second copy sees the whole text (Springer et
+        /// al. 2024, arXiv 2402.15449, §3). Each copy has half of the room.
+        case echo
+    }
+
+    package var mode = Mode.plain
     package var pooling = Pooling.mean
     package var attention = Attention.causal
     /// Tokens of a text, at most; more are cut off.
@@ -79,6 +88,7 @@ package struct EncoderConfiguration: Sendable, Hashable {
         }
         try choice("pooling_mode", &pooling)
         try choice("attention", &attention)
+        try choice(Self.modeField, &mode)
         if let found = json["max_length"] {
             guard let length = found as? Int, (1...1_048_576).contains(length) else {
                 throw invalid("\"max_length\" must be a whole number from 1 to 1048576")
@@ -118,6 +128,7 @@ package struct EncoderConfiguration: Sendable, Hashable {
         var fields: [String: Any] = [
             "pooling_mode": pooling.rawValue, "attention": attention.rawValue, "max_length": maximumTokens,
         ]
+        if mode != .plain { fields[Self.modeField] = mode.rawValue }
         fields["doc_max_length"] = documentTokens
         if poolsInstruction { fields["skip_instruction"] = false }
         if poolsTemplate { fields[Self.templateField] = true }
@@ -130,12 +141,13 @@ package struct EncoderConfiguration: Sendable, Hashable {
     // Fields of `llm2vec_config.json` that are Kindred's own.
     private static let templateField = "pool_template"
     private static let wrappingField = "wrapping"
+    private static let modeField = "mode"
 
     /// What changes vectors beside pooling, attention and length, for the fingerprint; empty where nothing does.
     var exceptions: String {
         [
             documentTokens.map { "document \($0)" }, poolsInstruction ? "instruction" : nil,
-            poolsTemplate ? "template" : nil,
+            poolsTemplate ? "template" : nil, mode == .plain ? nil : mode.rawValue,
             wrapping.flatMap { $0.isEmpty ? nil : "wrapped \([$0.before, $0.after])" },
             prompts == Prompts() ? nil : "prompts \([prompts.query, prompts.document, prompts.standard])",
         ].compactMap { $0 }.joined(separator: " ")

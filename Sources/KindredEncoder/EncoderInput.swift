@@ -19,6 +19,12 @@ package struct EncoderInput: Sendable {
         _ text: String, instruction: String, tokenizer: Tokenizer, usage: EncoderConfiguration,
         shape: DecoderConfiguration, maximumTokens: Int
     ) {
+        if usage.mode == .echo {
+            self = Self.echo(
+                text, instruction: instruction, tokenizer: tokenizer, usage: usage, shape: shape,
+                maximumTokens: maximumTokens)
+            return
+        }
         let text = usage.documentTokens.map { Self.words(of: text, within: $0, tokenizer, usage) } ?? text
         let wrapping = usage.wrapping ?? ChatWrapping()
         let (whole, pooled) = Self.wrapped(text, instruction, wrapping)
@@ -46,6 +52,32 @@ package struct EncoderInput: Sendable {
         self.tokens = tokens
         isCut = taken < body.count
         ownTokens = start < stop ? start..<stop : 0..<tokens.count
+    }
+
+    /// What stands before the first and the second copy of a text (Springer et al. 2024, §3).
+    private static let echoParts = ("Rewrite the sentence:", ", rewritten sentence:")
+
+    /// A text twice, of which the second copy is pooled. An instruction stands before both.
+    private static func echo(
+        _ text: String, instruction: String, tokenizer: Tokenizer, usage: EncoderConfiguration,
+        shape: DecoderConfiguration, maximumTokens: Int
+    ) -> EncoderInput {
+        func ids(_ text: String) -> [Int32] { tokenizer.encode(text, addSpecialTokens: false) }
+        let (prefix, suffix) = tokenizer.template
+        let end = usage.pooling == .endOfSequence && suffix.last != shape.endToken ? shape.endToken : nil
+        let (first, second) = echoParts
+        let (lead, middle, copy) = (ids(instruction + first), ids(second), ids(" " + text))
+        let room = maximumTokens - prefix.count - suffix.count - lead.count - middle.count - (end == nil ? 0 : 1)
+        let each = max(1, room / 2)
+        let own = copy.prefix(each)
+        let start = prefix + lead + own + middle
+        var tokens = start + own + suffix
+        if let end { tokens.append(end) }
+        let isCut = own.count < copy.count || tokens.count > maximumTokens
+        tokens = Array(tokens.prefix(maximumTokens))
+        let stop = min(start.count + own.count, tokens.count)
+        return EncoderInput(
+            tokens: tokens, ownTokens: start.count < stop ? start.count..<stop : 0..<tokens.count, isCut: isCut)
     }
 
     /// A text with its instruction and what is put around them, and the end of that which is pooled. White space around the

@@ -17,7 +17,7 @@ package struct ModelDirectory: Sendable {
     package let checkpoint: Checkpoint
     /// In the order in which they are merged.
     package let adapters: [Adapter]
-    package let shape: DecoderConfiguration
+    package private(set) var shape: DecoderConfiguration
     /// From the nearest directory that has `llm2vec_config.json`, or `modules.json` and no such file; the defaults where none
     /// has. May be changed before the model is opened.
     package var usage: EncoderConfiguration
@@ -121,6 +121,16 @@ package struct ModelDirectory: Sendable {
         dense = try modules?.dense.map { try Dense(directory: $0, inputs: shape.hiddenSize) }
         if !Checkpoint.isFile(current) { try Self.checkTokenizer(current) }
         try checkBases(of: chain.dropLast())
+    }
+
+    /// The model as if it had only its first layers, with adapters' changes of these; with none it is the tokens' vectors as
+    /// they are.
+    package func keeping(layers: Int) -> ModelDirectory {
+        precondition((0...shape.layers).contains(layers))
+        var kept = self
+        kept.shape.keep(layers: layers)
+        if layers == 0 { kept.shape.hasFinalNorm = false }
+        return kept
     }
 
     /// What the last adapter that has one puts in place of a tensor of the base.

@@ -182,13 +182,7 @@ package final class TextEncoder: Sendable {
     package func hiddenStates(
         _ sequences: [[Int32]], threads: Int = Processor.count
     ) throws -> [Matrix] {
-        for sequence in sequences {
-            guard (1...maximumTokens).contains(sequence.count),
-                sequence.allSatisfy({ $0 >= 0 && Int($0) < decoderConfiguration.vocabularySize })
-            else {
-                throw KindredError(.invalidRequest, "a sequence is empty, too long, or has an unknown token")
-            }
-        }
+        for sequence in sequences { try check(sequence) }
         let packs = Self.packs(sequences.map(\.count))
         let states = sequences.map { Matrix(rows: $0.count, columns: hiddenSize) }
         Processor.parallel(packs.count, threads: threads) { pack in
@@ -204,6 +198,23 @@ package final class TextEncoder: Sendable {
             }
         }
         return states
+    }
+
+    /// The states of one sequence by layer, with either attention: before the first block, after each, and after the final
+    /// norm; layers + 2 matrices of tokens × hidden.
+    ///
+    /// - Throws: as `hiddenStates(_:threads:)`.
+    package func statesByLayer(_ sequence: [Int32], attention: EncoderConfiguration.Attention) throws -> [Matrix] {
+        try check(sequence)
+        return decoder.statesByLayer(sequence, causal: attention == .causal)
+    }
+
+    private func check(_ sequence: [Int32]) throws {
+        guard (1...maximumTokens).contains(sequence.count),
+            sequence.allSatisfy({ $0 >= 0 && Int($0) < decoderConfiguration.vocabularySize })
+        else {
+            throw KindredError(.invalidRequest, "a sequence is empty, too long, or has an unknown token")
+        }
     }
 
     /// The tokens of a text that is given word by word, between those that the template adds, and where each word's are;

@@ -4,10 +4,12 @@ import SystemPackage
 /// Sentences whose words have a label each: parts of speech from CoNLL-U (universaldependencies.org/format.html), named
 /// entities from CoNLL's columns (word first, label last, an empty line between sentences).
 package struct AnnotatedWords: Sendable {
-    /// The column of a CoNLL-U file that is the label.
+    /// What of a CoNLL-U file is the label: a column, or what follows from several.
     package enum Tag: String, Sendable, CaseIterable {
         case universal = "upos"
         case own = "xpos"
+        /// Chunks that are derived from parts of speech and dependencies.
+        case chunk
     }
 
     package struct Word: Sendable, Hashable {
@@ -34,7 +36,7 @@ package struct AnnotatedWords: Sendable {
         var sentences: [[Word]] = []
         let isConllu = path.extension == "conllu"
         func end() {
-            let found = isConllu ? sentence.words : words
+            let found = isConllu ? sentence.labelled(by: tag) : words
             if !found.isEmpty { sentences.append(found) }
             sentence = ConlluSentence()
             words = []
@@ -66,10 +68,10 @@ package struct AnnotatedWords: Sendable {
         remarks = file.remarks
     }
 
-    /// Whether the labels mark entities: B- and I- with a kind, and O.
+    /// Whether the labels mark stretches of words, entities or chunks: B- and I- with a kind, and O.
     package var marksEntities: Bool {
         let labels = Set(sentences.joined().map(\.label))
-        return labels.contains("O")
+        return labels.contains { $0.hasPrefix("B-") }
             && labels.allSatisfy { $0 == "O" || $0.hasPrefix("B-") || $0.hasPrefix("I-") }
     }
 }
@@ -77,10 +79,25 @@ package struct AnnotatedWords: Sendable {
 /// The words of one sentence in CoNLL-U, with the spaces that its text has.
 private struct ConlluSentence {
     private(set) var words: [AnnotatedWords.Word] = []
+    private var parsed: [DerivedChunks.Word] = []
+    /// The number of each word that has a label.
+    private var numbers: [Int] = []
     private var followsSpace = false
     /// The surface form of a token that stands for several words, which they are, and whether a space follows it.
     private var token: (form: String, last: Int, followedBySpace: Bool)?
     private var rest: Substring = ""
+
+    func labelled(by tag: AnnotatedWords.Tag) -> [AnnotatedWords.Word] {
+        guard tag == .chunk else { return words }
+        // Heads are numbers in the file, where words without a label stand too.
+        let places = Dictionary(zip(numbers, 1...), uniquingKeysWith: { first, _ in first })
+        let placed = parsed.map {
+            DerivedChunks.Word(part: $0.part, head: places[$0.head] ?? 0, relation: $0.relation)
+        }
+        return zip(words, DerivedChunks.labels(placed)).map {
+            .init(text: $0.text, label: $1, followsSpace: $0.followsSpace)
+        }
+    }
 
     /// Gives the reason where a line is left out.
     mutating func take(_ line: String, tag: AnnotatedWords.Tag) -> String? {
@@ -95,9 +112,11 @@ private struct ConlluSentence {
         }
         // An empty node, "8.1", is no word of the text.
         guard let number = Int(fields[0]) else { return nil }
-        let label = tag == .universal ? fields[3] : fields[4]
+        let label = tag == .own ? fields[4] : fields[3]
         guard label != "_", !fields[1].isEmpty else { return "a word without a label" }
         words.append(.init(text: fields[1], label: label, followsSpace: followsSpace))
+        numbers.append(number)
+        parsed.append(.init(part: fields[3], head: Int(fields[6]) ?? 0, relation: fields[7]))
         guard let token else {
             followsSpace = spaceFollows
             return nil

@@ -1,3 +1,5 @@
+import Foundation
+import KindredSystem
 import SystemPackage
 
 /// What was left out of a data set or read otherwise than it stands there: counted by reason, so that no figure is
@@ -40,6 +42,25 @@ struct RemarkedFile {
     init(_ path: FilePath, remarks: InputRemarks = InputRemarks()) {
         self.path = path
         self.remarks = remarks
+    }
+
+    /// Calls `body` with the JSON object of each line; it gives the reason for which the line is left out, or nil.
+    mutating func forEachObject(_ body: ([String: Any]) throws -> String?) throws {
+        try forEachLine { line in
+            if line.text.allSatisfy(\.isWhitespace) { return "empty line" }
+            guard
+                let object = try? JSONSerialization.jsonObject(with: Data(line.text.utf8)) as? [String: Any]
+            else { return "no JSON object" }
+            return try body(object)
+        }
+    }
+
+    /// What is thrown where no line could be used.
+    func nothingRead(wanted: String) -> KindredError {
+        KindredError(
+            .invalidData,
+            "has no line that can be used; lines must be \(wanted)"
+                + (remarks.entries.first.map { "; \($0.first): \($0.reason)" } ?? ""), at: .init(path: path.string))
     }
 
     /// Calls `body` with each line; it gives the reason for which the line is left out, or nil.
