@@ -92,11 +92,19 @@ let package = Package(
         ),
 
         // Layer 6
+        .target(
+            name: "KindredStudy",
+            dependencies: [
+                "KindredSystem", "KindredTensors", "KindredEncoder", "KindredEvaluation",
+            ]
+        ),
+
+        // Layer 7
         .executableTarget(
             name: "KindredCommand",
             dependencies: [
-                "Kindred", "KindredTraining", "KindredEvaluation", "KindredEncoder", "KindredIndex",
-                "KindredTensors", "KindredSystem", "CKindredKernels", "CLibEdit", "COutOfMemory",
+                "Kindred", "KindredTraining", "KindredEvaluation", "KindredStudy", "KindredEncoder",
+                "KindredIndex", "KindredTensors", "KindredSystem", "CKindredKernels", "CLibEdit", "COutOfMemory",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -138,6 +146,9 @@ let package = Package(
                 "KindredTestSupport",
             ],
             resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "KindredStudyTests",
+            dependencies: ["KindredStudy", "KindredEncoder", "KindredTensors", "KindredTestSupport"]),
         .testTarget(
             name: "KindredTests",
             dependencies: ["Kindred", "KindredIndex", "KindredStore", "KindredTestSupport"]),

@@ -17,8 +17,9 @@ package struct RerankingSet: Sendable {
     package let queries: [Query]
     package let remarks: InputRemarks
 
+    /// - Parameter count: queries to read, at most; nil: all.
     /// - Throws: `notFound`, `inputOutput`; `invalidData` where no line can be read.
-    package init(path: FilePath) throws {
+    package init(path: FilePath, queries count: Int? = nil) throws {
         var file = RemarkedFile(path)
         var queries: [Query] = []
         try file.forEachObject { fields in
@@ -33,7 +34,7 @@ package struct RerankingSet: Sendable {
         }
         guard !queries.isEmpty else { throw file.nothingRead(wanted: "{\"query\", \"positive\", \"negative\"}") }
         name = path.stem ?? path.string
-        self.queries = queries
+        self.queries = Array(queries.prefix(count ?? queries.count))
         remarks = file.remarks
     }
 }

@@ -66,6 +66,28 @@ package struct RetrievalSet: Sendable {
         }
     }
 
+    /// A part of the set: some queries, their relevant documents, and others up to a number.
+    package func sampled(queries: Int, documents: Int, seed: UInt64) -> RetrievalSet {
+        var random = SplitMix64(seed: seed)
+        let chosen =
+            queries < self.queries.count
+            ? random.split(self.queries.count, testing: queries).testing.map { self.queries[$0] } : self.queries
+        let relevant = Set(chosen.flatMap { $0.judgments.filter { $0.value > 0 }.keys })
+        var kept = Set(self.documents.indices.filter { relevant.contains(self.documents[$0].id) })
+        for index in self.documents.indices.shuffled(using: &random) where kept.count < documents {
+            kept.insert(index)
+        }
+        return RetrievalSet(of: self, queries: chosen, documents: kept.sorted().map { self.documents[$0] })
+    }
+
+    private init(of set: RetrievalSet, queries: [Query], documents: [Document]) {
+        directory = set.directory
+        split = set.split
+        remarks = set.remarks
+        self.queries = queries
+        self.documents = documents
+    }
+
     private static func judgments(of directory: FilePath, split: String?) throws -> (FilePath, String?) {
         let qrels = directory.appending("qrels")
         let files = (try? FileManager.default.contentsOfDirectory(atPath: qrels.string)) ?? []

@@ -16,8 +16,9 @@ package struct SummarizationSet: Sendable {
     package let documents: [Document]
     package let remarks: InputRemarks
 
+    /// - Parameter count: documents to read, at most; nil: all.
     /// - Throws: `notFound`, `inputOutput`; `invalidData` where no line can be read.
-    package init(path: FilePath) throws {
+    package init(path: FilePath, documents count: Int? = nil) throws {
         var file = RemarkedFile(path)
         var documents: [Document] = []
         try file.forEachObject { fields in
@@ -32,7 +33,7 @@ package struct SummarizationSet: Sendable {
             throw file.nothingRead(wanted: "{\"human_summaries\", \"machine_summaries\", \"relevance\"}")
         }
         name = path.stem ?? path.string
-        self.documents = documents
+        self.documents = Array(documents.prefix(count ?? documents.count))
         remarks = file.remarks
     }
 }
