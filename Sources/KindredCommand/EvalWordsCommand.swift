@@ -25,7 +25,8 @@ struct EvalWordsCommand: ParsableCommand {
     @Argument(help: "A file to train on, and one to test on.") var files: [String]
     @OptionGroup var encoder: EncoderArguments
     @Option(help: "Which states stand for a word: previous or own.") var align = WordProbe.Alignment.previous
-    @Option(help: "The label in CoNLL-U: upos, xpos or chunk, which is derived from the dependencies.") var tag = AnnotatedWords.Tag.universal
+    @Option(help: "The label in CoNLL-U: upos, xpos or chunk, which is derived from the dependencies.")
+    var tag = AnnotatedWords.Tag.universal
     @Option(help: ArgumentHelp("Train on the first this many sentences (default: all).", valueName: "count"))
     var sentences: Int?
     @OptionGroup var split: SplitArguments

@@ -24,7 +24,8 @@ struct KindredCommand: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             IndexCommand.self, SearchCommand.self, ReplCommand.self, StatusCommand.self, VerifyCommand.self,
-            TrainCommand.self, ReindexCommand.self, ModelCommand.self, EncodeCommand.self, EvalCommand.self, StudyCommand.self,
+            TrainCommand.self, ReindexCommand.self, ModelCommand.self, EncodeCommand.self, EvalCommand.self,
+            StudyCommand.self,
             VectorsCommand.self,
         ])
 

@@ -28,12 +28,14 @@ struct StudyCommand: ParsableCommand {
               kindred study models/smollm2 --data data --out runs/study --train wiki.txt
             """)
 
-    @Argument(help: ArgumentHelp("The decoder: a model directory or a GGUF file.", valueName: "model")) var model: String
+    @Argument(help: ArgumentHelp("The decoder: a model directory or a GGUF file.", valueName: "model"))
+    var model: String
     @Option(help: ArgumentHelp("Where the data sets lie.", valueName: "directory")) var data: String
     @Option(help: ArgumentHelp("The study's directory.", valueName: "directory")) var out: String
     @Option(help: ArgumentHelp("The adapter of MNTP.", valueName: "adapter")) var mntp: String?
     @Option(help: ArgumentHelp("The adapter of SimCSE on MNTP's.", valueName: "adapter")) var simcse: String?
-    @Option(help: ArgumentHelp("Train both adapters on this text first.", valueName: "text")) var train: String?
+    @Option(help: ArgumentHelp("Train both adapters on this text first.", valueName: "text")) var train:
+        String?
     @Option(help: "Steps of MNTP with --train.") var mntpSteps = 1000
     @Option(help: "Steps of SimCSE with --train.") var simcseSteps = 1000
     @Option(
@@ -50,11 +52,13 @@ struct StudyCommand: ParsableCommand {
             "A part to run: stages, words, sentences, echo, context, layers or steps; may be repeated (default: all).",
             valueName: "part"))
     var part: [Study.Part] = []
-    @Option(help: ArgumentHelp("Texts, pairs or documents of a set, at most (default: all).", valueName: "count"))
+    @Option(
+        help: ArgumentHelp("Texts, pairs or documents of a set, at most (default: all).", valueName: "count"))
     var limit: Int?
     @Option(
         help: ArgumentHelp(
-            "Sentences that the probes of words train on; half as many test them (default: all).", valueName: "count"))
+            "Sentences that the probes of words train on; half as many test them (default: all).",
+            valueName: "count"))
     var wordSentences: Int?
     @Option(help: "Precision of linear layers (default: as stored).") var precision: Precision?
     @Flag(help: "Go on with the study in --out.") var resume = false
@@ -66,7 +70,8 @@ struct StudyCommand: ParsableCommand {
             throw ValidationError("--limit is at least 20, and --word-sentences at least 1.")
         }
         guard train == nil || (mntp == nil && simcse == nil) else {
-            throw ValidationError("--train makes the adapters that --mntp and --simcse name; give one or the other.")
+            throw ValidationError(
+                "--train makes the adapters that --mntp and --simcse name; give one or the other.")
         }
         guard simcse == nil || mntp != nil else {
             throw ValidationError("--simcse needs --mntp, which it was trained on.")
@@ -95,7 +100,8 @@ struct StudyCommand: ParsableCommand {
             }
         options.checkpoints = checkpoint.map { pair in
             let (steps, model) = Self.parts(pair)
-            return Study.Subject(name: "\(steps) steps", model: model, attention: .bidirectional, predictsNext: true)
+            return Study.Subject(
+                name: "\(steps) steps", model: model, attention: .bidirectional, predictsNext: true)
         }
         options.limit = limit
         options.wordSentences = wordSentences
@@ -123,7 +129,8 @@ struct StudyCommand: ParsableCommand {
         if json {
             FileHandle.standardOutput.write(Data(try report.json()))
         } else {
-            CommandOutput.line("  report     \(Terminal.sanitized(FilePath(out).appending("report.md").string))")
+            CommandOutput.line(
+                "  report     \(Terminal.sanitized(FilePath(out).appending("report.md").string))")
         }
     }
 
@@ -138,7 +145,8 @@ struct StudyCommand: ParsableCommand {
         }
         if let simcse {
             stages.append(
-                .init(name: "Bi + MNTP + SimCSE", model: simcse, attention: .bidirectional, predictsNext: true))
+                .init(
+                    name: "Bi + MNTP + SimCSE", model: simcse, attention: .bidirectional, predictsNext: true))
         }
         return stages
     }
@@ -152,11 +160,13 @@ struct StudyCommand: ParsableCommand {
             guard FileKind(adapter) == .missing else { return adapter }
             let resumes = FileKind(run.string) != .missing ? ["--resume"] : []
             let quiet = self.quiet ? ["--quiet"] : []
-            var command = try TrainCommand.parseAsRoot([name, text, "--out", run.string] + arguments + resumes + quiet)
+            var command = try TrainCommand.parseAsRoot(
+                [name, text, "--out", run.string] + arguments + resumes + quiet)
             try command.run()
             return adapter
         }
-        let mntp = try run("mntp", ["--model", model, "--steps", "\(mntpSteps)", "--length", "128", "--rate", "3e-4"])
+        let mntp = try run(
+            "mntp", ["--model", model, "--steps", "\(mntpSteps)", "--length", "128", "--rate", "3e-4"])
         let simcse = try run("simcse", ["--model", mntp, "--steps", "\(simcseSteps)"])
         return (mntp, simcse)
     }

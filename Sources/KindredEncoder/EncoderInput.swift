@@ -67,7 +67,8 @@ package struct EncoderInput: Sendable {
         let end = usage.pooling == .endOfSequence && suffix.last != shape.endToken ? shape.endToken : nil
         let (first, second) = echoParts
         let (lead, middle, copy) = (ids(instruction + first), ids(second), ids(" " + text))
-        let room = maximumTokens - prefix.count - suffix.count - lead.count - middle.count - (end == nil ? 0 : 1)
+        let room =
+            maximumTokens - prefix.count - suffix.count - lead.count - middle.count - (end == nil ? 0 : 1)
         let each = max(1, room / 2)
         let own = copy.prefix(each)
         let start = prefix + lead + own + middle
@@ -77,7 +78,8 @@ package struct EncoderInput: Sendable {
         tokens = Array(tokens.prefix(maximumTokens))
         let stop = min(start.count + own.count, tokens.count)
         return EncoderInput(
-            tokens: tokens, ownTokens: start.count < stop ? start.count..<stop : 0..<tokens.count, isCut: isCut)
+            tokens: tokens, ownTokens: start.count < stop ? start.count..<stop : 0..<tokens.count,
+            isCut: isCut)
     }
 
     /// A text with its instruction and what is put around them, and the end of that which is pooled. White space around the

@@ -204,7 +204,9 @@ package final class TextEncoder: Sendable {
     /// norm; layers + 2 matrices of tokens × hidden.
     ///
     /// - Throws: as `hiddenStates(_:threads:)`.
-    package func statesByLayer(_ sequence: [Int32], attention: EncoderConfiguration.Attention) throws -> [Matrix] {
+    package func statesByLayer(_ sequence: [Int32], attention: EncoderConfiguration.Attention) throws
+        -> [Matrix]
+    {
         try check(sequence)
         return decoder.statesByLayer(sequence, causal: attention == .causal)
     }

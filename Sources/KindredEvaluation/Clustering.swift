@@ -148,10 +148,11 @@ package struct KMeans: Sendable {
                 continue
             }
             var left = Double.random(in: 0..<sum, using: &random)
-            next = closest.firstIndex { distance in
-                left -= distance
-                return left < 0
-            } ?? points.rows - 1
+            next =
+                closest.firstIndex { distance in
+                    left -= distance
+                    return left < 0
+                } ?? points.rows - 1
         }
         return centres
     }

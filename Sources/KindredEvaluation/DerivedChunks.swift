@@ -19,7 +19,8 @@ enum DerivedChunks {
     private static let nominals: Set = ["NOUN", "PROPN", "PRON", "NUM", "SYM"]
     private static let verbal: Set = ["AUX", "VERB", "PART"]
     private static let inner: Set = [
-        "det", "det:predet", "amod", "nummod", "compound", "nmod:poss", "flat", "flat:name", "flat:foreign", "goeswith",
+        "det", "det:predet", "amod", "nummod", "compound", "nmod:poss", "flat", "flat:name", "flat:foreign",
+        "goeswith",
         "nmod:desc",
     ]
 
@@ -77,11 +78,15 @@ enum DerivedChunks {
         for index in words.indices where owner[index] != nil {
             var (start, end) = (index, index + 1)
             while start > 0, belongs(start - 1, to: index) { start -= 1 }
-            while end < words.count, belongs(end, to: index), words[end].relation.hasPrefix("flat") { end += 1 }
+            while end < words.count, belongs(end, to: index), words[end].relation.hasPrefix("flat") {
+                end += 1
+            }
             chunks.append(start..<end)
         }
         return chunks.filter { chunk in
-            !chunks.contains { $0 != chunk && $0.lowerBound <= chunk.lowerBound && chunk.upperBound <= $0.upperBound }
+            !chunks.contains {
+                $0 != chunk && $0.lowerBound <= chunk.lowerBound && chunk.upperBound <= $0.upperBound
+            }
         }.reduce(into: []) { kept, chunk in
             // Of two that overlap the first keeps what they share.
             let start = max(chunk.lowerBound, kept.last?.upperBound ?? 0)
@@ -98,7 +103,9 @@ enum DerivedChunks {
                 continue
             }
             var (end, next) = (index + 1, index + 1)
-            while next < words.count, isFree(next), verbal.contains(words[next].part) || words[next].part == "ADV" {
+            while next < words.count, isFree(next),
+                verbal.contains(words[next].part) || words[next].part == "ADV"
+            {
                 next += 1
                 if verbal.contains(words[next - 1].part) { end = next }
             }

@@ -60,7 +60,8 @@ struct RemarkedFile {
         KindredError(
             .invalidData,
             "has no line that can be used; lines must be \(wanted)"
-                + (remarks.entries.first.map { "; \($0.first): \($0.reason)" } ?? ""), at: .init(path: path.string))
+                + (remarks.entries.first.map { "; \($0.first): \($0.reason)" } ?? ""),
+            at: .init(path: path.string))
     }
 
     /// Calls `body` with each line; it gives the reason for which the line is left out, or nil.

@@ -28,7 +28,9 @@ package struct DuplicatePairs: Sendable {
             guard !first.isEmpty, first.count == second.count, first.count == labels.count,
                 labels.allSatisfy({ $0 == 0 || $0 == 1 })
             else { return "no two sentences with a label of 0 or 1" }
-            pairs += zip(zip(first, second), labels).map { .init(first: $0.0, second: $0.1, isDuplicate: $1 == 1) }
+            pairs += zip(zip(first, second), labels).map {
+                .init(first: $0.0, second: $0.1, isDuplicate: $1 == 1)
+            }
             return nil
         }
         guard pairs.contains(where: \.isDuplicate), pairs.contains(where: { !$0.isDuplicate }) else {

@@ -28,11 +28,15 @@ package struct RerankingSet: Sendable {
                 let negatives = fields["negative"] as? [String]
             else { return "no \"query\", \"positive\" and \"negative\"" }
             // mteb leaves out what cannot be ranked.
-            guard !positives.isEmpty, !negatives.isEmpty else { return "a query without both kinds of candidates" }
+            guard !positives.isEmpty, !negatives.isEmpty else {
+                return "a query without both kinds of candidates"
+            }
             queries.append(Query(texts: texts, positives: positives, negatives: negatives))
             return nil
         }
-        guard !queries.isEmpty else { throw file.nothingRead(wanted: "{\"query\", \"positive\", \"negative\"}") }
+        guard !queries.isEmpty else {
+            throw file.nothingRead(wanted: "{\"query\", \"positive\", \"negative\"}")
+        }
         name = path.stem ?? path.string
         self.queries = Array(queries.prefix(count ?? queries.count))
         remarks = file.remarks

@@ -71,7 +71,8 @@ package struct RetrievalSet: Sendable {
         var random = SplitMix64(seed: seed)
         let chosen =
             queries < self.queries.count
-            ? random.split(self.queries.count, testing: queries).testing.map { self.queries[$0] } : self.queries
+            ? random.split(self.queries.count, testing: queries).testing.map { self.queries[$0] }
+            : self.queries
         let relevant = Set(chosen.flatMap { $0.judgments.filter { $0.value > 0 }.keys })
         var kept = Set(self.documents.indices.filter { relevant.contains(self.documents[$0].id) })
         for index in self.documents.indices.shuffled(using: &random) where kept.count < documents {

@@ -52,7 +52,8 @@ package struct SummarizationEvaluation: Sendable, Hashable {
         var correlations: [Double] = []
         for document in set.documents {
             let similarities = document.summaries.indices.map { summary in
-                document.references.indices.map { references.cosine(known + $0, summaries, judged + summary) }.max()!
+                document.references.indices.map { references.cosine(known + $0, summaries, judged + summary) }
+                    .max()!
             }
             if let value = Correlation.spearman(similarities, document.scores) { correlations.append(value) }
             known += document.references.count

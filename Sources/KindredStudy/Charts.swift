@@ -2,6 +2,9 @@ import Foundation
 
 /// Drawings of a report, as SVG.
 enum Chart {
+    /// Room for a legend of three in a row.
+    private static let narrowest = 560.0
+
     static let colours = ["#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2", "#b279a2", "#9d755d"]
 
     /// Numbers as drawings have them: two digits after the point.
@@ -12,7 +15,9 @@ enum Chart {
             .replacingOccurrences(of: ">", with: "&gt;").replacingOccurrences(of: "\"", with: "&quot;")
     }
 
-    static func text(_ content: String, x: Double, y: Double, anchor: String = "start", size: Int = 12) -> String {
+    static func text(_ content: String, x: Double, y: Double, anchor: String = "start", size: Int = 12)
+        -> String
+    {
         "<text x=\"\(short(x))\" y=\"\(short(y))\" text-anchor=\"\(anchor)\" font-size=\"\(size)\">\(escaped(content))</text>"
     }
 
@@ -34,7 +39,7 @@ enum Chart {
     ) -> String {
         let (left, top, height) = (50.0, 36.0, 240.0)
         let group = max(90, 24.0 * Double(series.count) + 24)
-        let width = left + group * Double(groups.count) + 20
+        let width = max(narrowest, left + group * Double(groups.count) + 20)
         let highest = max(values.joined().compactMap { $0 }.max() ?? 1, 0.01)
         let lowest = min(values.joined().compactMap { $0 }.min() ?? 0, 0)
         func y(_ value: Double) -> Double { top + height * (highest - value) / (highest - lowest) }
@@ -51,11 +56,13 @@ enum Chart {
                         + "height=\"\(short(to - from))\" fill=\"\(colours[number % colours.count])\"/>")
                 parts.append(text(label(value), x: x + bar / 2 - 1.5, y: from - 3, anchor: "middle", size: 9))
             }
-            parts.append(text(name, x: start + (group - 24) / 2, y: top + height + 18, anchor: "middle", size: 11))
+            parts.append(
+                text(name, x: start + (group - 24) / 2, y: top + height + 18, anchor: "middle", size: 11))
         }
         let end = top + height + 36
         parts += legend(series, x: left, y: end)
-        return drawing(width: width, height: end + 18 * Double((series.count + 2) / 3) + 8, title: title, parts)
+        return drawing(
+            width: width, height: end + 18 * Double((series.count + 2) / 3) + 8, title: title, parts)
     }
 
     /// Lines over whole numbers.
@@ -73,18 +80,23 @@ enum Chart {
         for (number, line) in series.enumerated() {
             let colour = colours[number % colours.count]
             let points = line.points.map { "\(short(x($0.0))),\(short(y($0.1)))" }.joined(separator: " ")
-            parts.append("<polyline points=\"\(points)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\"/>")
+            parts.append(
+                "<polyline points=\"\(points)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\"/>")
             for point in line.points {
-                parts.append("<circle cx=\"\(short(x(point.0)))\" cy=\"\(short(y(point.1)))\" r=\"3\" fill=\"\(colour)\"/>")
+                parts.append(
+                    "<circle cx=\"\(short(x(point.0)))\" cy=\"\(short(y(point.1)))\" r=\"3\" fill=\"\(colour)\"/>"
+                )
             }
         }
         for place in Set(all.map(\.0)).sorted() {
-            parts.append(text(String(Int(place)), x: x(place), y: top + height + 16, anchor: "middle", size: 10))
+            parts.append(
+                text(String(Int(place)), x: x(place), y: top + height + 16, anchor: "middle", size: 10))
         }
         parts.append(text(label, x: width / 2, y: top + height + 32, anchor: "middle", size: 11))
         parts += legend(series.map(\.name), x: left, y: top + height + 50)
         return drawing(
-            width: width, height: top + height + 58 + 18 * Double((series.count + 2) / 3), title: title, parts)
+            width: width, height: top + height + 58 + 18 * Double((series.count + 2) / 3), title: title, parts
+        )
     }
 
     /// Boxes from the lower to the upper quartile with the median, and whiskers to the last values within 1.5 times their
@@ -92,7 +104,7 @@ enum Chart {
     static func boxes(title: String, groups: [String], series: [String], values: [[[Double]]]) -> String {
         let (left, top, height) = (50.0, 36.0, 260.0)
         let group = max(100, 40.0 * Double(series.count) + 24)
-        let width = left + group * Double(groups.count) + 20
+        let width = max(narrowest, left + group * Double(groups.count) + 20)
         let all = values.joined().joined()
         let (low, high) = (all.min() ?? 0, all.max() ?? 1)
         let span = max(high - low, 1e-6)
@@ -103,13 +115,17 @@ enum Chart {
             let step = (group - 24) / Double(max(1, series.count))
             for (number, sample) in values[index].enumerated() where !sample.isEmpty {
                 let sorted = sample.sorted()
-                let (lower, median, upper) = (quantile(sorted, 0.25), quantile(sorted, 0.5), quantile(sorted, 0.75))
+                let (lower, median, upper) = (
+                    quantile(sorted, 0.25), quantile(sorted, 0.5), quantile(sorted, 0.75)
+                )
                 let reach = 1.5 * (upper - lower)
                 let bottom = sorted.first { $0 >= lower - reach } ?? lower
                 let ceiling = sorted.last { $0 <= upper + reach } ?? upper
                 let (x, wide) = (start + step * Double(number) + 4, step - 8)
                 let colour = colours[number % colours.count]
-                func line(_ from: (Double, Double), _ to: (Double, Double), _ stroke: String, _ width: Double) -> String {
+                func line(_ from: (Double, Double), _ to: (Double, Double), _ stroke: String, _ width: Double)
+                    -> String
+                {
                     "<line x1=\"\(short(from.0))\" y1=\"\(short(from.1))\" x2=\"\(short(to.0))\" y2=\"\(short(to.1))\" "
                         + "stroke=\"\(stroke)\" stroke-width=\"\(width)\"/>"
                 }
@@ -120,10 +136,13 @@ enum Chart {
                         + "height=\"\(short(max(1, y(lower) - y(upper))))\" fill=\"\(colour)\"/>")
                 parts.append(line((x, y(median)), (x + wide, y(median)), "white", 2))
                 for value in sorted where value < bottom || value > ceiling {
-                    parts.append("<circle cx=\"\(short(middle))\" cy=\"\(short(y(value)))\" r=\"1.5\" fill=\"\(colour)\"/>")
+                    parts.append(
+                        "<circle cx=\"\(short(middle))\" cy=\"\(short(y(value)))\" r=\"1.5\" fill=\"\(colour)\"/>"
+                    )
                 }
             }
-            parts.append(text(name, x: start + (group - 24) / 2, y: top + height + 18, anchor: "middle", size: 11))
+            parts.append(
+                text(name, x: start + (group - 24) / 2, y: top + height + 18, anchor: "middle", size: 11))
         }
         let end = top + height + 36
         return drawing(width: width, height: end + 22, title: title, parts + legend(series, x: left, y: end))
@@ -133,11 +152,15 @@ enum Chart {
     static func heatMap(title: String, rows: String, columns: String, values: [[Double]]) -> String {
         let (left, top) = (50.0, 36.0)
         let count = values.map(\.count).max() ?? 0
-        let (wide, tall) = (max(6, min(16, 640 / Double(max(1, count)))), max(6, min(16, 320 / Double(max(1, values.count)))))
+        let (wide, tall) = (
+            max(6, min(16, 640 / Double(max(1, count)))), max(6, min(16, 320 / Double(max(1, values.count))))
+        )
         let low = min(values.joined().min() ?? 0, 0.99)
         func colour(_ value: Double) -> String {
             let share = max(0, min(1, (value - low) / (1 - low)))
-            func mix(_ dark: Double, _ light: Double) -> Int { Int((dark + share * (light - dark)).rounded()) }
+            func mix(_ dark: Double, _ light: Double) -> Int {
+                Int((dark + share * (light - dark)).rounded())
+            }
             return "rgb(\(mix(68, 253)),\(mix(1, 231)),\(mix(84, 37)))"
         }
         var parts: [String] = []
@@ -156,7 +179,9 @@ enum Chart {
         let bottom = top + tall * Double(values.count)
         for column in stride(from: 0, to: count, by: 8) {
             parts.append(
-                text(String(column), x: left + wide * (Double(column) + 0.5), y: bottom + 14, anchor: "middle", size: 10))
+                text(
+                    String(column), x: left + wide * (Double(column) + 0.5), y: bottom + 14, anchor: "middle",
+                    size: 10))
         }
         let width = left + wide * Double(count) + 90
         parts.append(text("\(rows) (upwards), \(columns) (to the right)", x: left, y: bottom + 32, size: 11))
@@ -181,20 +206,30 @@ enum Chart {
 
     private static func label(_ value: Double) -> String {
         let text = String(format: "%.3f", value)
-        return text.hasPrefix("0.") ? String(text.dropFirst()) : text.hasPrefix("-0.") ? "-" + text.dropFirst(2) : text
+        return text.hasPrefix("0.")
+            ? String(text.dropFirst()) : text.hasPrefix("-0.") ? "-" + text.dropFirst(2) : text
     }
 
     private static func axis(
         left: Double, right: Double, y: (Double) -> Double, lowest: Double, highest: Double
     ) -> [String] {
-        (0...4).flatMap { tick -> [String] in
-            let value = lowest + (highest - lowest) * Double(tick) / 4
-            return [
+        ticks(from: lowest, to: highest).flatMap { value -> [String] in
+            [
                 "<line x1=\"\(short(left))\" x2=\"\(short(right))\" y1=\"\(short(y(value)))\" y2=\"\(short(y(value)))\" "
                     + "stroke=\"#ddd\"/>",
                 text(label(value), x: left - 6, y: y(value) + 4, anchor: "end", size: 10),
             ]
         }
+    }
+
+    /// Multiples of 1, 2 or 5 times a power of ten, three to seven of them.
+    static func ticks(from lowest: Double, to highest: Double) -> [Double] {
+        let rough = max(highest - lowest, 1e-6) / 4
+        let power = pow(10, log10(rough).rounded(.down))
+        let step = power * ([1, 2, 5, 10].first { $0 * power >= rough } ?? 10)
+        let first = (lowest / step).rounded(.up)
+        let last = (highest / step + 1e-9).rounded(.down)
+        return stride(from: first, through: last, by: 1).map { $0 * step }
     }
 
     private static func legend(_ series: [String], x: Double, y: Double) -> [String] {

@@ -24,7 +24,8 @@ package struct Study {
         package var echoes = false
 
         package init(
-            name: String, model: String, attention: EncoderConfiguration.Attention?, predictsNext: Bool = false,
+            name: String, model: String, attention: EncoderConfiguration.Attention?,
+            predictsNext: Bool = false,
             layers: Int? = nil, echoes: Bool = false
         ) {
             self.name = name
@@ -111,10 +112,12 @@ package struct Study {
         if let old = FileManager.default.contents(atPath: file.string) {
             guard resume else {
                 throw KindredError(
-                    .invalidRequest, "already holds a study; resume it with --resume, or name another directory",
+                    .invalidRequest,
+                    "already holds a study; resume it with --resume, or name another directory",
                     at: .init(path: directory.string))
             }
-            guard let known = try? JSONDecoder().decode(Options.self, from: old), options.extends(known) else {
+            guard let known = try? JSONDecoder().decode(Options.self, from: old), options.extends(known)
+            else {
                 throw KindredError(
                     .invalidRequest,
                     "holds a study of another model, other data or another sample; give the same, or name another directory",
@@ -232,7 +235,8 @@ package struct Study {
                 }
                 let alignment: WordProbe.Alignment = subject.predictsNext ? .previous : .own
                 let words = try parts.map {
-                    try WordProbe.words($0, by: encoder.value(), alignment: alignment, progress: measures.progress)
+                    try WordProbe.words(
+                        $0, by: encoder.value(), alignment: alignment, progress: measures.progress)
                 }
                 let result = try WordProbe.probe(
                     training: words[0], test: words[1], marksEntities: sets.allSatisfy(\.marksEntities)
@@ -262,7 +266,9 @@ package struct Study {
         guard let first = options.stages.first else { return }
         let layers = try ModelDirectory(FilePath(first.model)).shape.layers
         _ = try results.values("echo/layers") { [Double(layers)] }
-        for subject in echoSubjects(layers: layers) { try measure(subject, pooling: .mean, data.sentenceTasks) }
+        for subject in echoSubjects(layers: layers) {
+            try measure(subject, pooling: .mean, data.sentenceTasks)
+        }
     }
 }
 

@@ -36,7 +36,8 @@ extension Study {
         var random = SplitMix64(seed: 29)
         return alike.shuffled(using: &random).prefix(Self.triples).map { b, c in
             Triple(
-                a: others.randomElement(using: &random)!, b: b, c: c, d: others.randomElement(using: &random)!)
+                a: others.randomElement(using: &random)!, b: b, c: c, d: others.randomElement(using: &random)!
+            )
         }
     }
 
@@ -63,7 +64,9 @@ extension Study {
         }
     }
 
-    private func pooledStart(_ first: String, before second: String, _ encoder: TextEncoder) throws -> [Double] {
+    private func pooledStart(_ first: String, before second: String, _ encoder: TextEncoder) throws
+        -> [Double]
+    {
         let (tokens, ranges) = encoder.input(forWords: [first, " " + second])
         let states = try encoder.hiddenStates([tokens])[0]
         let own = (ranges[0] ?? 0..<states.rows).clamped(to: 0..<states.rows)
@@ -118,7 +121,9 @@ extension Study {
                 }
                 for layer in causal.indices {
                     for position in 0..<Self.positions {
-                        sums[layer][position] += cosine(causal[layer].row(position).map(Double.init), both[layer].row(position).map(Double.init))
+                        sums[layer][position] += cosine(
+                            causal[layer].row(position).map(Double.init),
+                            both[layer].row(position).map(Double.init))
                     }
                 }
             }

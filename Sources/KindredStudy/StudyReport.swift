@@ -59,7 +59,8 @@ package struct StudyReport {
 
     // MARK: Values
 
-    private func value(_ subject: Study.Subject, _ pooling: String, _ task: StudyData.SentenceTask) -> Double? {
+    private func value(_ subject: Study.Subject, _ pooling: String, _ task: StudyData.SentenceTask) -> Double?
+    {
         study.results[Study.key(subject, pooling, task)]?.first
     }
 
@@ -82,7 +83,8 @@ package struct StudyReport {
     private static func figure(_ value: Double?) -> String {
         guard let value else { return "–" }
         let text = String(format: "%.3f", value)
-        return text.hasPrefix("0.") ? String(text.dropFirst()) : text.hasPrefix("-0.") ? "-" + text.dropFirst(2) : text
+        return text.hasPrefix("0.")
+            ? String(text.dropFirst()) : text.hasPrefix("-0.") ? "-" + text.dropFirst(2) : text
     }
 
     // MARK: Parts
@@ -120,7 +122,9 @@ package struct StudyReport {
                     }))
         draw(
             "stages", "Stages by pooling",
-            Chart.bars(title: "Sentence tasks by stage and pooling", groups: stages.map(\.name), series: poolings, values: values))
+            Chart.bars(
+                title: "Sentence tasks by stage and pooling", groups: stages.map(\.name), series: poolings,
+                values: values))
     }
 
     private mutating func words() {
@@ -172,7 +176,11 @@ package struct StudyReport {
             "Sentences",
             table(["task", "measure"] + subjects.map(\.0.name), rows)
                 + (missing.isEmpty
-                    ? [] : ["", "Of the paper's 15 tasks these have no data here: \(missing.joined(separator: ", "))."]))
+                    ? []
+                    : [
+                        "",
+                        "Of the paper's 15 tasks these have no data here: \(missing.joined(separator: ", ")).",
+                    ]))
     }
 
     private mutating func echo() {
@@ -205,7 +213,8 @@ package struct StudyReport {
             "What follows a sentence",
             [
                 "Sentences A B, A C and A D, where B and C mean the same and D does not: the cosine of A's pooled states before "
-                    + "B and before C (s⁺), and before B and before D (s⁻). Under causal attention both are 1.", "",
+                    + "B and before C (s⁺), and before B and before D (s⁻). Under causal attention both are 1.",
+                "",
             ]
                 + table(
                     ["stage", "s⁺: median", "quartiles", "s⁻: median", "quartiles", "difference of means"],
@@ -241,7 +250,9 @@ package struct StudyReport {
         }
         let all = stages.map(values)
         let count = all.map(\.count).max() ?? 0
-        let shown = Array(Set(stride(from: 0, to: count, by: max(1, count / 8)).map { $0 } + [count - 2, count - 1])).sorted()
+        let shown = Array(
+            Set(stride(from: 0, to: count, by: max(1, count / 8)).map { $0 } + [count - 2, count - 1])
+        ).sorted()
             .filter { $0 >= 0 }
         section(
             "Causal and bidirectional states",
@@ -257,16 +268,20 @@ package struct StudyReport {
                             + all.map { rows in
                                 guard rows.indices.contains(layer), rows[layer].count > 1 else { return "–" }
                                 let rest = rows[layer].dropFirst()
-                                return "\(Self.figure(rest.reduce(0, +) / Double(rest.count))) (\(Self.figure(rows[layer][0])))"
+                                return
+                                    "\(Self.figure(rest.reduce(0, +) / Double(rest.count))) (\(Self.figure(rows[layer][0])))"
                             }
                     }))
         for (stage, rows) in zip(stages, all) {
-            let name = "layers-" + stage.name.lowercased().filter { $0.isLetter || $0 == " " }
+            let name =
+                "layers-"
+                + stage.name.lowercased().filter { $0.isLetter || $0 == " " }
                 .split(separator: " ").joined(separator: "-")
             draw(
                 name, "Causal and bidirectional states: \(stage.name)",
                 Chart.heatMap(
-                    title: "\(stage.name): cosine of causal and bidirectional states", rows: "layer", columns: "position",
+                    title: "\(stage.name): cosine of causal and bidirectional states", rows: "layer",
+                    columns: "position",
                     values: rows))
         }
     }
@@ -278,8 +293,11 @@ package struct StudyReport {
             words.flatMap { study.results["words/\(subject.name)/\($0.kind.rawValue)/\($0.name)"]?.first }
         }
         let start = study.options.stages.dropFirst().first
-        let rows = ([start].compactMap { $0 }.map { (0.0, $0) })
-            + checkpoints.compactMap { subject in Double(subject.name.prefix { $0 != " " }).map { ($0, subject) } }
+        let rows =
+            ([start].compactMap { $0 }.map { (0.0, $0) })
+            + checkpoints.compactMap { subject in
+                Double(subject.name.prefix { $0 != " " }).map { ($0, subject) }
+            }
         let known = rows.filter { mean($0.1, "mean", of: [.similarity]) != nil }
         guard known.count > 1 else { return }
         section(
@@ -287,7 +305,10 @@ package struct StudyReport {
             table(
                 ["steps", "STS, mean pooling", "parts of speech"],
                 known.map {
-                    [String(Int($0.0)), Self.figure(mean($0.1, "mean", of: [.similarity])), Self.figure(accuracy($0.1))]
+                    [
+                        String(Int($0.0)), Self.figure(mean($0.1, "mean", of: [.similarity])),
+                        Self.figure(accuracy($0.1)),
+                    ]
                 }))
         draw(
             "steps", "Steps of MNTP",

@@ -38,6 +38,51 @@ private func floats(_ value: Any?) throws -> [Float] { try #require(value as? [D
         }
     }
 
+    @Test(arguments: models, [EncoderConfiguration.Attention.causal, .bidirectional])
+    func `states by layer end with the hidden states`(
+        model: String, attention: EncoderConfiguration.Attention
+    ) throws {
+        let encoder = try ModelFiles(model, attention: attention.rawValue).encoder()
+        let tokens: [Int32] = [1, 40, 7, 300, 12]
+        let layers = try encoder.statesByLayer(tokens, attention: attention)
+        #expect(layers.count == encoder.decoderConfiguration.layers + 2)
+        let last = try encoder.hiddenStates([tokens])[0]
+        for row in 0..<last.rows { #expect(layers.last?.row(row) == last.row(row)) }
+        #expect(throws: KindredError.self) { try encoder.statesByLayer([], attention: attention) }
+    }
+
+    @Test func `the first layers of a model are those of the whole`() throws {
+        let files = try ModelFiles("llama")
+        let tokens: [Int32] = [1, 40, 7]
+        let whole = try files.encoder().statesByLayer(tokens, attention: .causal)
+        let model = try ModelDirectory(files.path)
+        let words = try TextEncoder(model.keeping(layers: 0)).hiddenStates([tokens])[0]
+        for row in 0..<3 { #expect(words.row(row) == whole[0].row(row)) }
+        let one = try TextEncoder(model.keeping(layers: 1)).statesByLayer(tokens, attention: .causal)
+        for row in 0..<3 { #expect(one[1].row(row) == whole[1].row(row)) }
+    }
+
+    @Test func `an echoed text stands there twice, and its second copy is pooled`() throws {
+        let files = try ModelFiles("llama", maximum: 60)
+        let plain = try files.encoder()
+        var model = try ModelDirectory(files.path)
+        model.usage.mode = .echo
+        let echo = try TextEncoder(model)
+        let input = echo.input(for: "bees dance")
+        let copy = Array(input.tokens[input.ownTokens])
+        #expect(copy == plain.input(for: " bees dance").tokens.suffix(copy.count).map { $0 })
+        let text = input.tokens.indices.filter { input.tokens[$0...].starts(with: copy) }
+        #expect(text.count == 2 && text.last == input.ownTokens.lowerBound && !input.isCut)
+        #expect(echo.fingerprint != plain.fingerprint)
+        // Under causal attention the second copy knows what comes later in the text.
+        #expect(try echo.encode(["a tide"]).row(0) != echo.encode(["a king"]).row(0))
+        let long = echo.input(for: String(repeating: "the tide is high ", count: 40))
+        #expect(long.isCut && long.tokens.count <= 60 && long.ownTokens.count > 10)
+        let usage = model.usage
+        try JSONFile.write(usage.fields, to: files.path.appending("llm2vec_config.json"))
+        #expect(try ModelDirectory(files.path).usage == usage)
+    }
+
     @Test(arguments: models, ["causal", "bidirectional"])
     func `hidden states are those of transformers`(model: String, attention: String) throws {
         let encoder = try ModelFiles(model, attention: attention).encoder()

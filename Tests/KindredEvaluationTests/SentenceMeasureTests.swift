@@ -76,7 +76,8 @@ import Testing
         var lines = ""
         for query in golden.queries {
             func texts(_ count: Int) -> String { (0..<count).map { "\"\($0)\"" }.joined(separator: ",") }
-            lines += "{\"query\":[\(texts(query.texts))],\"positive\":[\(texts(query.positives))],"
+            lines +=
+                "{\"query\":[\(texts(query.texts))],\"positive\":[\(texts(query.positives))],"
                 + "\"negative\":[\(texts(query.negatives))]}\n"
         }
         let set = try RerankingSet(path: directory.file("set.jsonl", Array(lines.utf8)))
@@ -92,7 +93,8 @@ import Testing
         for document in golden.documents {
             func texts(_ count: Int) -> String { (0..<count).map { "\"\($0)\"" }.joined(separator: ",") }
             let scores = document.scores.map { "\($0)" }.joined(separator: ",")
-            lines += "{\"human_summaries\":[\(texts(document.references))],"
+            lines +=
+                "{\"human_summaries\":[\(texts(document.references))],"
                 + "\"machine_summaries\":[\(texts(document.scores.count))],\"relevance\":[\(scores)]}\n"
         }
         let set = try SummarizationSet(path: directory.file("set.jsonl", Array(lines.utf8)))
@@ -122,7 +124,10 @@ import Testing
     @Test func `mteb's files are read, and what cannot be used is counted`() throws {
         let clusters = try ClusteringSet(
             path: directory.file(
-                "c.jsonl", Array("{\"sentences\":[\"a\",\"b\"],\"labels\":[1,\"x\"]}\n{\"sentences\":[\"a\"],\"labels\":[1]}\n".utf8)))
+                "c.jsonl",
+                Array(
+                    "{\"sentences\":[\"a\",\"b\"],\"labels\":[1,\"x\"]}\n{\"sentences\":[\"a\"],\"labels\":[1]}\n"
+                        .utf8)))
         #expect(clusters.parts.count == 1 && clusters.parts[0].labels == ["1", "x"])
         #expect(clusters.remarks.skipped == 1)
         let pairs = try DuplicatePairs(
@@ -162,7 +167,8 @@ import Testing
         let set = try AnnotatedWords(path: directory.file("x.conllu", Array(text.utf8)), tag: .chunk)
         #expect(
             set.sentences[0].map(\.label) == [
-                "B-NP", "I-NP", "I-NP", "I-NP", "B-VP", "I-VP", "B-PRT", "B-PP", "B-NP", "I-NP", "I-NP", "I-NP",
+                "B-NP", "I-NP", "I-NP", "I-NP", "B-VP", "I-VP", "B-PRT", "B-PP", "B-NP", "I-NP", "I-NP",
+                "I-NP",
                 "B-ADVP", "O",
             ])
         #expect(set.marksEntities)
