@@ -48,7 +48,8 @@ struct EvalWordsCommand: ParsableCommand {
         let sets = try files.map { try AnnotatedWords(path: FilePath($0), tag: tag) }
         var (training, test) = try split.parts(sets.map(\.sentences), of: files)
         training = Array(training.prefix(sentences ?? training.count))
-        let encoder = try self.encoder.open()
+        // Words are measured in the text itself.
+        let encoder = try self.encoder.open(mode: .plain)
         let started = ContinuousClock.now
         let (trainingWords, testWords) = (try encode(training, by: encoder), try encode(test, by: encoder))
         if let vectors {

@@ -78,13 +78,15 @@ struct ModelCommand: ParsableCommand {
                 "An adapter to put onto the model, whatever base it names; may be repeated, in order.",
                 valueName: "directory"))
         var adapter: [String] = []
+        @OptionGroup var encoding: EncodingModeArgument
         @Option(help: ArgumentHelp("Where to write it; must not exist.", valueName: "directory")) var out:
             String
         @Option(help: "fp32, bf16 or int8.") var precision = Precision.float32
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {
-            let directory = try ModelDirectory(FilePath(model), stacked: adapter.map { FilePath($0) })
+            var directory = try ModelDirectory(FilePath(model), stacked: adapter.map { FilePath($0) })
+            directory.usage.mode = encoding.mode ?? directory.usage.mode
             guard !FileManager.default.fileExists(atPath: out) else {
                 throw KindredError(
                     .cannotCreate, "exists already; name another directory", at: .init(path: out))

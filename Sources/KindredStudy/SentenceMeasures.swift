@@ -73,11 +73,11 @@ struct SentenceMeasures {
             (training, test) = (rows.training.map { sets[0][$0] }, rows.testing.map { sets[0][$0] })
         }
         test = sample(test, limit)
-        // mteb trains on 8 examples of each class, ten times.
+        // mteb trains on 8 examples of each class, ten times; here they are drawn of 16.
         let known = Set(training.map(\.label)).sorted()
         let number = Dictionary(uniqueKeysWithValues: known.enumerated().map { ($1, $0) })
         var random = SplitMix64(seed: Self.seed)
-        let chosen = random.perLabel(32, of: training.map { number[$0.label]! }).sorted()
+        let chosen = random.perLabel(16, of: training.map { number[$0.label]! }).sorted()
         training = chosen.map { training[$0] }
         let encoded = try vectors.encode(training.map(\.text) + test.map(\.text))
         var options = ClassificationEvaluation.Options()

@@ -26,6 +26,7 @@ package struct StudyReport {
         context()
         layers()
         steps()
+        losses()
     }
 
     /// Writes `report.md`, `report.json` and the drawings into the study's directory.
@@ -284,6 +285,20 @@ package struct StudyReport {
                     columns: "position",
                     values: rows))
         }
+    }
+
+    /// The loss curves of runs whose adapters are measured.
+    private mutating func losses() {
+        var lines: [String] = []
+        for (index, stage) in study.options.stages.enumerated() {
+            let curve = FilePath(stage.model).removingLastComponent().appending("loss.svg")
+            guard Adapter.isAdapter(FilePath(stage.model)),
+                let svg = FileManager.default.contents(atPath: curve.string)
+            else { continue }
+            drawings.append(("loss-\(index)", String(decoding: svg, as: UTF8.self)))
+            lines += ["![Loss: \(stage.name)](loss-\(index).svg)", "", "The loss of \(stage.name) by step.", ""]
+        }
+        if !lines.isEmpty { section("Training", lines.dropLast()) }
     }
 
     private mutating func steps() {

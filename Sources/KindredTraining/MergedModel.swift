@@ -104,8 +104,8 @@ package enum MergedModel {
         }
         let tokenizer = try Tokenizer(path: directory.appending("tokenizer.json"))
         try tellPrefixSpace(tokenizer, in: directory)
-        // sentence-transformers has no place for what is put around texts, and would give other vectors without a word.
-        if usage.wrapping?.isEmpty ?? true {
+        // sentence-transformers has no place for what is put around texts or before a second copy, and would give other vectors without a word.
+        if usage.wrapping?.isEmpty ?? true, usage.mode == .plain {
             let template = tokenizer.template
             try SentenceTransformersFiles.write(
                 usage, of: shape, hasDense: dense != nil,
