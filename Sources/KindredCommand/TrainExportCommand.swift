@@ -1,4 +1,5 @@
 import ArgumentParser
+import KindredTensors
 import KindredTraining
 import SystemPackage
 
@@ -15,7 +16,14 @@ struct TrainExportCommand: ParsableCommand {
 
     @Argument(help: ArgumentHelp("The run's directory.", valueName: "run")) var directory: String
     @Option(help: ArgumentHelp("Where to write it; must not exist.", valueName: "directory")) var out: String
+    @Option(help: "fp32 or bf16.") var precision = Precision.float32
     @Flag(help: "Print one JSON object.") var json = false
+
+    func validate() throws {
+        guard precision != .int8 else {
+            throw ValidationError("--precision is fp32 or bf16; 'kindred model merge' writes 8 bits.")
+        }
+    }
 
     private struct Output: Encodable {
         let result: String
@@ -23,7 +31,8 @@ struct TrainExportCommand: ParsableCommand {
     }
 
     mutating func run() throws {
-        let steps = try Trainer.export(TrainingRun(FilePath(directory)), to: FilePath(out))
+        let steps = try Trainer.export(
+            TrainingRun(FilePath(directory)), as: precision.stored, to: FilePath(out))
         if json { return try CommandOutput.json(Output(result: out, steps: steps)) }
         CommandOutput.line("  result     \(Terminal.sanitized(out))")
         CommandOutput.line("  steps      \(Format.count(steps))")

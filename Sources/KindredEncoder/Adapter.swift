@@ -198,10 +198,11 @@ package struct Adapter: Sendable {
     /// - Parameters:
     ///   - values: holds each matrix from its offset on.
     ///   - base: written as `base_model_name_or_path`.
+    ///   - precision: 32-bit floats or bfloat16.
     package static func write(
         _ configuration: AdapterConfiguration, base: String,
         matrices: [(module: String, a: (offset: Int, shape: [Int]), b: (offset: Int, shape: [Int]))],
-        values: AlignedBuffer<Float>, to directory: FilePath
+        values: AlignedBuffer<Float>, as precision: NumberFormat = .f32, to directory: FilePath
     ) throws {
         try AtomicFile.makeDirectory(directory)
         var tensors: [SafetensorsWriter.Tensor] = []
@@ -210,7 +211,7 @@ package struct Adapter: Sendable {
                 tensors.append(
                     .init(
                         name: "base_model.model.\(module).\(part.rawValue).weight", shape: place.shape,
-                        buffer: values, offset: place.offset))
+                        buffer: values, offset: place.offset, precision: precision))
             }
         }
         try SafetensorsWriter.write(tensors, to: directory.appending(weightsFile))

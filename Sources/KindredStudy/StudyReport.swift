@@ -296,7 +296,9 @@ package struct StudyReport {
                 let svg = FileManager.default.contents(atPath: curve.string)
             else { continue }
             drawings.append(("loss-\(index)", String(decoding: svg, as: UTF8.self)))
-            lines += ["![Loss: \(stage.name)](loss-\(index).svg)", "", "The loss of \(stage.name) by step.", ""]
+            lines += [
+                "![Loss: \(stage.name)](loss-\(index).svg)", "", "The loss of \(stage.name) by step.", "",
+            ]
         }
         if !lines.isEmpty { section("Training", lines.dropLast()) }
     }

@@ -336,7 +336,9 @@ extension TrainableDecoder {
     }
 
     /// Writes the adapter as a PEFT directory, and a map that was trained with it.
-    package func writeAdapter(base: String, to directory: FilePath) throws {
+    package func writeAdapter(
+        base: String, as precision: NumberFormat = .f32, to directory: FilePath
+    ) throws {
         guard case .adapter(let configuration) = part else { return }
         let modules = ParameterLayout.modules(of: configuration, for: shape).map(\.path)
         try Adapter.write(
@@ -344,7 +346,7 @@ extension TrainableDecoder {
             matrices: modules.map { module in
                 let (a, b) = (layout[module + ".lora_A.weight"], layout[module + ".lora_B.weight"])
                 return (module, (a.offset, a.shape), (b.offset, b.shape))
-            }, values: parameters, to: directory)
+            }, values: parameters, as: precision, to: directory)
         if let dense, layout.contains(ParameterLayout.denseWeight) {
             try layout.write(dense.shape, in: parameters, to: directory.appending(Dense.directory))
         }

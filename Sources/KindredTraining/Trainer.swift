@@ -348,7 +348,7 @@ package final class Trainer {
 
     private static func writeResult(
         _ decoder: TrainableDecoder, of model: ModelDirectory, _ options: TrainingOptions,
-        to directory: FilePath
+        as precision: NumberFormat = .f32, to directory: FilePath
     ) throws {
         let usage = options.usage(of: model)
         guard !options.full else {
@@ -358,7 +358,7 @@ package final class Trainer {
         }
         try AtomicFile.makeDirectory(directory)
         let base = ModelReference.name(of: model.path, from: directory)
-        try decoder.writeAdapter(base: base, to: directory)
+        try decoder.writeAdapter(base: base, as: precision, to: directory)
         var fields = usage.fields
         fields[ModelDirectory.baseDigestField] = try model.baseDigest()
         try JSONFile.write(fields, to: directory.appending("llm2vec_config.json"))
@@ -366,11 +366,14 @@ package final class Trainer {
 
     /// Writes what the last checkpoint of a run holds, as the run does at its end: an adapter, or a whole model.
     ///
+    /// - Parameter precision: 32-bit floats or bfloat16.
     /// - Returns: the steps that the checkpoint has.
     /// - Throws: `notFound` where there is no run, no checkpoint or no model any more; `invalidData` for a damaged
     ///   checkpoint; `incompatible` where another model took the place of the one that is trained; `cannotCreate`.
     @discardableResult
-    package static func export(_ run: TrainingRun, to directory: FilePath) throws -> Int {
+    package static func export(
+        _ run: TrainingRun, as precision: NumberFormat = .f32, to directory: FilePath
+    ) throws -> Int {
         let settings = try run.readSettings()
         let options = settings.options
         let count = try run.parametersInCheckpoint()
@@ -412,7 +415,7 @@ package final class Trainer {
         }
         let optimizer = AdamW(AdamW.Options(), layout: decoder.layout)
         let step = try run.restore(decoder.parameters, optimizer) ?? 0
-        try writeResult(decoder, of: model, options, to: directory)
+        try writeResult(decoder, of: model, options, as: precision, to: directory)
         return step
     }
 
