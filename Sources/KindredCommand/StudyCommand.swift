@@ -37,6 +37,7 @@ struct StudyCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Train both adapters on this text first.", valueName: "text")) var train:
         String?
     @Option(help: "Steps of MNTP with --train.") var mntpSteps = 1000
+    @Option(help: "The mask token of MNTP with --train.") var maskToken = "_"
     @Option(help: "Steps of SimCSE with --train.") var simcseSteps = 1000
     @Option(
         help: ArgumentHelp(
@@ -166,7 +167,11 @@ struct StudyCommand: ParsableCommand {
             return adapter
         }
         let mntp = try run(
-            "mntp", ["--model", model, "--steps", "\(mntpSteps)", "--length", "128", "--rate", "3e-4"])
+            "mntp",
+            [
+                "--model", model, "--steps", "\(mntpSteps)", "--length", "128", "--rate", "3e-4",
+                "--mask-token", maskToken,
+            ])
         let simcse = try run("simcse", ["--model", mntp, "--steps", "\(simcseSteps)"])
         return (mntp, simcse)
     }

@@ -95,6 +95,11 @@ extension CommandTests {
         let again = try Run(
             ["train", "mntp", "--from-index", "sample", "--out", out("mntp")] + small, indexes: indexes)
         #expect(again.code == 64 && again.error.contains("--resume"))
+        let exported = try json(
+            run("train", "export", out("mntp"), "--out", out("exported"), "--precision", "bf16", "--json"))
+        #expect(exported["steps"] as? Int == 2)
+        #expect(try run("train", "export", out("mntp"), "--out", out("exported")).code == 73)
+        #expect(try run("train", "export", out("nothing"), "--out", out("none")).code == 66)
         let text = try directory.file(
             "text.txt",
             Array((1...40).map { "This is sentence number \($0) of a text." }.joined(separator: "\n").utf8)
@@ -124,6 +129,29 @@ extension CommandTests {
         #expect(
             try json(run("reindex", "sample", "--encoder", adapter, "--json"))["nothing_to_do"] as? Bool
                 == true)
+    }
+
+    @Test func `a study of one part is written, resumed and kept apart from others`() throws {
+        let pairs = (0..<12).map { "\($0 % 5)\tbees of hive \($0)\ta bridge of stone \($0 / 2)" }
+        let folder = directory.path.appending("data/sts").string
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Data(pairs.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: folder + "/small.tsv"))
+        let model = try Resources.embeddedModel().string
+        let out = directory.path.appending("study").string
+        let arguments = [
+            "study", model, "--data", directory.path.appending("data").string, "--out", out, "--part",
+            "context",
+            "--part", "layers", "--quiet",
+        ]
+        let first = try Run(arguments + ["--json"], indexes: indexes)
+        #expect((try json(first)["results"] as? [String: Any])?["context/Bi/plus"] != nil)
+        #expect(FileManager.default.fileExists(atPath: out + "/report.md"))
+        #expect(try Run(arguments, indexes: indexes).code == 64)
+        #expect(try Run(arguments + ["--resume"], indexes: indexes).code == 0)
+        #expect(try Run(arguments + ["--resume", "--limit", "30"], indexes: indexes).code == 64)
+        #expect(
+            try run("study", model, "--data", directory.path.appending("none").string, "--out", out).code
+                == 66)
     }
 
     @Test
