@@ -36,20 +36,7 @@ package final class StudyResults {
         known[key] = values
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let line = try encoder.encode(Line(key: key, values: values)) + [0x0A]
-        if !FileManager.default.fileExists(atPath: path.string) {
-            _ = FileManager.default.createFile(atPath: path.string, contents: nil)
-        }
-        do {
-            let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path.string))
-            defer { try? handle.close() }
-            try handle.seekToEnd()
-            try handle.write(contentsOf: line)
-        } catch {
-            throw KindredError(
-                .inputOutput, "cannot write what was measured; check free space and run with --resume",
-                at: .init(path: path.string), cause: error)
-        }
+        try LineLog.append(encoder.encode(Line(key: key, values: values)), to: path)
         return values
     }
 }

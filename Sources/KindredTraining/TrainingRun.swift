@@ -156,20 +156,7 @@ package struct TrainingRun {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys]
-        let line = try encoder.encode(entry) + [0x0A]
-        if !FileManager.default.fileExists(atPath: log.string) {
-            _ = FileManager.default.createFile(atPath: log.string, contents: nil)
-        }
-        do {
-            let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: log.string))
-            defer { try? handle.close() }
-            try handle.seekToEnd()
-            try handle.write(contentsOf: line)
-        } catch {
-            throw KindredError(
-                .inputOutput, "cannot write the log; check free space and run with --resume",
-                at: .init(path: log.string), cause: error)
-        }
+        try LineLog.append(encoder.encode(entry), to: log)
     }
 
     package func entries() -> [Entry] {

@@ -125,3 +125,16 @@ import Testing
         #expect(mapped.bytes(0..<0).isEmpty)
     }
 }
+
+@Suite struct LineLogTests {
+    @Test func `a log grows by lines, and says where it cannot`() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path.appending("log")
+        try LineLog.append("one".utf8, to: path)
+        try LineLog.append("two".utf8, to: path)
+        #expect(try String(contentsOfFile: path.string, encoding: .utf8) == "one\ntwo\n")
+        let lost = directory.path.appending("none").appending("log")
+        let error = #expect(throws: KindredError.self) { try LineLog.append("one".utf8, to: lost) }
+        #expect(error?.code == .inputOutput && error?.location?.path == lost.string)
+    }
+}
