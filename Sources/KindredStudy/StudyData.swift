@@ -7,7 +7,7 @@ import SystemPackage
 ///
 /// | directory | content |
 /// |---|---|
-/// | `sts/*.tsv` | score, sentence, sentence |
+/// | `sts/` | `.tsv`: score, sentence, sentence; or mteb's `.jsonl` |
 /// | `retrieval/…/` | BEIR's layout |
 /// | `classification/NAME/` | a file with "train" in its name, and another to test on |
 /// | `word/NAME/` | CoNLL-U, or columns of word and label; "train", and "test" or "dev" |
@@ -66,8 +66,13 @@ package struct StudyData {
         }
         self.directory = directory
         var tasks: [SentenceTask] = []
-        for file in Self.files(below: directory.appending("sts")) where file.extension == "tsv" {
-            tasks.append(.init(kind: .similarity, name: file.stem ?? "", files: [file]))
+        for file in Self.files(below: directory.appending("sts")) {
+            let name = file.lastComponent?.string ?? ""
+            if file.extension == "tsv" {
+                tasks.append(.init(kind: .similarity, name: file.stem ?? "", files: [file]))
+            } else if name.contains(".jsonl") {
+                tasks.append(.init(kind: .similarity, name: String(name.prefix { $0 != "." }), files: [file]))
+            }
         }
         for file in Self.files(below: directory.appending("retrieval"))
         where file.lastComponent?.string == "queries.jsonl" {

@@ -137,6 +137,10 @@ import Testing
                     "{\"sent1\":[\"a\",\"b\"],\"sent2\":[\"c\",\"d\"],\"labels\":[1,0]}\n{\"sentence1\":\"e\",\"sentence2\":\"f\",\"label\":1}\n7\n"
                         .utf8)))
         #expect(pairs.pairs.map(\.isDuplicate) == [true, false, true] && pairs.remarks.skipped == 1)
+        let scored = "{\"sentence1\":\"a\",\"sentence2\":\"b\",\"score\":2.5}\n"
+        let similar = try SentencePairs(
+            path: directory.file("s.jsonl", Array((scored + scored + "{}\n").utf8)))
+        #expect(similar.pairs.map(\.score) == [2.5, 2.5] && similar.remarks.skipped == 1)
         for (name, text) in [("n.jsonl", "{}\n"), ("e.jsonl", "")] {
             let path = try directory.file(name, Array(text.utf8))
             #expect(throws: KindredError.self) { try ClusteringSet(path: path) }
