@@ -218,7 +218,18 @@ package struct Study {
     // MARK: Words
 
     private func measureWords() throws {
-        for subject in options.stages + options.rivals { try measureWords(of: subject, data.wordTasks) }
+        for subject in wordSubjects { try measureWords(of: subject, data.wordTasks) }
+    }
+
+    /// Who is measured on words. Where the state before a token stands for it, its own state is measured too.
+    package var wordSubjects: [Subject] {
+        options.stages.flatMap { stage -> [Subject] in
+            guard stage.predictsNext else { return [stage] }
+            var own = stage
+            own.name += ", own states"
+            own.predictsNext = false
+            return [stage, own]
+        } + options.rivals
     }
 
     /// Accuracy, and for stretches of words also F1.

@@ -129,7 +129,7 @@ package struct StudyReport {
     }
 
     private mutating func words() {
-        let subjects = study.options.stages + study.options.rivals
+        let subjects = study.wordSubjects
         let tasks = study.data.wordTasks
         let values = subjects.map { subject in
             tasks.map { study.results["words/\(subject.name)/\($0.kind.rawValue)/\($0.name)"] }
@@ -139,7 +139,8 @@ package struct StudyReport {
             "Words",
             [
                 "Accuracy of a linear probe on frozen states; in parentheses F1 of whole stretches. A word is the mean of its "
-                    + "tokens' states, for stages trained by MNTP of those one token to the left.", "",
+                    + "tokens' states, for stages trained by MNTP of those one token to the left unless it says \"own states\".",
+                "",
             ]
                 + table(
                     ["encoder"] + tasks.map { "\($0.kind.rawValue), \($0.name)" },
