@@ -5,7 +5,10 @@ enum Chart {
     /// Room for a legend of three in a row.
     private static let narrowest = 560.0
 
-    static let colours = ["#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2", "#b279a2", "#9d755d"]
+    static let colours = [
+        "#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2", "#b279a2", "#9d755d", "#eeca3b", "#ff9da6",
+        "#79706e",
+    ]
 
     /// Numbers as drawings have them: two digits after the point.
     static func short(_ value: Double) -> String { String(format: "%.2f", value) }
@@ -226,7 +229,7 @@ enum Chart {
     static func ticks(from lowest: Double, to highest: Double) -> [Double] {
         let rough = max(highest - lowest, 1e-6) / 4
         let power = pow(10, log10(rough).rounded(.down))
-        let step = power * ([1, 2, 5, 10].first { $0 * power >= rough } ?? 10)
+        let step = power * ([1, 2, 5, 10].first { $0 * power >= 0.8 * rough } ?? 10)
         let first = (lowest / step).rounded(.up)
         let last = (highest / step + 1e-9).rounded(.down)
         return stride(from: first, through: last, by: 1).map { $0 * step }

@@ -171,7 +171,7 @@ import Testing
 
     @Test func `quantiles and ticks are those of a reader's ruler`() {
         #expect(Chart.quantile([1, 2, 3, 4], 0.5) == 2.5 && Chart.quantile([5], 0.25) == 5)
-        #expect(Chart.ticks(from: 0, to: 1) == [0, 0.5, 1])
+        #expect(Chart.ticks(from: 0, to: 1).count == 6 && Chart.ticks(from: 0, to: 100).last == 100)
         #expect(Chart.ticks(from: 0.12, to: 0.34).allSatisfy { $0 >= 0.12 && $0 <= 0.34 + 1e-9 })
     }
 }
