@@ -97,7 +97,7 @@ struct StudyCommand: ParsableCommand {
             [Study.Subject(name: "word vectors", model: model, attention: .causal, layers: 0)]
             + rival.map { pair in
                 let (name, model) = Self.parts(pair)
-                return Study.Subject(name: name, model: Self.place(model), attention: nil)
+                return Study.Subject(name: name, model: model, attention: nil)
             }
         options.checkpoints = checkpoint.map { pair in
             let (steps, model) = Self.parts(pair)
@@ -109,7 +109,7 @@ struct StudyCommand: ParsableCommand {
         options.precision = precision
         // A model that cannot be opened is told before the first is measured.
         for subject in options.stages + options.rivals + options.checkpoints {
-            _ = try ModelDirectory(FilePath(subject.model))
+            _ = try ModelDirectory(subject.directory())
         }
         let line = StudyProgress(quiet: quiet)
         defer { line.finish() }
@@ -179,11 +179,6 @@ struct StudyCommand: ParsableCommand {
     private static func parts(_ pair: String) -> (name: String, value: String) {
         let name = pair.prefix { $0 != "=" }
         return (String(name), String(pair.dropFirst(name.count + 1)))
-    }
-
-    /// A model directory, or that of the embedded model.
-    private static func place(_ model: String) -> String {
-        model == ModelReference.embedded ? (try? Resources.embeddedModel().string) ?? model : model
     }
 }
 

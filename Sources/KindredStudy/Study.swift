@@ -14,7 +14,7 @@ package struct Study {
     package struct Subject: Codable, Hashable, Sendable {
         /// "Bi + MNTP"
         package var name: String
-        /// A model directory, an adapter or a GGUF file.
+        /// A model directory, an adapter or a GGUF file; "embedded" for the one that ships.
         package var model: String
         package var attention: String?
         /// Whether it learned to predict a token from the state before it: then that state stands for a word.
@@ -34,6 +34,11 @@ package struct Study {
             self.predictsNext = predictsNext
             self.layers = layers
             self.echoes = echoes
+        }
+
+        /// - Throws: `unavailable` where the embedded model is missing.
+        package func directory() throws -> FilePath {
+            model == ModelReference.embedded ? try ResourceFiles.find("encoder") : FilePath(model)
         }
     }
 
@@ -149,7 +154,7 @@ package struct Study {
     func open(
         _ subject: Subject, pooling: EncoderConfiguration.Pooling? = nil
     ) throws -> TextEncoder {
-        var model = try ModelDirectory(FilePath(subject.model))
+        var model = try ModelDirectory(subject.directory())
         if let attention = subject.attention.flatMap(EncoderConfiguration.Attention.init) {
             model.usage.attention = model.shape.isEncoder ? .bidirectional : attention
         }
@@ -275,7 +280,7 @@ package struct Study {
 
     private func measureEcho() throws {
         guard let first = options.stages.first else { return }
-        let layers = try ModelDirectory(FilePath(first.model)).shape.layers
+        let layers = try ModelDirectory(first.directory()).shape.layers
         _ = try results.values("echo/layers") { [Double(layers)] }
         for subject in echoSubjects(layers: layers) {
             try measure(subject, pooling: .mean, data.sentenceTasks)
