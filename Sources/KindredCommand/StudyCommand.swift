@@ -46,7 +46,8 @@ struct StudyCommand: ParsableCommand {
     var rival: [String] = []
     @Option(
         help: ArgumentHelp(
-            "An adapter from a checkpoint of MNTP, by its step; may be repeated.", valueName: "steps=adapter"))
+            "An adapter from a checkpoint of MNTP, by its step; may be repeated.", valueName: "steps=adapter")
+    )
     var checkpoint: [String] = []
     @Option(
         help: ArgumentHelp(

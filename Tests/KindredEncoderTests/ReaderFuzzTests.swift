@@ -9,8 +9,8 @@ import Testing
 /// Damaged files of each kind: a reader opens them or says what is wrong with them, and never traps, spins or grows without
 /// bound.
 ///
-/// `Tools/reliability/fuzz` runs each for as long as is wanted (`KINDRED_FUZZ_SECONDS`) and keeps the file that brought a
-/// reader down (`KINDRED_FUZZ_DIRECTORY`).
+/// `Tools/reliability/fuzz` runs each for as long as is wanted (`KINDRED_FUZZ_SECONDS`), all or one
+/// (`KINDRED_FUZZ_READER`), and keeps the file that brought a reader down (`KINDRED_FUZZ_DIRECTORY`).
 @Suite struct ReaderFuzzTests {
     enum Reader: String, CaseIterable, Sendable {
         case gguf, safetensors, configuration, tokenizer, sentencePiece, adapter
@@ -23,6 +23,7 @@ import Testing
 
     @Test(arguments: Reader.allCases)
     func `a damaged file is refused or read`(reader: Reader) throws {
+        guard Self.environment["KINDRED_FUZZ_READER"].map({ $0 == reader.rawValue }) ?? true else { return }
         let temporary = try TemporaryDirectory()
         let directory =
             Self.environment["KINDRED_FUZZ_DIRECTORY"].map { FilePath($0).appending(reader.rawValue) }
