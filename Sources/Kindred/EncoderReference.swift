@@ -91,7 +91,7 @@ package struct EncoderReference: Codable, Hashable, Sendable {
 
     /// Where the model of a reference or of `--encoder` lives.
     package static func directory(of model: String) throws -> FilePath {
-        model == embeddedModel ? try Resources.embeddedModel() : FilePath(model)
+        try ModelReference.directory(of: model)
     }
 
     /// Opens the model, and refuses one whose vectors would not fit the index.

@@ -7,7 +7,7 @@ import SystemPackage
 public enum Resources {
     /// The Hugging Face directory of the embedded encoder.
     /// - Throws: `unavailable` where it cannot be found.
-    public static func embeddedModel() throws -> FilePath { try ResourceFiles.find("encoder") }
+    public static func embeddedModel() throws -> FilePath { try ResourceFiles.embeddedModel() }
 
     /// A small MediaWiki dump to try Kindred with.
     /// - Throws: `unavailable` where it cannot be found.

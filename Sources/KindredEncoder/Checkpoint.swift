@@ -47,10 +47,6 @@ package enum Checkpoint: Sendable {
         }
     }
 
-    package func shape() throws -> DecoderConfiguration {
-        try DecoderConfiguration(configuration(), path: configurationPath)
-    }
-
     /// How the model is used as an encoder, where a GGUF file says so.
     /// - Throws: `invalidData`.
     func usage() throws -> EncoderConfiguration? {

@@ -31,8 +31,7 @@ struct DecoderReader {
         let own = try weights.tensor(name, shape: shape)
         used.append(own)
         if let scales = own.rowScales { used.append(scales.tensor) }
-        guard let replacement = try model.replacement(of: name, shape: shape) else { return own }
-        return replacement
+        return try model.replacement(of: name, shape: shape) ?? own
     }
 
     mutating func embedding() throws -> TokenEmbedding {

@@ -34,8 +34,6 @@ package struct ModelDirectory: Sendable {
     package init(_ path: FilePath, stacked: [FilePath] = []) throws {
         self.path = path
         var chain: [FilePath] = []
-        // What the adapters call their bases.
-        var names: [String] = []
         var current = path
         while true {
             guard FileKind(current.string) != .missing else {
@@ -66,22 +64,18 @@ package struct ModelDirectory: Sendable {
                     "\"base_model_name_or_path\" names no base, or the bases go round in a circle",
                     at: .init(path: configuration.string))
             }
-            names.append(named)
             current = try ModelReference.path(
                 of: named, from: current, isChecked: Self.wantedBase(of: current) != nil)
         }
         base = current
         checkpoint = try Checkpoint(current)
-        shape = try checkpoint.shape()
+        let configuration = try checkpoint.configuration()
+        shape = try DecoderConfiguration(configuration, path: checkpoint.configurationPath)
         for adapter in stacked {
             guard Adapter.isAdapter(adapter) else {
                 throw KindredError(
                     .notFound, "holds no adapter; name a directory with \(Adapter.configurationFile)",
                     at: .init(path: adapter.string))
-            }
-            let file = adapter.appending(Adapter.configurationFile)
-            if let named = try JSONFile.object(file)["base_model_name_or_path"] as? String {
-                names.append(named)
             }
         }
         chain = stacked.reversed() + chain
@@ -114,8 +108,8 @@ package struct ModelDirectory: Sendable {
         var known = usage ?? unsaid
         if let prompts { known.prompts = prompts }
         if usage != nil, known.wrapping == nil {
-            if let own = try checkpoint.configuration()["_name_or_path"] as? String { names.append(own) }
-            known.wrapping = names.lazy.compactMap(ChatWrapping.published).first
+            let bases = adapters.reversed().map(\.base) + [configuration["_name_or_path"] as? String ?? ""]
+            known.wrapping = bases.lazy.compactMap(ChatWrapping.published).first
         }
         self.usage = known
         dense = try modules?.dense.map { try Dense(directory: $0, inputs: shape.hiddenSize) }
@@ -169,16 +163,13 @@ package struct ModelDirectory: Sendable {
     package func baseDigest() throws -> String {
         var digest = SHA256()
         for (name, tensor) in try checkpoint.weights(shape).tensors.sorted(by: { $0.key < $1.key }) {
-            digest.update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
-            digest.update(tensor.file, tensor.range)
+            digest.update(name, tensor)
         }
         digest.update(data: Data(try checkpoint.tokenizerJSON()))
         if !Checkpoint.isFile(base), let own = try ModuleList(directory: base)?.dense {
             let dense = try Dense(directory: own, inputs: shape.hiddenSize)
             for tensor in [dense.weight, dense.bias].compactMap({ $0 }) {
-                digest.update(
-                    data: Data("\(tensor.name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
-                digest.update(tensor.file, tensor.range)
+                digest.update(tensor.name, tensor)
             }
         }
         return digest.finalize().hex

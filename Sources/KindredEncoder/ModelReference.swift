@@ -8,6 +8,12 @@ package enum ModelReference {
     /// The model that ships with Kindred.
     package static let embedded = "embedded"
 
+    /// Where a model is that a person names: "embedded", or a path.
+    /// - Throws: `unavailable` where the embedded model is missing.
+    package static func directory(of model: String) throws -> FilePath {
+        model == embedded ? try ResourceFiles.embeddedModel() : FilePath(model)
+    }
+
     /// What a file in `directory` calls a model.
     ///
     /// ```swift
@@ -15,7 +21,7 @@ package enum ModelReference {
     /// ```
     package static func name(of model: FilePath, from directory: FilePath) -> String {
         let target = resolved(model)
-        if let own = try? ResourceFiles.find("encoder"), resolved(own) == target { return embedded }
+        if let own = try? ResourceFiles.embeddedModel(), resolved(own) == target { return embedded }
         let start = resolved(directory)
         let common = zip(target, start).prefix { $0 == $1 }.count
         // The first component is the root.
@@ -36,9 +42,9 @@ package enum ModelReference {
         of name: String, from directory: FilePath, isChecked: Bool,
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws -> FilePath {
-        guard name != embedded else { return try ResourceFiles.find("encoder") }
+        guard name != embedded else { return try Self.directory(of: name) }
         let named = FilePath(name)
-        // `standardized` joins neither "a/../b" nor "./"; `pushing` keeps whole paths.
+        // A whole path stays as it is.
         let beside = FilePath(
             URL(fileURLWithPath: directory.pushing(named).string).standardizedFileURL.path)
         for candidate in [beside, named] where FileKind(candidate.string) != .missing { return candidate }

@@ -310,34 +310,27 @@ package final class TextEncoder: Sendable {
         if !usage.exceptions.isEmpty { digest.update(data: Data("\(usage.exceptions)\n".utf8)) }
         for tensor in tensors.sorted(by: { $0.name < $1.name }) {
             let name = tensor.name.hasPrefix("model.") ? String(tensor.name.dropFirst(6)) : tensor.name
-            digest.update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
-            digest.update(tensor.file, tensor.range)
+            digest.update(name, tensor)
         }
         digest.update(data: Data(tokenizer))
         for adapter in model.adapters {
             digest.update(data: Data("adapter \(adapter.configuration.scale)\n".utf8))
-            func update(_ name: String, _ tensor: StoredTensor) {
-                digest.update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
-                digest.update(tensor.file, tensor.range)
-            }
             for (module, change) in adapter.matrices.sorted(by: { $0.key < $1.key }) {
-                update(module, change.a)
-                update(module, change.b)
+                digest.update(module, change.a)
+                digest.update(module, change.b)
                 if change.scale != adapter.configuration.scale {
                     digest.update(data: Data("scale \(change.scale)\n".utf8))
                 }
-                if let magnitude = change.magnitude { update("\(module) magnitude", magnitude) }
+                if let magnitude = change.magnitude { digest.update("\(module) magnitude", magnitude) }
             }
             for (name, tensor) in adapter.replacements.sorted(by: { $0.key < $1.key }) {
-                update("replaced \(name)", tensor)
+                digest.update("replaced \(name)", tensor)
             }
         }
         if let dense = model.dense {
             digest.update(data: Data("dense \(dense.shape.activation.rawValue)\n".utf8))
             for tensor in [dense.weight, dense.bias].compactMap({ $0 }) {
-                digest.update(
-                    data: Data("\(tensor.name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
-                digest.update(tensor.file, tensor.range)
+                digest.update(tensor.name, tensor)
             }
         }
         return Fingerprint(bytes: Array(digest.finalize()))!
@@ -345,6 +338,12 @@ package final class TextEncoder: Sendable {
 }
 
 extension SHA256 {
+    /// Takes a tensor: a name, its type and shape, and its bytes.
+    mutating func update(_ name: String, _ tensor: StoredTensor) {
+        update(data: Data("\(name) \(tensor.precision.rawValue) \(tensor.shape)\n".utf8))
+        update(tensor.file, tensor.range)
+    }
+
     /// Takes bytes of a file, a piece at a time.
     package mutating func update(_ file: MappedFile, _ range: Range<Int>) {
         var start = range.lowerBound

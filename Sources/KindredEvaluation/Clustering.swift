@@ -36,13 +36,6 @@ package struct ClusteringSet: Sendable {
         self.parts = parts
         remarks = file.remarks
     }
-
-    /// Labelled texts of a classification set as one part.
-    package init(_ texts: LabelledTexts, name: String) {
-        self.name = name
-        parts = [Part(texts: texts.examples.map(\.text), labels: texts.examples.map(\.label))]
-        remarks = texts.remarks
-    }
 }
 
 /// How well clusters and labels agree (Rosenberg and Hirschberg 2007; scikit-learn, `v_measure_score`).
@@ -204,6 +197,6 @@ package struct KMeans: Sendable {
 
 extension Matrix {
     fileprivate func squaredNorm(_ row: Int) -> Double {
-        (0..<columns).reduce(0) { $0 + Double(self[row, $1]) * Double(self[row, $1]) }
+        cosine(row, self, row)
     }
 }

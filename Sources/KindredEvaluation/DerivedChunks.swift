@@ -56,8 +56,6 @@ enum DerivedChunks {
 
     /// The longest run for each nominal that no other contains, in order.
     private static func nounChunks(_ words: [Word]) -> [Range<Int>] {
-        var owner = [Int?](repeating: nil, count: words.count)
-        for (index, word) in words.enumerated() where nominals.contains(word.part) { owner[index] = index }
         /// Whether a word hangs on another within a chunk.
         func belongs(_ word: Int, to nominal: Int) -> Bool {
             var current = word
@@ -75,7 +73,7 @@ enum DerivedChunks {
             return false
         }
         var chunks: [Range<Int>] = []
-        for index in words.indices where owner[index] != nil {
+        for index in words.indices where nominals.contains(words[index].part) {
             var (start, end) = (index, index + 1)
             while start > 0, belongs(start - 1, to: index) { start -= 1 }
             while end < words.count, belongs(end, to: index), words[end].relation.hasPrefix("flat") {

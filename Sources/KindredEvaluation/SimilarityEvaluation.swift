@@ -15,11 +15,7 @@ package struct SimilarityEvaluation: Sendable {
     ///   - vectors: unit vectors, 2 · pairs × dimensions: both sentences of the first pair, of the second, and so on.
     package init(scores: [Double], vectors: Matrix) {
         precondition(vectors.rows == 2 * scores.count)
-        cosines = scores.indices.map { pair in
-            (0..<vectors.columns).reduce(0) {
-                $0 + Double(vectors[2 * pair, $1]) * Double(vectors[2 * pair + 1, $1])
-            }
-        }
+        cosines = scores.indices.map { vectors.cosine(2 * $0, vectors, 2 * $0 + 1) }
         spearman = Correlation.spearman(cosines, scores)
         pearson = Correlation.pearson(cosines, scores)
     }

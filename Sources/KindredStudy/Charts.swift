@@ -207,7 +207,8 @@ enum Chart {
         return sorted[lower] + (place - Double(lower)) * (sorted[upper] - sorted[lower])
     }
 
-    private static func label(_ value: Double) -> String {
+    /// ".512"
+    static func label(_ value: Double) -> String {
         let text = String(format: "%.3f", value)
         return text.hasPrefix("0.")
             ? String(text.dropFirst()) : text.hasPrefix("-0.") ? "-" + text.dropFirst(2) : text

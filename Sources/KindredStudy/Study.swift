@@ -38,7 +38,7 @@ package struct Study {
 
         /// - Throws: `unavailable` where the embedded model is missing.
         package func directory() throws -> FilePath {
-            model == ModelReference.embedded ? try ResourceFiles.find("encoder") : FilePath(model)
+            try ModelReference.directory(of: model)
         }
     }
 
@@ -182,6 +182,20 @@ package struct Study {
         "sentences/\(subject.name)/\(pooling)/\(task.kind.rawValue)/\(task.name)"
     }
 
+    static func key(_ subject: Subject, _ task: StudyData.WordTask) -> String {
+        "words/\(subject.name)/\(task.kind.rawValue)/\(task.name)"
+    }
+
+    /// Of s⁺ and of s⁻.
+    static func contextKeys(_ stage: Subject) -> [String] {
+        ["plus", "minus"].map { "context/\(stage.name)/\($0)" }
+    }
+
+    static func key(_ stage: Subject, layer: Int) -> String { "layers/\(stage.name)/\(layer)" }
+
+    /// Stands for BM25 in tables; it is no model.
+    static let keywordSearch = Subject(name: "BM25", model: "", attention: nil)
+
     private func measure(
         _ subject: Subject, pooling: EncoderConfiguration.Pooling?, _ tasks: [StudyData.SentenceTask]
     ) throws {
@@ -205,7 +219,7 @@ package struct Study {
         for stage in options.stages { try measure(stage, pooling: .mean, data.sentenceTasks) }
         for rival in options.rivals { try measure(rival, pooling: nil, data.sentenceTasks) }
         for task in data.sentenceTasks where task.kind == .retrieval {
-            _ = try results.values("sentences/BM25/own/\(task.kind.rawValue)/\(task.name)") {
+            _ = try results.values(Self.key(Self.keywordSearch, "own", task)) {
                 try announce("BM25, \(task.name)")
                 return [try measures.keywordValue(of: task)]
             }
@@ -241,7 +255,7 @@ package struct Study {
     private func measureWords(of subject: Subject, _ tasks: [StudyData.WordTask]) throws {
         let encoder = LazyEncoder { try open(subject) }
         for task in tasks {
-            _ = try results.values("words/\(subject.name)/\(task.kind.rawValue)/\(task.name)") {
+            _ = try results.values(Self.key(subject, task)) {
                 try announce("\(subject.name), \(task.kind.rawValue) of \(task.name)")
                 let tag: AnnotatedWords.Tag = task.kind == .chunks ? .chunk : .universal
                 let sets = try [task.training, task.test].map { try AnnotatedWords(path: $0, tag: tag) }

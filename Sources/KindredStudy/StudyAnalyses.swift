@@ -46,7 +46,7 @@ extension Study {
         let triples = try triples()
         guard !triples.isEmpty else { return }
         for stage in options.stages {
-            let keys = ["plus", "minus"].map { "context/\(stage.name)/\($0)" }
+            let keys = Self.contextKeys(stage)
             guard keys.contains(where: { results[$0] == nil }) else { continue }
             try announce("\(stage.name), sentences before others")
             let encoder = try open(stage)
@@ -105,7 +105,7 @@ extension Study {
     /// position, over passages.
     func measureLayers() throws {
         for stage in layerStages {
-            guard results["layers/\(stage.name)/0"] == nil else { continue }
+            guard results[Self.key(stage, layer: 0)] == nil else { continue }
             try announce("\(stage.name), states by layer")
             let encoder = try open(stage)
             guard !encoder.decoderConfiguration.isEncoder else { continue }
@@ -129,7 +129,7 @@ extension Study {
             }
             // The first layer comes last: it says that all are there.
             for layer in sums.indices.reversed() {
-                _ = try results.values("layers/\(stage.name)/\(layer)") {
+                _ = try results.values(Self.key(stage, layer: layer)) {
                     sums[layer].map { $0 / Double(passages.count) }
                 }
             }

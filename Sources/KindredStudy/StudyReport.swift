@@ -81,12 +81,7 @@ package struct StudyReport {
         return means.isEmpty ? nil : means.reduce(0, +) / Double(means.count)
     }
 
-    private static func figure(_ value: Double?) -> String {
-        guard let value else { return "–" }
-        let text = String(format: "%.3f", value)
-        return text.hasPrefix("0.")
-            ? String(text.dropFirst()) : text.hasPrefix("-0.") ? "-" + text.dropFirst(2) : text
-    }
+    private static func figure(_ value: Double?) -> String { value.map(Chart.label) ?? "–" }
 
     // MARK: Parts
 
@@ -132,7 +127,7 @@ package struct StudyReport {
         let subjects = study.wordSubjects
         let tasks = study.data.wordTasks
         let values = subjects.map { subject in
-            tasks.map { study.results["words/\(subject.name)/\($0.kind.rawValue)/\($0.name)"] }
+            tasks.map { study.results[Study.key(subject, $0)] }
         }
         guard values.joined().contains(where: { $0 != nil }) else { return }
         section(
@@ -163,7 +158,7 @@ package struct StudyReport {
     private mutating func sentences() {
         let stages = study.options.stages.map { ($0, "mean") }
         let rivals = study.options.rivals.map { ($0, "own") }
-        let bm25 = (Study.Subject(name: "BM25", model: "", attention: nil), "own")
+        let bm25 = (Study.keywordSearch, "own")
         let subjects = (stages + rivals + [bm25]).filter { subject, pooling in
             study.data.sentenceTasks.contains { value(subject, pooling, $0) != nil }
         }
@@ -208,7 +203,7 @@ package struct StudyReport {
     private mutating func context() {
         let stages = study.options.stages
         let values = stages.map { stage in
-            ["plus", "minus"].map { study.results["context/\(stage.name)/\($0)"] ?? [] }
+            Study.contextKeys(stage).map { study.results[$0] ?? [] }
         }
         guard values.joined().contains(where: { !$0.isEmpty }) else { return }
         section(
@@ -243,11 +238,11 @@ package struct StudyReport {
     }
 
     private mutating func layers() {
-        let stages = study.layerStages.filter { study.results["layers/\($0.name)/0"] != nil }
+        let stages = study.layerStages.filter { study.results[Study.key($0, layer: 0)] != nil }
         guard !stages.isEmpty else { return }
         func values(_ stage: Study.Subject) -> [[Double]] {
             var rows: [[Double]] = []
-            while let row = study.results["layers/\(stage.name)/\(rows.count)"] { rows.append(row) }
+            while let row = study.results[Study.key(stage, layer: rows.count)] { rows.append(row) }
             return rows
         }
         let all = stages.map(values)
@@ -308,7 +303,7 @@ package struct StudyReport {
         let checkpoints = study.options.checkpoints
         let words = study.data.wordTasks.first { $0.kind == .partsOfSpeech }
         func accuracy(_ subject: Study.Subject) -> Double? {
-            words.flatMap { study.results["words/\(subject.name)/\($0.kind.rawValue)/\($0.name)"]?.first }
+            words.flatMap { study.results[Study.key(subject, $0)]?.first }
         }
         let start = study.options.stages.dropFirst().first
         let rows =

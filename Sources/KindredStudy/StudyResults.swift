@@ -17,10 +17,10 @@ package final class StudyResults {
         self.path = path
         guard let data = FileManager.default.contents(atPath: path.string) else { return }
         var kept: [UInt8] = []
-        for line in data.split(separator: 0x0A) {
-            guard let line = try? JSONDecoder().decode(Line.self, from: line) else { continue }
+        for bytes in data.split(separator: 0x0A) {
+            guard let line = try? JSONDecoder().decode(Line.self, from: bytes) else { continue }
             known[line.key] = line.values
-            kept += try JSONEncoder().encode(line) + [0x0A]
+            kept += bytes + [0x0A]
         }
         try AtomicFile.replace(path, with: kept)
     }

@@ -8,6 +8,10 @@ import SystemPackage
 package enum ResourceFiles {
     private static let bundle = "kindred_Kindred.resources"
 
+    /// The Hugging Face directory of the embedded encoder.
+    /// - Throws: `unavailable` where it cannot be found.
+    package static func embeddedModel() throws -> FilePath { try find("encoder") }
+
     /// - Throws: `unavailable` where the file cannot be found.
     package static func find(_ name: String) throws -> FilePath {
         let candidates = directories().map { $0.appending(name) }

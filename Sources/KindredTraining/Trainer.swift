@@ -229,9 +229,9 @@ package final class Trainer {
         report.seconds = (ContinuousClock.now - started) / .seconds(1)
         try save(step)
         if !report.stopped {
-            report.result = options.full ? run.model : run.adapter
-            try Self.writeResult(
-                decoder, of: model, options, to: options.full ? run.model : run.adapter)
+            let result = options.full ? run.model : run.adapter
+            try Self.writeResult(decoder, of: model, options, to: result)
+            report.result = result
         }
         try AtomicFile.replace(run.curve, with: Array(LossCurve(run.entries()).svg.utf8))
         sum = AlignedBuffer(repeating: 0, count: 0)
