@@ -170,7 +170,7 @@ private struct IndexingRun {
     var removed: [Int64] = []
     var identities = PageIdentities()
     /// Ids of the wiki's articles that the catalogue had before: only these need to be looked up.
-    var idsBefore = PageIDs()
+    var idsBefore = IDSet()
 
     init(
         encoder: TextEncoder, catalog: Catalog, segments: SegmentStore, reader: DumpReader,
@@ -213,7 +213,7 @@ private struct IndexingRun {
         if wikis.last != wiki {
             try commit(shouldStop: { false })
             wikis.append(wiki)
-            idsBefore = PageIDs(try catalog.sourceIDs(wiki: wiki))
+            idsBefore = IDSet(try catalog.sourceIDs(wiki: wiki))
             identities = PageIdentities()
         }
         site = reader.site

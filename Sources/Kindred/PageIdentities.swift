@@ -1,30 +1,11 @@
 import Crypto
 import Foundation
+import KindredSystem
 import KindredWikipedia
-
-/// A set of ids of pages: a bit for each, in blocks of 65,536, since the pages of a wiki are numbered without large gaps.
-struct PageIDs {
-    private var blocks: [Int64: [UInt64]] = [:]
-
-    init(_ ids: some Sequence<Int64> = []) { for id in ids { insert(id) } }
-
-    func contains(_ id: Int64) -> Bool {
-        guard let block = blocks[id >> 16] else { return false }
-        return block[Int(id & 0xFFFF) >> 6] & (1 << UInt64(id & 63)) != 0
-    }
-
-    /// Whether the id was not there before.
-    @discardableResult mutating func insert(_ id: Int64) -> Bool {
-        guard !contains(id) else { return false }
-        blocks[id >> 16, default: Array(repeating: 0, count: 1024)][Int(id & 0xFFFF) >> 6] |=
-            1 << UInt64(id & 63)
-        return true
-    }
-}
 
 /// By which number each page of a dump is known in the catalogue, and which pages the dump has.
 struct PageIdentities {
-    private var ids = PageIDs()
+    private var ids = IDSet()
     private var lowest = Int64.max
     private var highest = Int64.min
 
