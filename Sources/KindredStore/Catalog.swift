@@ -76,12 +76,13 @@ package final class Catalog: Sendable {
             try Row.fetchOne(
                 database,
                 sql: """
-                    SELECT article.id, digest, title FROM article JOIN site ON site.id = site_id
+                    SELECT article.id, digest, title, reader FROM article JOIN site ON site.id = site_id
                     WHERE wiki = ? AND source_id = ?
                     """, arguments: [wiki, sourceID]
             ).map {
                 KnownArticle(
-                    id: try $0.value(0), digest: [UInt8](try $0.value(1) as Data), title: try $0.value(2))
+                    id: try $0.value(0), digest: [UInt8](try $0.value(1) as Data), title: try $0.value(2),
+                    reader: try $0.value(3))
             }
         }
     }
@@ -116,7 +117,7 @@ package final class Catalog: Sendable {
             var found: [Int64: PassageRecord] = [:]
             let statement = try database.makeStatement(
                 sql: """
-                    SELECT article_id, ordinal, title, url, section, start, end
+                    SELECT article_id, ordinal, title, url, section, start, end, path, passage.line, metadata
                     FROM passage JOIN article ON article.id = article_id WHERE passage.id = ?
                     """)
             for id in ids {
@@ -126,7 +127,9 @@ package final class Catalog: Sendable {
                 texts[articleID] = text
                 found[id] = PassageRecord(
                     id: id, articleID: articleID, ordinal: try row.value(1), title: try row.value(2),
-                    url: try row.value(3), sectionPath: Self.sectionPath(try row.value(4)),
+                    url: try row.value(3), path: try row.value(7), line: try row.decode(atIndex: 8),
+                    metadata: try CatalogMetadata.parse(try row.value(9)),
+                    sectionPath: Self.sectionPath(try row.value(4)),
                     text: try Self.slice(
                         text, from: row.value(5), to: row.value(6), passage: id, path))
             }
@@ -139,7 +142,7 @@ package final class Catalog: Sendable {
         try read { database in
             guard
                 let row = try Row.fetchOne(
-                    database, sql: "SELECT title, url FROM article WHERE id = ?", arguments: [id])
+                    database, sql: "SELECT title, url, metadata FROM article WHERE id = ?", arguments: [id])
             else { throw KindredError(.notFound, "no article has the id \(id)") }
             let text = try Self.text(ofArticle: id, database, path)
             let passages = try Row.fetchAll(
@@ -153,7 +156,7 @@ package final class Catalog: Sendable {
             }
             return ArticleRecord(
                 id: id, title: try row.value(0), url: try row.value(1),
-                text: String(decoding: text, as: UTF8.self), passages: passages)
+                metadata: try CatalogMetadata.parse(try row.value(2)), text: String(decoding: text, as: UTF8.self), passages: passages)
         }
     }
 
@@ -197,10 +200,13 @@ package final class Catalog: Sendable {
     /// transaction. An article that is there already is replaced; its old passages become deletions.
     ///
     /// - Parameters:
+    ///   - refreshed: articles whose text and passages stay, by their ids here, with all else anew.
     ///   - removed: ids of articles that go.
+    ///   - redirects: pages of the site that redirect; `settleRedirects` has the search find them.
     ///   - segment: the file that holds the vectors of exactly the new passages; nil where there are none.
     package func commit(
-        site: SiteRecord, articles: [NewArticle], removed: [Int64] = [],
+        site: SiteRecord, articles: [NewArticle], refreshed: [(id: Int64, article: NewArticle)] = [],
+        removed: [Int64] = [], redirects: [RedirectRecord] = [],
         segment: (file: String, fingerprint: Fingerprint, count: Int)?
     ) throws {
         try write { database in
@@ -212,9 +218,11 @@ package final class Catalog: Sendable {
             let siteID = try Int64.fetchOne(
                 database, sql: "SELECT id FROM site WHERE wiki = ?", arguments: [site.wiki])!
             for id in removed { try Self.remove(article: id, database, path) }
+            for (id, article) in refreshed { try Self.refresh(id, article, database) }
             for article in articles {
                 try Self.insert(article, siteID: siteID, database, path)
             }
+            try Self.insert(redirects, siteID: siteID, database)
             if let segment {
                 try database.execute(
                     sql: "INSERT INTO segment (file, fingerprint, count) VALUES (?, ?, ?)",
@@ -318,7 +326,7 @@ package final class Catalog: Sendable {
         try Self.translating(path) { try connections.inspect(body) }
     }
 
-    private func write(_ body: @Sendable (Database) throws -> Void) throws {
+    func write(_ body: @Sendable (Database) throws -> Void) throws {
         KillPoint.beforeTransaction.pass()
         try Self.translating(path) {
             try connections.write { database in
@@ -338,25 +346,34 @@ package final class Catalog: Sendable {
         {
             try remove(article: old, database, path)
         }
+        try database.execute(
+            sql: "DELETE FROM redirect WHERE site_id = ? AND source_id = ?",
+            arguments: [siteID, article.sourceID])
         let text = article.text
         try database.execute(
             sql: """
-                INSERT INTO article (site_id, source_id, title, url, revision, digest, text, text_size, text_crc)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO article (site_id, source_id, title, url, path, line, revision, reader, digest, text_size,
+                    text_crc, metadata, anchors_size, anchors, text)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                siteID, article.sourceID, article.title, article.url, article.revision, Data(article.digest),
-                Data(LZ4.compress(text)), text.count, Int64(CRC32C(text).value),
+                siteID, article.sourceID, article.title, article.url, article.path, article.line,
+                article.revision, article.reader, Data(article.digest), text.count,
+                Int64(CRC32C(text).value), try CatalogMetadata.json(article.metadata),
+                article.anchors.utf8.count, anchors(article), Data(LZ4.compress(text)),
             ])
         let articleID = database.lastInsertedRowID
+        try CatalogMetadata.add(article.metadata, article: articleID, database)
         for (ordinal, passage) in article.passages.enumerated() {
             let section = section(passage.sectionPath)
             try database.execute(
-                sql:
-                    "INSERT INTO passage (id, article_id, ordinal, section, start, end) VALUES (?, ?, ?, ?, ?, ?)",
+                sql: """
+                    INSERT INTO passage (id, article_id, ordinal, section, start, end, line)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)
+                    """,
                 arguments: [
                     passage.id, articleID, ordinal, section, passage.range.lowerBound,
-                    passage.range.upperBound,
+                    passage.range.upperBound, passage.line,
                 ])
             let body = String(decoding: text[passage.range], as: UTF8.self)
             try KeywordIndex.add(
@@ -364,10 +381,39 @@ package final class Catalog: Sendable {
         }
     }
 
-    private static func remove(article id: Int64, _ database: Database, _ path: FilePath) throws {
-        let exists = try Bool.fetchOne(
-            database, sql: "SELECT EXISTS (SELECT 1 FROM article WHERE id = ?)", arguments: [id])
-        guard exists == true else { return }
+    private static func anchors(_ article: NewArticle) -> Data? {
+        article.anchors.isEmpty ? nil : Data(LZ4.compress(Array(article.anchors.utf8)))
+    }
+
+    private static func refresh(_ id: Int64, _ article: NewArticle, _ database: Database) throws {
+        guard let old = try metadata(ofArticle: id, database) else { return }
+        try CatalogMetadata.remove(old, article: id, database)
+        try CatalogMetadata.add(article.metadata, article: id, database)
+        try database.execute(
+            sql: """
+                UPDATE article SET url = ?, path = ?, line = ?, revision = ?, reader = ?, digest = ?, metadata = ?,
+                    anchors_size = ?, anchors = ? WHERE id = ?
+                """,
+            arguments: [
+                article.url, article.path, article.line, article.revision, article.reader,
+                Data(article.digest), try CatalogMetadata.json(article.metadata), article.anchors.utf8.count,
+                anchors(article), id,
+            ])
+        for (ordinal, passage) in article.passages.enumerated() {
+            try database.execute(
+                sql: "UPDATE passage SET line = ? WHERE article_id = ? AND ordinal = ?",
+                arguments: [passage.line, id, ordinal])
+        }
+    }
+
+    private static func metadata(ofArticle id: Int64, _ database: Database) throws -> Metadata? {
+        try String.fetchOne(database, sql: "SELECT metadata FROM article WHERE id = ?", arguments: [id])
+            .map(CatalogMetadata.parse)
+    }
+
+    static func remove(article id: Int64, _ database: Database, _ path: FilePath) throws {
+        guard let metadata = try metadata(ofArticle: id, database) else { return }
+        try CatalogMetadata.remove(metadata, article: id, database)
         for passage in try passages(ofArticle: id, database, path) {
             try KeywordIndex.remove(
                 passage.id, title: passage.title, section: passage.section, body: passage.body, database)
@@ -385,13 +431,16 @@ package final class Catalog: Sendable {
         return try Row.fetchAll(
             database,
             sql: """
-                SELECT passage.id, title, section, start, end
+                SELECT passage.id, title, section, start, end, ordinal, alternatives
                 FROM passage JOIN article ON article.id = article_id WHERE article_id = ? ORDER BY ordinal
                 """, arguments: [id]
         ).map { row in
             let passage: Int64 = try row.value(0)
             let body = try slice(text, from: row.value(3), to: row.value(4), passage: passage, path)
-            return (passage, try row.value(1), try row.value(2), body)
+            // The first passage is found by every title.
+            let others: String = try row.value(5) == 0 ? row.value(6) : ""
+            let title: String = try row.value(1)
+            return (passage, others.isEmpty ? title : title + "\n" + others, try row.value(2), body)
         }
     }
 

@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 
 extension Catalog {
@@ -23,6 +24,45 @@ extension Catalog {
                 database,
                 sql: "SELECT source_id FROM article WHERE site_id = (SELECT id FROM site WHERE wiki = ?)",
                 arguments: [wiki])
+        }
+    }
+
+    /// The documents of a file, or of the files below a directory.
+    ///
+    /// - Parameter path: absolute, without a slash at its end.
+    package func articles(below path: String) throws -> [(id: Int64, sourceID: Int64)] {
+        try read { database in
+            // "0" follows "/" in ASCII.
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT id, source_id FROM article WHERE path <> '' AND path = ?
+                    UNION ALL SELECT id, source_id FROM article WHERE path <> '' AND path >= ? AND path < ?
+                    """, arguments: [path, path + "/", path + "0"]
+            ).map { (try $0.value(0), try $0.value(1)) }
+        }
+    }
+
+    /// The links of an article to others, by their text; empty where there are none.
+    package func anchors(ofArticle id: Int64) throws -> [(text: String, target: String)] {
+        try read { database in
+            guard
+                let row = try Row.fetchOne(
+                    database, sql: "SELECT anchors, anchors_size FROM article WHERE id = ?", arguments: [id]),
+                let block = try row.decode(Data?.self, atIndex: 0)
+            else { return [] }
+            let text = try LZ4.decompress([UInt8](block), size: row.value(1))
+            return String(decoding: text, as: UTF8.self).split(separator: "\n").compactMap { line in
+                let parts = line.split(separator: "\t", maxSplits: 1)
+                return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+            }
+        }
+    }
+
+    /// Takes articles out in one transaction; their passages become deletions.
+    package func remove(articles ids: [Int64]) throws {
+        try write { database in
+            for id in ids { try Self.remove(article: id, database, path) }
         }
     }
 }

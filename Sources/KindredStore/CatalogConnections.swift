@@ -55,6 +55,10 @@ final class CatalogConnections: Sendable {
     }
 
     private func open() throws -> DatabaseQueue {
+        try DatabaseQueue(path: address, configuration: Self.configuration())
+    }
+
+    static func configuration() -> Configuration {
         var configuration = Configuration()
         configuration.busyMode = .timeout(Self.patience)
         configuration.prepareDatabase { database in
@@ -62,6 +66,6 @@ final class CatalogConnections: Sendable {
             // The journal is emptied and synced, so that a commit stays when power is lost, and kept for the next one.
             try database.execute(sql: "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL")
         }
-        return try DatabaseQueue(path: address, configuration: configuration)
+        return configuration
     }
 }

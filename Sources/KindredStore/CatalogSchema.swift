@@ -6,16 +6,18 @@ import SystemPackage
 ///
 /// | table | a row is |
 /// |---|---|
-/// | `site` | a wiki: its name, database, base URL, language |
-/// | `article` | an article: id in its wiki, title, URL, revision, digest of its source, LZ4 text with size and CRC-32C |
-/// | `passage` | a range of an article's text (UTF-8 bytes) and the headings above it |
+/// | `site` | a wiki, or the files of one language: name, database, base URL, language |
+/// | `article` | an article or document: id in its site, title, URL, path and line of its file, revision, version of the reader, digest of its source, other titles, metadata, LZ4 text with size and CRC-32C, LZ4 anchors with size |
+/// | `passage` | a range of an article's text (UTF-8 bytes), the headings above it, its line in the file |
+/// | `redirect` | a page that redirects: id in its site, title, title of its target |
+/// | `metadata_field`, `metadata` | a field's name; an article that has a value in it, ordered by value |
 /// | `passage_text` | FTS5 over title, headings and body of each passage, as `KeywordText` writes them; contentless, the text is in `article` |
 /// | `segment` | a file of vectors under `segments/`: encoder fingerprint, number of vectors, whether it is staged by a reindex or live |
 /// | `deletion` | a passage that is gone while a segment still holds its vector |
 /// | `source` | a dump that was read: identity, counts, whether to its end |
 enum CatalogSchema {
     /// Written to `PRAGMA user_version`. Raised by every change that an older Kindred would misread.
-    static let version = 2
+    static let version = 3
     /// Written to `PRAGMA application_id`: "KNDR".
     static let applicationID = 0x4B4E_4452
 
@@ -46,6 +48,7 @@ enum CatalogSchema {
         }
         let found = number(60)
         if found == 1, upgrades { return try CatalogUpgrade.fromFormat1(path) }
+        if found == 2, upgrades { return try CatalogUpgrade.fromFormat2(path) }
         guard found == version else {
             let isNewer = found > version
             throw KindredError(
@@ -69,19 +72,7 @@ enum CatalogSchema {
                     base TEXT NOT NULL,
                     language TEXT NOT NULL
                 ) STRICT;
-                CREATE TABLE article (
-                    id INTEGER PRIMARY KEY AUTOINCREMENT,
-                    site_id INTEGER NOT NULL REFERENCES site(id),
-                    source_id INTEGER NOT NULL,
-                    title TEXT NOT NULL,
-                    url TEXT NOT NULL,
-                    revision INTEGER,
-                    digest BLOB NOT NULL,
-                    text BLOB NOT NULL,
-                    text_size INTEGER NOT NULL,
-                    text_crc INTEGER NOT NULL,
-                    UNIQUE (site_id, source_id)
-                ) STRICT;
+                \(article("article"));
                 CREATE TABLE passage (
                     id INTEGER PRIMARY KEY AUTOINCREMENT,
                     article_id INTEGER NOT NULL REFERENCES article(id),
@@ -89,8 +80,10 @@ enum CatalogSchema {
                     section TEXT NOT NULL,
                     start INTEGER NOT NULL,
                     end INTEGER NOT NULL,
+                    line INTEGER,
                     UNIQUE (article_id, ordinal)
                 ) STRICT;
+                \(added)
                 CREATE TABLE segment (
                     id INTEGER PRIMARY KEY AUTOINCREMENT,
                     file TEXT NOT NULL UNIQUE,
@@ -111,4 +104,45 @@ enum CatalogSchema {
                 PRAGMA application_id = \(applicationID);
                 """)
     }
+
+    /// The declaration of `article`. The text is last, so that no other column stands behind its pages.
+    static func article(_ name: String) -> String {
+        """
+        CREATE TABLE \(name) (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            site_id INTEGER NOT NULL REFERENCES site(id),
+            source_id INTEGER NOT NULL,
+            title TEXT NOT NULL,
+            url TEXT NOT NULL,
+            path TEXT NOT NULL DEFAULT '',
+            line INTEGER,
+            revision INTEGER,
+            reader INTEGER NOT NULL DEFAULT 0,
+            digest BLOB NOT NULL,
+            text_size INTEGER NOT NULL,
+            text_crc INTEGER NOT NULL,
+            alternatives TEXT NOT NULL DEFAULT '',
+            metadata TEXT NOT NULL DEFAULT '{}',
+            anchors_size INTEGER NOT NULL DEFAULT 0,
+            anchors BLOB,
+            text BLOB NOT NULL,
+            UNIQUE (site_id, source_id)
+        ) STRICT
+        """
+    }
+
+    /// What format 3 added to format 2, beside columns.
+    static let added = """
+        CREATE INDEX article_title ON article (site_id, title);
+        CREATE INDEX article_path ON article (path) WHERE path <> '';
+        CREATE TABLE redirect (
+            site_id INTEGER NOT NULL REFERENCES site(id),
+            source_id INTEGER NOT NULL,
+            title TEXT NOT NULL,
+            target TEXT NOT NULL,
+            PRIMARY KEY (site_id, source_id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX redirect_target ON redirect (site_id, target);
+        \(CatalogMetadata.tables)
+        """
 }

@@ -30,6 +30,7 @@ extension Catalog {
             for id in try Int64.fetchAll(database, sql: "SELECT id FROM article ORDER BY id") {
                 problems += try Self.problems(ofArticle: id, database, path)
             }
+            problems += try CatalogMetadata.problems(database).prefix(Self.mostListed)
             // The passages must be readable for the comparison.
             guard problems.isEmpty else { return problems }
             return try FullTextComparison.problems(database, path)
