@@ -15,6 +15,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         // `swift package generate-documentation --target Kindred`
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     ],
@@ -30,6 +31,9 @@ let package = Package(
         .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .systemLibrary(
+            name: "CCMark", pkgConfig: "libcmark-gfm",
+            providers: [.apt(["libcmark-gfm-dev", "libcmark-gfm-extensions-dev"])]),
         .systemLibrary(name: "CLibEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
 
         // Layer 1: what several of the layers above need of the operating system and of C.
@@ -41,11 +45,18 @@ let package = Package(
             ]
         ),
 
-        // Layer 2
+        // Layer 2: siblings never import each other.
         .target(name: "KindredTensors", dependencies: ["CKindredKernels", "KindredSystem"]),
-
-        // Layer 3: siblings never import each other.
         .target(name: "KindredWikipedia", dependencies: ["CLibXML2", "KindredSystem"]),
+
+        // Layer 3
+        .target(
+            name: "KindredDocuments",
+            dependencies: [
+                "CCMark", "CLibXML2", "KindredSystem", "KindredWikipedia",
+                .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams"),
+            ]
+        ),
         .target(name: "KindredTokenizers", dependencies: ["KindredSystem"]),
         .target(
             name: "KindredIndex", dependencies: ["CKindredKernels", "KindredSystem", "KindredTensors"]),
@@ -84,8 +95,9 @@ let package = Package(
         .target(
             name: "Kindred",
             dependencies: [
-                "KindredSystem", "KindredTensors", "KindredWikipedia", "KindredTokenizers", "KindredIndex",
-                "KindredStore", "KindredEncoder",
+                "KindredSystem", "KindredTensors", "KindredWikipedia", "KindredDocuments",
+                "KindredTokenizers",
+                "KindredIndex", "KindredStore", "KindredEncoder",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             resources: [.copy("Resources/encoder"), .copy("Resources/sample.xml.bz2")]
@@ -103,8 +115,9 @@ let package = Package(
         .executableTarget(
             name: "KindredCommand",
             dependencies: [
-                "Kindred", "KindredTraining", "KindredEvaluation", "KindredStudy", "KindredEncoder",
-                "KindredIndex", "KindredTensors", "KindredSystem", "CKindredKernels", "CLibEdit",
+                "Kindred", "KindredTraining", "KindredEvaluation", "KindredStudy", "KindredDocuments",
+                "KindredEncoder", "KindredIndex", "KindredTensors", "KindredSystem", "CKindredKernels",
+                "CLibEdit",
                 "COutOfMemory",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -121,6 +134,8 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         .testTarget(
             name: "KindredWikipediaTests", dependencies: ["KindredWikipedia", "KindredTestSupport"]),
+        .testTarget(
+            name: "KindredDocumentsTests", dependencies: ["KindredDocuments", "KindredTestSupport"]),
         .testTarget(
             name: "KindredTokenizersTests", dependencies: ["KindredTokenizers", "KindredTestSupport"],
             resources: [.copy("Fixtures")]),

@@ -3,6 +3,7 @@
 // Debian's libxml2 includes ICU's headers where they are installed, and Swift's Foundation has an ICU of its own: a
 // program that sees both does not compile. Nothing that is used here depends on it.
 #undef LIBXML_ICU_ENABLED
+#include <libxml/HTMLparser.h>
 #include <libxml/xmlreader.h>
 
 /// `xmlFree` is a variable, which Swift takes for shared mutable state.

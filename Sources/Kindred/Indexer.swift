@@ -1,22 +1,19 @@
-import Crypto
 import Foundation
+import KindredDocuments
 import KindredEncoder
-import KindredIndex
 import KindredStore
 import KindredSystem
-import KindredTensors
-import KindredWikipedia
 import SystemPackage
 
-/// Reads a dump into an index: dump → passages → vectors → segments.
+/// Reads documents into an index: documents → passages → vectors → segments.
 ///
 /// Work is committed in batches of about `passagesPerCommit` passages, each an immutable segment file and one
-/// transaction. A run that was killed loses at most one batch; running it again skips committed articles. Batches
+/// transaction. A run that was killed loses at most one batch; running it again skips committed documents. Batches
 /// are cut by count and not by time, so it ends with the same index as an uninterrupted run.
 ///
 /// ```swift
 /// let index = try IndexDirectory(root: "indexes", name: "enwiki")
-/// let report = try Indexer(index).index(dump: "enwiki-latest-pages-articles.xml.bz2")
+/// let report = try Indexer(index).index(["enwiki-latest-pages-articles.xml.bz2", "notes"])
 /// print(report.added, report.changed, report.unchanged)
 /// ```
 public struct Indexer {
@@ -70,40 +67,67 @@ public struct Indexer {
         }
     }
 
-    /// The counts of an earlier run that read this very dump to its end, where the index it made is whole.
-    /// - Throws: `invalidData` where it is damaged.
-    private func completeRecord(of source: DumpSource) throws -> SourceCounts? {
-        do {
-            let catalog = try Catalog(path: directory.catalog, access: .read)
-            let known = try source.completeRecord(in: catalog)
-            if known != nil { try SegmentStore.check(directory, catalog) }
-            return known
-        } catch let error as KindredError where [.notFound, .incompatible].contains(error.code) {
-            return nil
-        }
-    }
-
-    /// Indexes a dump, "-" for standard input.
+    /// Indexes dumps, files and directories.
     ///
     /// - Parameters:
-    ///   - path: the dump, which may be compressed by bzip2 or gzip.
-    ///   - longestPage: maximum bytes of a page's wikitext; longer pages are skipped and counted. Default: 64 MB.
+    ///   - paths: dumps, which may be compressed; text, Markdown, HTML, PDF, JSON lines and CSV files; directories of
+    ///     these; "-" for standard input.
     ///   - shouldStop: called often. After it returns true, the run drops the batch that is not yet encoded and ends.
     ///   - progress: called after each step.
-    /// - Returns: what the run did. A truncated or malformed dump is indexed up to that place, and the report holds the
-    ///   error.
-    /// - Throws: `notFound` and `invalidData` before anything is written; `busy`; `inputOutput`.
+    /// - Returns: what the run did with each source. A source that is damaged is indexed up to that place, and the report
+    ///   holds the error.
+    /// - Throws: `notFound`, `invalidData` and `invalidRequest` before anything is written; `busy`; `inputOutput`.
+    @discardableResult
+    public func index(
+        _ paths: [String], shouldStop: () -> Bool = { false },
+        progress: @escaping (IndexingProgress) -> Void = { _ in }
+    ) throws -> IndexingReport {
+        try index(paths, options: ReadingOptions(), shouldStop: shouldStop, progress: progress)
+    }
+
+    /// Indexes one dump, "-" for standard input.
+    ///
+    /// - Parameters:
+    ///   - path: the dump, which may be compressed.
+    ///   - longestPage: maximum bytes of a page's wikitext; longer pages are skipped and counted. Default: 64 MB.
+    /// - Returns, Throws: as `index(_:shouldStop:progress:)`.
     @discardableResult
     public func index(
         dump path: String, longestPage: Int? = nil, shouldStop: () -> Bool = { false },
         progress: @escaping (IndexingProgress) -> Void = { _ in }
     ) throws -> IndexingReport {
-        let source = try DumpSource(path: path)
+        var options = ReadingOptions()
+        options.format = .dump
+        if let longestPage { options.longest = longestPage }
+        return try index([path], options: options, shouldStop: shouldStop, progress: progress)
+    }
+
+    /// Indexes sources.
+    ///
+    /// - Parameters:
+    ///   - options: how files are read.
+    ///   - mayRemove: asked before documents are removed that a source had before and has no more; gets how many these
+    ///     are, and of how many. By default not if they are more than half.
+    package func index(
+        _ paths: [String], options: ReadingOptions,
+        mayRemove: (_ gone: Int, _ known: Int) -> Bool = { $0 * 2 <= $1 }, shouldStop: () -> Bool,
+        progress: @escaping (IndexingProgress) -> Void
+    ) throws -> IndexingReport {
+        let sources = try paths.map { try DocumentSource($0, options: options) }
+        let records = try sources.map { try SourceFile($0, options: options) }
         // A read-only check: no lock is taken if nothing changed.
-        if let known = try completeRecord(of: source) { return IndexingReport(nothingToDo: known) }
-        // The first page is read before anything is created, so that a file that is not a dump leaves no trace.
-        let reader = try DumpReader(path: path, longestPage: longestPage ?? DumpReader.longestPage)
-        let first = try reader.next()
+        let known = try completeRecords(of: records)
+        if known.allSatisfy({ $0 != nil }) {
+            return IndexingReport(
+                sources: zip(sources, known).map { SourceReport(name: $0.name, nothingToDo: $1!) })
+        }
+        // The first document is read before anything is created, so that a file that is none leaves no trace.
+        var opened = try known.firstIndex { $0 == nil }.map { (index: $0, try OpenSource(sources[$0])) }
+        if let (_, first) = opened, sources.count == 1, !first.hasDocument, first.source.kind == .directory,
+            !FileManager.default.fileExists(atPath: directory.catalog.string)
+        {
+            throw first.nothingToRead
+        }
 
         try directory.create()
         let lock = try directory.lockForWriting()
@@ -120,16 +144,52 @@ public struct Indexer {
         try segments.mergeTiers(shouldStop: shouldStop)
 
         var run = IndexingRun(
-            encoder: encoder, catalog: catalog, segments: segments, reader: reader, progress: progress)
+            encoder: encoder, catalog: catalog, segments: segments, sizes: records.map(\.size),
+            progress: progress)
         do {
-            try run.index(startingAt: first, shouldStop: shouldStop)
-            if run.report.isComplete { try run.removeVanished(isWhole: source.isNamedWhole) }
+            for (index, source) in sources.enumerated() where !run.stopped {
+                if let counts = known[index] {
+                    run.skip(SourceReport(name: source.name, nothingToDo: counts))
+                    continue
+                }
+                var open = opened.flatMap { $0.index == index ? $0.1 : nil }
+                opened = nil
+                do {
+                    if open == nil { open = try OpenSource(source) }
+                } catch let error as KindredError where OpenSource.isFault(error) {
+                    // The other sources do not suffer from it.
+                    run.fail(source, error)
+                }
+                if let open { try run.index(open, shouldStop: shouldStop) }
+                if run.isSourceComplete {
+                    try run.removeVanished(
+                        from: source, isWhole: records[index].isNamedWhole, mayRemove: mayRemove)
+                }
+                try records[index].record(
+                    run.source.counts, complete: run.isSourceComplete, in: catalog)
+                run.endSource()
+            }
+            if !run.stopped, run.changedTitles { try catalog.settleRedirects(shouldStop: shouldStop) }
         } catch let error as KindredError where error.code == .interrupted {
-            run.report.stopped = true
+            run.stopped = true
+            run.endSource()
         }
-        if !run.report.stopped { try segments.compact(shouldStop: shouldStop) }
-        try source.record(run.counts, complete: run.report.isComplete, in: catalog)
+        if !run.stopped { try segments.compact(shouldStop: shouldStop) }
         return run.report
+    }
+
+    /// For each source, the counts of an earlier run that read this very file to its end, where the index that it made
+    /// is whole.
+    /// - Throws: `invalidData` where it is damaged.
+    private func completeRecords(of sources: [SourceFile]) throws -> [SourceCounts?] {
+        do {
+            let catalog = try Catalog(path: directory.catalog, access: .read)
+            let known = try sources.map { try $0.completeRecord(in: catalog) }
+            if known.contains(where: { $0 != nil }) { try SegmentStore.check(directory, catalog) }
+            return known
+        } catch let error as KindredError where [.notFound, .incompatible].contains(error.code) {
+            return sources.map { _ in nil }
+        }
     }
 
     /// A catalogue is made before the first segment. Where only segments are, it is lost, and a new one would have them
@@ -143,209 +203,5 @@ public struct Indexer {
             .invalidData,
             "is missing or empty while there are segments: the index is damaged; put the catalogue back, or index into "
                 + "another name", at: .init(path: directory.catalog.string))
-    }
-}
-
-/// One run of an `Indexer`: the batch that is being gathered, and what was counted.
-private struct IndexingRun {
-    let encoder: TextEncoder
-    let catalog: Catalog
-    let segments: SegmentStore
-    let reader: DumpReader
-    let progress: (IndexingProgress) -> Void
-    let cutter: PassageCutter
-    let started = ContinuousClock.now
-
-    var report = IndexingReport()
-    var counts = SourceCounts()
-    /// Articles that are read but not committed, whether each is new, and all their passages' texts as the encoder
-    /// sees them.
-    var articles: [NewArticle] = []
-    var isNew: [Bool] = []
-    var texts: [String] = []
-    /// The wiki that these are of, and the identities of all so far.
-    var site = DumpSite()
-    var wikis: [String] = []
-    /// Ids of articles, in the catalogue, that the dump says are articles no more.
-    var removed: [Int64] = []
-    var identities = PageIdentities()
-    /// Ids of the wiki's articles that the catalogue had before: only these need to be looked up.
-    var idsBefore = IDSet()
-
-    init(
-        encoder: TextEncoder, catalog: Catalog, segments: SegmentStore, reader: DumpReader,
-        progress: @escaping (IndexingProgress) -> Void
-    ) {
-        self.encoder = encoder
-        self.catalog = catalog
-        self.segments = segments
-        self.reader = reader
-        self.progress = progress
-        cutter = PassageCutter(budget: Indexer.tokensPerPassage) { encoder.tokenCount($0) }
-    }
-
-    /// A batch is committed whole or not at all. When the run is asked to stop, one that is not encoded yet is dropped:
-    /// that keeps the batches, and with them the index, the same however often a run was interrupted, and a stop does not
-    /// wait for an article of thousands of passages.
-    mutating func index(startingAt first: DumpPage?, shouldStop: () -> Bool) throws {
-        var page = first
-        while let current = page {
-            if shouldStop() { report.stopped = true }
-            if report.stopped { break }
-            try take(current)
-            if texts.count >= Indexer.passagesPerCommit { try commit(shouldStop: shouldStop) }
-            do {
-                page = try reader.next()
-            } catch let error as KindredError {
-                if error.code == .interrupted { report.stopped = true } else { report.failure = error }
-                break
-            }
-        }
-        if !report.stopped { try commit(shouldStop: shouldStop) }
-        (report.forbiddenCharacters, report.firstForbiddenCharacter) = reader.forbiddenCharacters
-        report.seconds = (ContinuousClock.now - started) / .seconds(1)
-    }
-
-    /// Counts a page, and cuts it into passages where it is a new or changed article.
-    private mutating func take(_ page: DumpPage) throws {
-        // Parts of several wikis may follow each other in one file; a commit is of one.
-        let wiki = reader.site.identity
-        if wikis.last != wiki {
-            try commit(shouldStop: { false })
-            wikis.append(wiki)
-            idsBefore = IDSet(try catalog.sourceIDs(wiki: wiki))
-            identities = PageIdentities()
-        }
-        site = reader.site
-        counts.pages += 1
-        defer { report.counts = counts }
-        var titleBefore: String?
-        if let id = page.id, identities.contains(id) {
-            titleBefore =
-                try articles.last { $0.sourceID == id }?.title
-                ?? catalog.article(wiki: wiki, sourceID: id)?.title
-        }
-        let (id, isFirst) = identities.identity(of: page, titleBefore: titleBefore)
-        guard isArticle(page) else {
-            if isFirst, idsBefore.contains(id), let known = try catalog.article(wiki: wiki, sourceID: id) {
-                removed.append(known.id)
-            }
-            return
-        }
-        if page.isTooLong {
-            report.tooLong += 1
-            return
-        }
-        var hash = SHA256()
-        hash.update(data: Data("\(page.title)\u{0}".utf8))
-        hash.update(data: page.wikitext)
-        let digest = Array(hash.finalize().prefix(16))
-        let mayBeKnown = !isFirst || id < 0 || idsBefore.contains(id)
-        let known = mayBeKnown ? try catalog.article(wiki: wiki, sourceID: id) : nil
-        if known?.digest == digest {
-            report.unchanged += 1
-            counts.articles += 1
-            return
-        }
-        let article = Article(title: page.title, wikitext: page.wikitext, site: site)
-        let passages = cutter.passages(of: article)
-        if passages.isEmpty && known == nil {
-            counts.empty += 1
-            return
-        }
-        // A page may come twice; the last stays.
-        isNew.append(known == nil && !articles.contains { $0.sourceID == id })
-        articles.append(
-            NewArticle(
-                sourceID: id, title: page.title, url: reader.url(of: page), revision: page.revision,
-                digest: digest, text: article.bytes,
-                passages: passages.map { NewPassage(id: 0, sectionPath: $0.sectionPath, range: $0.range) }))
-        texts += passages.map {
-            Passage.encodedText(
-                title: page.title, sectionPath: $0.sectionPath,
-                body: String(decoding: article.bytes[$0.range], as: UTF8.self))
-        }
-    }
-
-    /// Whether a page is an article; counts it where it is none.
-    private mutating func isArticle(_ page: DumpPage) -> Bool {
-        if page.redirectTarget != nil {
-            counts.redirects += 1
-        } else if page.namespace != 0 {
-            counts.otherNamespaces += 1
-        } else if page.model != nil, page.model != "wikitext" {
-            counts.otherModels += 1
-        } else {
-            return true
-        }
-        return false
-    }
-
-    /// Takes out articles that the dump should have and does not.
-    mutating func removeVanished(isWhole: Bool) throws {
-        guard wikis.count == 1, let range = identities.range(isWhole: isWhole) else { return }
-        let known = try catalog.articles(wiki: site.identity, sourceIDs: range)
-        let gone = known.filter { !identities.contains($0.sourceID) }
-        guard !gone.isEmpty else { return }
-        // A dump that lacks most of what is known is an excerpt, and says nothing of the others.
-        guard gone.count * 2 <= known.count else {
-            report.missing = gone.count
-            return
-        }
-        removed = gone.map(\.id)
-        try commit(shouldStop: { false })
-    }
-
-    /// Encodes what was gathered, writes its segment and commits both.
-    private mutating func commit(shouldStop: () -> Bool) throws {
-        guard !articles.isEmpty || !removed.isEmpty else { return }
-        var encoded: [Matrix] = []
-        for start in stride(from: 0, to: texts.count, by: Indexer.passagesPerStep) {
-            let end = min(start + Indexer.passagesPerStep, texts.count)
-            encoded.append(
-                try encoder.encode(
-                    Array(texts[start..<end]), instruction: encoder.configuration.prompts.document))
-            report.passages += end - start
-            let isStopping = shouldStop()
-            tell(isStopping: isStopping)
-            guard !isStopping || end == texts.count else {
-                // As if it had been killed here: the next run takes these articles again.
-                report.passages -= end
-                report.stopped = true
-                return
-            }
-        }
-        var next = try catalog.nextPassageID()
-        for article in articles.indices {
-            for passage in articles[article].passages.indices {
-                articles[article].passages[passage].id = next
-                next += 1
-            }
-        }
-        let ids = articles.flatMap { $0.passages.map(\.id) }
-        let file =
-            ids.isEmpty ? nil : try segments.write(Matrix(stacking: encoded, rows: ids.count), ids: ids)
-        try catalog.commit(
-            site: SiteRecord(site), articles: articles, removed: removed,
-            segment: file.map { ($0, encoder.fingerprint, ids.count) })
-        counts.articles += articles.count
-        counts.passages += ids.count
-        report.counts = counts
-        report.added += zip(articles, isNew).count { $0.1 }
-        report.changed += zip(articles, isNew).count { !$0.1 }
-        report.removed += removed.count
-        removed.removeAll(keepingCapacity: true)
-        articles.removeAll(keepingCapacity: true)
-        isNew.removeAll(keepingCapacity: true)
-        texts.removeAll(keepingCapacity: true)
-        try segments.mergeTiers(shouldStop: shouldStop)
-    }
-
-    private func tell(isStopping: Bool) {
-        progress(
-            IndexingProgress(
-                counts: counts, passages: report.passages, bytesRead: reader.bytesRead,
-                totalBytes: reader.totalBytes, isStopping: isStopping,
-                seconds: (ContinuousClock.now - started) / .seconds(1)))
     }
 }

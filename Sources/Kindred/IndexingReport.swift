@@ -3,71 +3,106 @@ import KindredSystem
 
 /// Progress of an indexing run.
 public struct IndexingProgress: Sendable {
-    package let counts: SourceCounts
+    /// Pages, files and records read so far.
+    public let pages: Int
     /// Passages encoded in this run.
     public let passages: Int
-    /// Bytes of the (possibly compressed) input read so far.
+    /// The source that is being read.
+    public let source: String
+    /// Bytes of the (possibly compressed) sources read so far.
     public let bytesRead: Int
-    /// Bytes of the input; nil for standard input.
+    /// Bytes of all sources; nil if one is standard input.
     public let totalBytes: Int?
     /// Whether the run was asked to stop and only finishes its commit.
     public let isStopping: Bool
     /// Seconds since the run started.
     public let seconds: Double
-
-    /// Pages read so far.
-    public var pages: Int { counts.pages }
 }
 
-/// Result of an indexing run.
-public struct IndexingReport: Sendable {
+/// What an indexing run did with one source: a dump, a file or a directory.
+public struct SourceReport: Sendable {
+    /// The source as it was named.
+    public let name: String
     package var counts = SourceCounts()
-    /// New articles.
+    /// New documents.
     public package(set) var added = 0
-    /// Articles whose text changed.
+    /// Documents whose text changed.
     public package(set) var changed = 0
-    /// Articles that were indexed already.
+    /// Documents that were indexed already.
     public package(set) var unchanged = 0
-    /// Removed articles: now redirects, in another namespace, of another content model, or gone from the wiki.
+    /// Removed documents: gone from the source, or pages that are no articles any more.
     public package(set) var removed = 0
-    /// Articles of the index that the dump lacks and that stay, since it has fewer than half of those it could have.
+    /// Documents of the index that the source lacks and that stay, since they are too many to be removed unasked.
     public package(set) var missing = 0
-    /// Articles that are longer than the limit.
-    public package(set) var tooLong = 0
     /// Characters that XML forbids; they became spaces.
     public package(set) var forbiddenCharacters = 0
     /// The first of them, with its line and byte.
     public package(set) var firstForbiddenCharacter: String?
     /// Passages encoded and committed in this run.
     public package(set) var passages = 0
-    /// Duration of the run.
-    public package(set) var seconds = 0.0
-    /// Whether the run ended because it was asked to.
-    public package(set) var stopped = false
     /// Whether the same file was read to its end before, so that it was not read again.
     public package(set) var alreadyComplete = false
-    /// Why the dump could not be read to its end; what came before is indexed.
+    /// What is wrong with files or records that were skipped, at most 20 of them.
+    public package(set) var errors: [String] = []
+    /// Why the source could not be read to its end; what came before is indexed.
     public package(set) var failure: KindredError?
 
-    init() {}
+    init(name: String) { self.name = name }
 
-    init(nothingToDo counts: SourceCounts) {
+    init(name: String, nothingToDo counts: SourceCounts) {
+        self.name = name
         self.counts = counts
         unchanged = counts.articles
         alreadyComplete = true
     }
 
-    /// Pages of the dump that were read.
+    /// Pages, files or records that were read or seen.
     public var pages: Int { counts.pages }
     /// Pages that redirect to another page.
     public var redirects: Int { counts.redirects }
-    /// Pages outside the article namespace.
-    public var otherNamespaces: Int { counts.otherNamespaces }
-    /// Pages whose content is not wikitext.
-    public var otherModels: Int { counts.otherModels }
-    /// Articles without any prose.
-    public var empty: Int { counts.empty }
-    /// Articles of the dump that are in the index now.
+    /// Documents of the source that are in the index now.
     public var articles: Int { counts.articles }
-    var isComplete: Bool { !stopped && failure == nil }
+    /// What was not indexed, by reason.
+    public var skipped: [String: Int] { counts.skipped }
+}
+
+/// Result of an indexing run.
+public struct IndexingReport: Sendable {
+    /// The sources in the order in which they were named.
+    public package(set) var sources: [SourceReport] = []
+    /// Duration of the run.
+    public package(set) var seconds = 0.0
+    /// Whether the run ended because it was asked to.
+    public package(set) var stopped = false
+
+    /// New documents.
+    public var added: Int { sum(\.added) }
+    /// Documents whose text changed.
+    public var changed: Int { sum(\.changed) }
+    /// Documents that were indexed already.
+    public var unchanged: Int { sum(\.unchanged) }
+    /// Removed documents: gone from their source, or pages that are no articles any more.
+    public var removed: Int { sum(\.removed) }
+    /// Documents of the index that the sources lack and that stay.
+    public var missing: Int { sum(\.missing) }
+    /// Passages encoded and committed in this run.
+    public var passages: Int { sum(\.passages) }
+    /// Pages, files or records that were read or seen.
+    public var pages: Int { sum(\.pages) }
+    /// Pages that redirect to another page.
+    public var redirects: Int { sum(\.redirects) }
+    /// Documents of the sources that are in the index now.
+    public var articles: Int { sum(\.articles) }
+    /// Characters that XML forbids; they became spaces.
+    public var forbiddenCharacters: Int { sum(\.forbiddenCharacters) }
+    /// What was not indexed, by reason.
+    public var skipped: [String: Int] {
+        sources.reduce(into: [:]) { all, source in all.merge(source.skipped) { $0 + $1 } }
+    }
+    /// Whether every source was read to its end before, so that none was read again.
+    public var alreadyComplete: Bool { sources.allSatisfy(\.alreadyComplete) }
+    /// Why the first source that could not be read to its end could not; what came before is indexed.
+    public var failure: KindredError? { sources.lazy.compactMap(\.failure).first }
+
+    private func sum(_ value: (SourceReport) -> Int) -> Int { sources.reduce(0) { $0 + value($1) } }
 }

@@ -1,7 +1,6 @@
 import Crypto
 import Foundation
 import KindredSystem
-import KindredWikipedia
 
 /// By which number each page of a dump is known in the catalogue, and which pages the dump has.
 struct PageIdentities {
@@ -13,13 +12,21 @@ struct PageIdentities {
     ///
     /// - Parameter titleBefore: of the article that came before with the same id, if there was one.
     /// - Returns: also whether the number comes for the first time.
-    mutating func identity(of page: DumpPage, titleBefore: String?) -> (id: Int64, isFirst: Bool) {
-        guard let id = page.id, id > 0 else { return (Self.number(ofTitle: page.title), true) }
+    mutating func identity(id: Int64?, title: String, titleBefore: String?) -> (id: Int64, isFirst: Bool) {
+        guard let id, id > 0 else { return (Self.number(of: title), true) }
+        if note(id) { return (id, true) }
+        if let titleBefore, titleBefore != title { return (Self.number(of: title), true) }
+        return (id, false)
+    }
+
+    /// Notes that the dump has a page.
+    ///
+    /// - Returns: whether it comes for the first time.
+    mutating func note(_ id: Int64) -> Bool {
+        guard id > 0 else { return false }
         lowest = min(lowest, id)
         highest = max(highest, id)
-        if ids.insert(id) { return (id, true) }
-        if let titleBefore, titleBefore != page.title { return (Self.number(ofTitle: page.title), true) }
-        return (id, false)
+        return ids.insert(id)
     }
 
     func contains(_ id: Int64) -> Bool { ids.contains(id) }
@@ -33,9 +40,24 @@ struct PageIdentities {
         return isWhole ? 1...Int64.max : lowest...highest
     }
 
-    /// Below zero, where no page's id is.
-    private static func number(ofTitle title: String) -> Int64 {
-        let digest = SHA256.hash(data: Data(title.utf8)).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    /// A number for what has none, below zero, where no page's id is: 62 bits of the SHA-256 of its title, or of its path
+    /// and record.
+    static func number(of key: String) -> Int64 {
+        let digest = SHA256.hash(data: Data(key.utf8)).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         return -Int64(digest >> 2) - 1
     }
+}
+
+/// A set of the numbers of documents: ids of pages, which are dense, and those of `PageIdentities.number`, which are not.
+struct PageNumbers {
+    private var ids = IDSet()
+    private var others: Set<Int64> = []
+
+    init(_ numbers: some Sequence<Int64> = []) {
+        for number in numbers {
+            if number > 0 { ids.insert(number) } else { others.insert(number) }
+        }
+    }
+
+    func contains(_ number: Int64) -> Bool { number > 0 ? ids.contains(number) : others.contains(number) }
 }

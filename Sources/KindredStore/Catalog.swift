@@ -156,7 +156,8 @@ package final class Catalog: Sendable {
             }
             return ArticleRecord(
                 id: id, title: try row.value(0), url: try row.value(1),
-                metadata: try CatalogMetadata.parse(try row.value(2)), text: String(decoding: text, as: UTF8.self), passages: passages)
+                metadata: try CatalogMetadata.parse(try row.value(2)),
+                text: String(decoding: text, as: UTF8.self), passages: passages)
         }
     }
 

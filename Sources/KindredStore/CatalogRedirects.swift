@@ -60,7 +60,9 @@ extension Catalog {
             if shouldStop() { throw KindredError(.interrupted, "stopped") }
             let some = candidates[start..<min(start + Self.articlesAtATime, candidates.count)]
             start = some.endIndex
-            let changed = try read { database in try some.compactMap { try Self.change(ofArticle: $0, database) } }
+            let changed = try read { database in
+                try some.compactMap { try Self.change(ofArticle: $0, database) }
+            }
             guard !changed.isEmpty else { continue }
             try write { database in
                 for (id, alternatives) in changed {
@@ -75,7 +77,8 @@ extension Catalog {
     ) throws -> (id: Int64, alternatives: String)? {
         guard
             let row = try Row.fetchOne(
-                database, sql: "SELECT site_id, title, alternatives FROM article WHERE id = ?", arguments: [id])
+                database, sql: "SELECT site_id, title, alternatives FROM article WHERE id = ?",
+                arguments: [id])
         else { return nil }
         let (site, title): (Int64, String) = try (row.value(0), row.value(1))
         let titles = try String.fetchAll(

@@ -210,16 +210,26 @@ private struct FilterParser {
     private static let symbols = Set<Character>("()=,<>!≠≤≥")
     /// The marks that begin a text, and those that end it.
     private static let quotes: [Character: Set<Character>] = [
-        "'": ["'"], "\"": ["\""], "‘": ["’"], "’": ["’"], "“": ["”", "“"], "”": ["”"], "„": ["“", "”"], "«": ["»"],
+        "'": ["'"], "\"": ["\""], "‘": ["’"], "’": ["’"], "“": ["”", "“"], "”": ["”"], "„": ["“", "”"],
+        "«": ["»"],
     ]
 
     private mutating func advance() throws {
         while position < characters.count, characters[position].isWhitespace { position += 1 }
         start = position
-        guard position < characters.count else { return token = .end }
+        guard position < characters.count else {
+            token = .end
+            return
+        }
         let first = characters[position]
-        if let ends = Self.quotes[first] { return token = .text(try quoted(until: ends)) }
-        if first == "`" { return token = .name(try quoted(until: ["`"])) }
+        if let ends = Self.quotes[first] {
+            token = .text(try quoted(until: ends))
+            return
+        }
+        if first == "`" {
+            token = .name(try quoted(until: ["`"]))
+            return
+        }
         if Self.symbols.contains(first) {
             position += 1
             var symbol = String(first)
@@ -229,7 +239,8 @@ private struct FilterParser {
                 symbol.append(characters[position])
                 position += 1
             }
-            return token = .symbol(symbol)
+            token = .symbol(symbol)
+            return
         }
         var word = ""
         while position < characters.count {

@@ -19,6 +19,10 @@ public enum MetadataValue: Hashable, Sendable, Codable, CustomStringConvertible 
             let number = Double(trimmed), number.isFinite
         {
             self = .real(number)
+        } else if trimmed.wholeMatch(of: /-?[0-9]{1,3}(,[0-9]{3})+/) != nil,
+            let number = Int64(trimmed.filter { $0 != "," })
+        {
+            self = .integer(number)
         } else {
             self = .text(trimmed)
         }

@@ -6,6 +6,11 @@ package struct Article: Sendable {
         package let path: [String]
         /// UTF-8 bytes of the article's text, without the heading.
         package let range: Range<Int>
+
+        package init(path: [String], range: Range<Int>) {
+            self.path = path
+            self.range = range
+        }
     }
 
     package let title: String

@@ -38,10 +38,16 @@ package struct PassageCutter {
     }
 
     package func passages(of article: Article) -> [Passage] {
-        let text = article.bytes
-        return article.sections.flatMap { section in
+        passages(title: article.title, text: article.bytes, sections: article.sections)
+    }
+
+    /// - Parameters:
+    ///   - text: in UTF-8.
+    ///   - sections: ranges of it.
+    package func passages(title: String, text: [UInt8], sections: [Article.Section]) -> [Passage] {
+        sections.flatMap { section in
             let head = tokenCount(
-                Passage.encodedText(title: article.title, sectionPath: section.path, body: ""))
+                Passage.encodedText(title: title, sectionPath: section.path, body: ""))
             // A title longer than half a passage would leave no room for what it is about.
             let room = max(budget - head, budget / 2)
             let pieces = paragraphs(text, section.range).flatMap { self.pieces(text, $0, room: room) }

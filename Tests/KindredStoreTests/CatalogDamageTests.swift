@@ -127,7 +127,7 @@ import Testing
         // The same rows in a database without checksums, with a log.
         let old = directory.path.appending("old.sqlite")
         do {
-            let database = try DatabasePool(path: old.string)
+            let database = try DatabasePool(path: old.string, configuration: FormerFormats.configuration)
             try database.write(CatalogSchema.create)
             try database.writeWithoutTransaction {
                 try $0.execute(sql: "ATTACH ? AS new", arguments: [path.string])
@@ -135,7 +135,6 @@ import Testing
                     try $0.execute(
                         sql: "DELETE FROM \(table); INSERT INTO \(table) SELECT * FROM new.\(table)")
                 }
-                try $0.execute(sql: "PRAGMA user_version = 1")
                 for id in try Int64.fetchAll($0, sql: "SELECT id FROM article") {
                     for passage in try Catalog.passages(ofArticle: id, $0, old) {
                         try $0.execute(
@@ -144,6 +143,8 @@ import Testing
                     }
                 }
                 try $0.execute(sql: "DETACH new")
+                try FormerFormats.makeFormat2($0)
+                try $0.execute(sql: "PRAGMA user_version = 1")
             }
         }
         try FileManager.default.removeItem(atPath: path.string)

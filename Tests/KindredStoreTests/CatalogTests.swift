@@ -220,7 +220,8 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
             let catalog = try catalog(["古い京都には", "Rivers run"])
             _ = try catalog.counts()
         }
-        try DatabaseQueue(path: path.string).write { database in
+        try DatabaseQueue(path: path.string, configuration: FormerFormats.configuration).write { database in
+            try FormerFormats.makeFormat2(database)
             try database.execute(
                 sql: """
                     DROP TABLE passage_text;
@@ -238,5 +239,30 @@ private func article(_ id: Int64, _ text: String, passages first: Int64, digest:
         #expect(try new.problems().isEmpty)
         let reader = try Catalog(path: path, access: .read)
         #expect(try reader.keywordSearch("river", limit: 9).map(\.id) == [2])
+    }
+
+    @Test func `a catalogue of format 2 keeps its articles, ids and answers, and is read again`() throws {
+        do {
+            let catalog = try filled()
+            try catalog.record(SourceRecord(path: "/dump", identity: "1", complete: true, counts: .init()))
+            let last = try #require(try catalog.article(wiki: "testwiki", sourceID: 2))
+            try catalog.remove(articles: [last.id])
+        }
+        var configuration = CatalogConnections.configuration()
+        configuration.foreignKeysEnabled = false
+        let address = CatalogConnections(path).address
+        try DatabaseQueue(path: address, configuration: configuration).write(FormerFormats.makeFormat2)
+        let refused = #expect(throws: KindredError.self) { _ = try Catalog(path: path, access: .read) }
+        #expect(refused?.code == .incompatible && refused?.message.contains("format 2") == true)
+
+        let new = try Catalog(path: path, access: .write)
+        #expect(try new.problems().isEmpty)
+        #expect(try new.keywordSearch("hive", limit: 9).map(\.id) == [2])
+        // What was read by an earlier version is read again.
+        #expect(try new.article(wiki: "testwiki", sourceID: 1)?.reader == 0)
+        #expect(try new.source(path: "/dump")?.complete == false)
+        // The id of the removed article is not given out again.
+        try new.commit(site: site, articles: [article(3, "The moon has craters", passages: 5)], segment: nil)
+        #expect(try new.article(wiki: "testwiki", sourceID: 3)?.id == 3)
     }
 }
