@@ -6,6 +6,7 @@ import KindredSystem
 import SystemPackage
 
 @_exported import enum KindredIndex.SearchMode
+@_exported import enum KindredSystem.MetadataValue
 
 /// A passage that answers a query.
 public struct SearchHit: Sendable {
@@ -19,6 +20,12 @@ public struct SearchHit: Sendable {
     public let sectionPath: [String]
     /// URL of the article; only the title if the dump names no site.
     public let url: String
+    /// Absolute path of the file; empty for a page of a wiki.
+    public let path: String
+    /// Line of the file where the passage starts, from 1; nil if lines do not tell.
+    public let line: Int?
+    /// What is known of the document beside its text.
+    public let metadata: [String: [MetadataValue]]
     /// Identifies the article within the index.
     public let articleID: Int64
     /// Identifies the passage within the index; a new text of the article gets new passages.
@@ -39,6 +46,35 @@ public struct SearchResults: Sendable {
     public let milliseconds: Double
     /// What the answers lack and what to do; nil if they are complete.
     public let warning: String?
+    /// For each field that was asked for, how many of the documents that were found have each value, the most frequent
+    /// first. The documents are those of the ranked passages: at least the best hundred of each half in a hybrid search.
+    public let facets: [String: [FacetCount]]
+}
+
+/// How many documents have a value.
+public struct FacetCount: Sendable {
+    /// The value.
+    public let value: MetadataValue
+    /// Documents that have it.
+    public let count: Int
+}
+
+/// A condition on the documents that may answer.
+public struct SearchFilter: Sendable {
+    package let expression: FilterExpression
+
+    /// - Parameters:
+    ///   - condition: for example `category = 'Physics' and length > 2000 and date >= 2020`. Documentation/filters.md has
+    ///     the grammar.
+    ///   - titlePrefix: how the title must begin.
+    /// - Throws: `invalidRequest` with the place where the condition is none.
+    public init(where condition: String, titlePrefix: String? = nil) throws {
+        let expression = try FilterExpression(parsing: condition)
+        self.expression = titlePrefix.map { expression.and(FilterExpression(titlePrefix: $0)) } ?? expression
+    }
+
+    /// - Parameter titlePrefix: how the title must begin, without the case of ASCII letters.
+    public init(titlePrefix: String) { expression = FilterExpression(titlePrefix: titlePrefix) }
 }
 
 /// Answers queries from one index. It sees a writer's commits as they happen, and is safe to use from several threads.
@@ -91,28 +127,33 @@ public final class Searcher: @unchecked Sendable {
     ///   - mode: by what passages are found.
     ///   - limit: hits, at most; 1 to 1,000.
     ///   - efSearch: candidates that the walk through the graph keeps: more find more and take longer; nil: the default.
+    ///   - filter: which documents may answer; nil for all. It goes into the walk, which passes over the others.
+    ///   - facets: fields whose values are counted.
     /// - Throws: `invalidData` where the index is damaged; `invalidRequest` for a query without any letter or digit, or of
-    ///   more than `maximumQueryLength` characters.
+    ///   more than `maximumQueryLength` characters, and for a field that no document has.
     public func search(
-        _ query: String, mode: SearchMode = .hybrid, limit: Int = 10, efSearch: Int? = nil
+        _ query: String, mode: SearchMode = .hybrid, limit: Int = 10, efSearch: Int? = nil,
+        filter: SearchFilter? = nil, facets: [String] = []
     ) throws -> SearchResults {
         let started = ContinuousClock.now
         let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
         try Self.check(query, limit: limit)
-        let depth = max(limit, mode == .hybrid ? Fusion.candidates : 0)
+        let depth = max(limit, mode == .hybrid || !facets.isEmpty ? Fusion.candidates : 0)
+        let allowed = try filter.map { try catalog.passages(where: $0.expression) }
         let ranked: [ScoredPassage]
         var warning: String?
         switch mode {
         case .semantic:
             do {
-                ranked = try semantic(query, limit: depth, efSearch: efSearch)
+                ranked = try semantic(query, limit: depth, efSearch: efSearch, among: allowed)
             } catch let error as DamagedSegment { throw error.reason }
-        case .keyword: ranked = try catalog.keywordSearch(query, limit: depth)
+        case .keyword: ranked = try catalog.keywordSearch(query, limit: depth, among: allowed)
         case .hybrid:
-            let keyword = try catalog.keywordSearch(query, limit: depth)
+            let keyword = try catalog.keywordSearch(query, limit: depth, among: allowed)
             do {
                 ranked = Fusion.standard.fuse(
-                    semantic: try semantic(query, limit: depth, efSearch: efSearch), keyword: keyword)
+                    semantic: try semantic(query, limit: depth, efSearch: efSearch, among: allowed),
+                    keyword: keyword)
             } catch let error as DamagedSegment {
                 ranked = keyword
                 warning = "these passages are found by keywords alone: \(error.reason.description)"
@@ -124,11 +165,13 @@ public final class Searcher: @unchecked Sendable {
             .enumerated().map { index, found in
                 SearchHit(
                     rank: index + 1, score: found.1, title: found.0.title, sectionPath: found.0.sectionPath,
-                    url: found.0.url, articleID: found.0.articleID, passageID: found.0.id, text: found.0.text)
+                    url: found.0.url, path: found.0.path, line: found.0.line, metadata: found.0.metadata,
+                    articleID: found.0.articleID, passageID: found.0.id, text: found.0.text)
             }
+        let counts = try facetCounts(facets, of: ranked)
         let elapsed = (ContinuousClock.now - started) / .milliseconds(1)
         return SearchResults(
-            query: query, mode: mode, hits: hits, milliseconds: elapsed, warning: warning)
+            query: query, mode: mode, hits: hits, milliseconds: elapsed, warning: warning, facets: counts)
     }
 
     /// The article that a hit is from, with the hit's range in it (UTF-8 bytes).
@@ -141,6 +184,23 @@ public final class Searcher: @unchecked Sendable {
     }
 
     // MARK: Pieces
+
+    /// Values of a facet that are listed, at most.
+    private static let facetValues = 100
+
+    private func facetCounts(
+        _ fields: [String], of ranked: [ScoredPassage]
+    ) throws -> [String: [FacetCount]] {
+        guard !fields.isEmpty else { return [:] }
+        let articles = try catalog.articleIDs(ofPassages: ranked.map(\.id))
+        var counts: [String: [FacetCount]] = [:]
+        for field in fields {
+            counts[field] = try catalog.facet(field, ofArticles: articles, limit: Self.facetValues).map {
+                FacetCount(value: $0.value, count: $0.count)
+            }
+        }
+        return counts
+    }
 
     private static func check(_ query: String, limit: Int) throws {
         guard query.contains(where: { $0.isLetter || $0.isNumber || $0.isSymbol }) else {
@@ -158,16 +218,21 @@ public final class Searcher: @unchecked Sendable {
         }
     }
 
-    private func semantic(_ query: String, limit: Int, efSearch: Int?) throws -> [ScoredPassage] {
+    private func semantic(
+        _ query: String, limit: Int, efSearch: Int?, among allowed: IDSet?
+    ) throws -> [ScoredPassage] {
         let snapshot = try currentSnapshot()
         let vector = try snapshot.encoder.encode(
             [query], instruction: snapshot.encoder.configuration.prompts.query, threads: 1
         ).row(0)
         let efSearch = max(efSearch ?? Segment.defaultEfSearch, limit)
         var found: [Neighbor] = []
-        for (segment, filter) in snapshot.segments {
+        for (segment, live) in snapshot.segments {
             found += try reading(segment.path) {
-                try segment.search(vector, k: limit, efSearch: efSearch, filter: filter)
+                // No deleted passage is allowed.
+                let filter = try allowed.map { allowed in try SegmentFilter(segment, where: allowed.contains)
+                }
+                return try segment.search(vector, k: limit, efSearch: efSearch, filter: filter ?? live)
             }
         }
         return Array(

@@ -44,4 +44,22 @@ struct SearchOptions: ParsableArguments {
 
     @Option(name: [.customShort("k"), .customLong("limit")], help: "How many passages to show, 1 to 1000.")
     var limit = 10
+
+    @Option(
+        name: .customLong("where"),
+        help: ArgumentHelp(
+            "Which documents may answer, for example \"category = 'Physics' and date >= 2020\".",
+            valueName: "condition"))
+    var condition: String?
+
+    @Option(
+        name: .customLong("title-prefix"),
+        help: ArgumentHelp("How the title of a document that answers begins.", valueName: "text"))
+    var titlePrefix: String?
+
+    /// - Throws: `invalidRequest` where the condition is none.
+    func filter() throws -> SearchFilter? {
+        if let condition { return try SearchFilter(where: condition, titlePrefix: titlePrefix) }
+        return titlePrefix.map { SearchFilter(titlePrefix: $0) }
+    }
 }

@@ -19,7 +19,7 @@ struct ReplCommand: ParsableCommand {
     func run() throws {
         let directory = try IndexDirectory.find(options.index, in: indexes.root)
         var session = try ReplSession(
-            directory, root: indexes.root, mode: options.mode, limit: options.limit)
+            directory, root: indexes.root, mode: options.mode, limit: options.limit, filter: options.filter())
         let editor = LineEditor(prompt: "\(directory.name)> ", history: Self.historyPath)
         if Terminal.isTerminal(.standardOutput) {
             CommandOutput.line(
@@ -56,14 +56,18 @@ struct ReplSession {
     private var searcher: Searcher
     private var mode: SearchMode
     private var limit: Int
+    private var filter: SearchFilter?
     private var last: SearchResults?
 
     /// - Throws: `incompatible` and the like where the index cannot be searched.
-    init(_ directory: IndexDirectory, root: FilePath, mode: SearchMode, limit: Int) throws {
+    init(
+        _ directory: IndexDirectory, root: FilePath, mode: SearchMode, limit: Int, filter: SearchFilter? = nil
+    ) throws {
         self.directory = directory
         self.root = root
         self.mode = mode
         self.limit = limit
+        self.filter = filter
         searcher = try Searcher(directory)
         if mode != .keyword { try searcher.prepare() }
     }
@@ -72,7 +76,7 @@ struct ReplSession {
     mutating func take(_ line: String) -> Bool {
         do {
             if line.hasPrefix(":") { return try command(line.dropFirst()) }
-            let results = try searcher.search(line, mode: mode, limit: limit)
+            let results = try searcher.search(line, mode: mode, limit: limit, filter: filter)
             last = results
             if let warning = results.warning { CommandOutput.warning(warning) }
             ResultList(results).print()
@@ -92,6 +96,7 @@ struct ReplSession {
         case "help", "h", "?": CommandOutput.line(Self.help)
         case "k": try setLimit(argument)
         case "mode": try setMode(argument)
+        case "where": filter = try argument.map { try SearchFilter(where: $0) }
         case "open", "o": try open(argument)
         case "index": try setIndex(argument)
         case "stats": StatusCommand.print(try IndexStatus(directory))
@@ -103,13 +108,15 @@ struct ReplSession {
 
     private static let help = """
         Type a question to search. Commands:
-          :k N            show N passages from now on
-          :mode MODE      hybrid, semantic or keyword
-          :open N         the whole passage N of the last answer, in its context
-          :index [NAME]   ask another index; without a name, list them
-          :stats          what this index holds
-          :help           this text
-          :quit           end (or Ctrl-D)
+          :k N                show N passages from now on
+          :mode MODE          hybrid, semantic or keyword
+          :where [CONDITION]  ask only documents that meet it, such as
+                              category = 'Physics'; without one, all again
+          :open N             the whole passage N of the last answer, in its context
+          :index [NAME]       ask another index; without a name, list them
+          :stats              what this index holds
+          :help               this text
+          :quit               end (or Ctrl-D)
         """
 
     private mutating func setLimit(_ argument: String?) throws {
@@ -156,7 +163,8 @@ struct ReplSession {
         let style = Style(for: .standardOutput)
         CommandOutput.line(
             style.bold(Terminal.sanitized(([hit.title] + hit.sectionPath).joined(separator: " › "))))
-        CommandOutput.line(style.dim(Terminal.sanitized(hit.url)) + "\n")
+        let place = ResultList.place(hit)
+        CommandOutput.line(style.dim(Terminal.sanitized(place.isEmpty ? hit.url : place)) + "\n")
         let before = Self.context(bytes, passage.lowerBound, forward: false)
         let after = Self.context(bytes, passage.upperBound, forward: true)
         func shown(_ range: Range<Int>) -> String {

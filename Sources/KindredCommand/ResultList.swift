@@ -1,3 +1,4 @@
+import Foundation
 import Kindred
 import KindredSystem
 
@@ -32,8 +33,29 @@ struct ResultList {
             CommandOutput.line(
                 "    " + line.map { $0.isMatch ? style.highlighted($0.text) : $0.text }.joined())
         }
-        CommandOutput.line("    " + style.dim(Terminal.sanitized(hit.url)))
+        for place in [Self.place(hit), hit.url] where !place.isEmpty {
+            CommandOutput.line("    " + style.dim(Terminal.sanitized(place)))
+        }
         CommandOutput.line()
+    }
+
+    /// The file and the line, as compilers and editors write it: "notes/bees.txt:12".
+    static func place(_ hit: SearchHit) -> String {
+        guard !hit.path.isEmpty else { return "" }
+        let here = FileManager.default.currentDirectoryPath + "/"
+        let path = hit.path.hasPrefix(here) ? String(hit.path.dropFirst(here.count)) : hit.path
+        return hit.line.map { "\(path):\($0)" } ?? path
+    }
+
+    /// - Parameter fields: in the order in which they were asked for.
+    func printFacets(in fields: [String]) {
+        for field in fields {
+            guard let counts = results.facets[field] else { continue }
+            let values = counts.prefix(10).map { "\($0.value) (\($0.count))" }.joined(separator: ", ")
+            CommandOutput.line(
+                "\(style.bold(Terminal.sanitized(field))): \(Terminal.sanitized(values.isEmpty ? "none" : values))"
+            )
+        }
     }
 
     /// The snippet's pieces broken into lines of at most `width` columns, at words.

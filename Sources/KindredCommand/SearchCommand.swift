@@ -6,7 +6,12 @@ import KindredSystem
 struct SearchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search", abstract: "Answer a question from an index.",
-        discussion: "  kindred search \"what keeps a bridge from swaying\" --mode semantic -k 5")
+        discussion: """
+            Words in quotation marks must stand in a passage as they are; '-word' excludes passages with a word.
+
+              kindred search "what keeps a bridge from swaying" --mode semantic -k 5
+              kindred search comets --where "category = 'Astronomy' and date >= 2020" --facets category --json
+            """)
 
     @Argument(
         parsing: .allUnrecognized,
@@ -16,6 +21,12 @@ struct SearchCommand: ParsableCommand {
     @OptionGroup var options: SearchOptions
     @OptionGroup var indexes: IndexOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "Fields whose values are counted in the documents that are found, with commas between them.",
+            valueName: "fields"))
+    var facets: String?
+
     @Flag(name: .long, help: "Print one JSON object.")
     var json = false
 
@@ -23,10 +34,11 @@ struct SearchCommand: ParsableCommand {
         guard !query.isEmpty else {
             throw ValidationError("The query is missing: kindred search \"QUESTION\"")
         }
-        // "-5 degrees" is a question, "--limt" is not.
-        let option = query.prefix { $0 != "--" }.first {
-            $0.wholeMatch(of: /--?[A-Za-z][-A-Za-z]*(=.*)?/) != nil
-        }
+        // "-5 degrees" is a question, and "rust -game" excludes a word; "--limt" is neither.
+        let words = query.prefix { $0 != "--" }
+        let option =
+            words.first { $0.wholeMatch(of: /--[A-Za-z][-A-Za-z]*(=.*)?/) != nil }
+            ?? words.first.flatMap { $0.wholeMatch(of: /-[A-Za-z][-A-Za-z]*(=.*)?/) != nil ? $0 : nil }
         guard let option else { return }
         throw ValidationError(
             "There is no option '\(option)'. Put '--' before a question that begins with '-'.")
@@ -35,12 +47,19 @@ struct SearchCommand: ParsableCommand {
     func run() throws {
         let text = query == ["-"] ? Self.standardInput() : query.joined(separator: " ")
         let directory = try IndexDirectory.find(options.index, in: indexes.root)
-        let results = try Searcher(directory).search(text, mode: options.mode, limit: options.limit)
+        let filter = try options.filter()
+        let fields = (facets ?? "").split(separator: ",").map {
+            $0.trimmingCharacters(in: .whitespaces)
+        }
+        let results = try Searcher(directory).search(
+            text, mode: options.mode, limit: options.limit, filter: filter, facets: fields)
         if let warning = results.warning { CommandOutput.warning(warning) }
         if json {
             try CommandOutput.json(SearchOutput(results, index: directory.name))
         } else {
-            ResultList(results).print()
+            let list = ResultList(results)
+            list.print()
+            list.printFacets(in: fields)
         }
     }
 
@@ -57,9 +76,17 @@ struct SearchOutput: Encodable {
         let title: String
         let section: String
         let url: String
+        let path: String?
+        let line: Int?
+        let metadata: [String: [MetadataValue]]
         let articleID: Int64
         let passageID: Int64
         let text: String
+    }
+
+    struct Facet: Encodable {
+        let value: MetadataValue
+        let count: Int
     }
 
     let query: String
@@ -67,6 +94,7 @@ struct SearchOutput: Encodable {
     let mode: String
     let tookMs: Double
     let hits: [Hit]
+    let facets: [String: [Facet]]?
     let warning: String?
 
     init(_ results: SearchResults, index: String) {
@@ -74,11 +102,16 @@ struct SearchOutput: Encodable {
         self.index = index
         mode = results.mode.rawValue
         warning = results.warning
+        facets =
+            results.facets.isEmpty
+            ? nil : results.facets.mapValues { $0.map { Facet(value: $0.value, count: $0.count) } }
         tookMs = (results.milliseconds * 100).rounded() / 100
         hits = results.hits.map { hit in
             Hit(
                 rank: hit.rank, score: hit.score, title: hit.title,
-                section: hit.sectionPath.joined(separator: " › "), url: hit.url, articleID: hit.articleID,
+                section: hit.sectionPath.joined(separator: " › "), url: hit.url,
+                path: hit.path.isEmpty ? nil : hit.path, line: hit.line, metadata: hit.metadata,
+                articleID: hit.articleID,
                 passageID: hit.passageID, text: hit.text)
         }
     }

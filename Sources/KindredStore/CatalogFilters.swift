@@ -63,6 +63,19 @@ extension Catalog {
         }
     }
 
+    /// The articles of passages, each once, in the order of their first passages.
+    package func articleIDs(ofPassages passages: [Int64]) throws -> [Int64] {
+        try read { database in
+            let statement = try database.makeStatement(sql: "SELECT article_id FROM passage WHERE id = ?")
+            var seen = IDSet()
+            return try passages.compactMap { passage in
+                guard let article = try Int64.fetchOne(statement, arguments: [passage]), seen.insert(article)
+                else { return nil }
+                return article
+            }
+        }
+    }
+
     /// The names of the fields that documents have, beside those of every article.
     package func metadataFields() throws -> [String] {
         try read { try String.fetchAll($0, sql: "SELECT name FROM metadata_field ORDER BY name") }

@@ -17,25 +17,34 @@ extension Catalog {
     /// of them. Each is quoted: nothing in the query is FTS5 syntax. A word of the title or a heading counts more
     /// than one of the body. Two words of the query at most six words apart, in either order, count as a rare word does,
     /// with a fifth of its weight (after Metzler and Croft 2005, §3: unordered windows beside single words).
+    /// - Parameter allowed: the passages that may be found; nil for all.
     /// - Returns: best first; empty where the query has no word.
-    package func keywordSearch(_ query: String, limit: Int) throws -> [ScoredPassage] {
+    package func keywordSearch(
+        _ query: String, limit: Int, among allowed: IDSet? = nil
+    ) throws -> [ScoredPassage] {
         let words = KeywordQuery.terms(query)
-        return try read { try Self.search(words, limit: limit, $0) }
+        return try read { try Self.search(words, limit: limit, among: allowed, $0) }
     }
 
     private static func search(
-        _ words: [(word: String, isPrefix: Bool)], limit: Int, _ database: Database
+        _ words: [(word: String, isPrefix: Bool)], limit: Int, among allowed: IDSet?, _ database: Database
     ) throws -> [ScoredPassage] {
         guard !words.isEmpty else { return [] }
         let match = words.map { "\"\($0.word)\"" + ($0.isPrefix ? "*" : "") }.joined(separator: " OR ")
-        var found: [ScoredPassage] = try Row.fetchAll(
+        // A limit lets SQLite keep the best only, but those may not be allowed.
+        let wanted = max(limit, candidates)
+        let rows = try Row.fetchCursor(
             database,
             sql: """
                 SELECT rowid, -bm25(passage_text, 2.0, 1.5, 1.0) AS score
                 FROM passage_text WHERE passage_text MATCH ? ORDER BY score DESC, rowid LIMIT ?
                 """,
-            arguments: [match, max(limit, candidates)]
-        ).map { ScoredPassage(id: try $0.value(0), score: try $0.value(1)) }
+            arguments: [match, allowed == nil ? wanted : -1])
+        var found: [ScoredPassage] = []
+        while found.count < wanted, let row = try rows.next() {
+            let passage = ScoredPassage(id: try row.value(0), score: try row.value(1))
+            if allowed?.contains(passage.id) ?? true { found.append(passage) }
+        }
         let bonuses = try proximity(of: KeywordQuery.pairs(words.map(\.word)), database)
         for index in found.indices { found[index].score += bonuses[found[index].id] ?? 0 }
         return Array(found.ranked().prefix(limit))
