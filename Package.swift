@@ -104,7 +104,8 @@ let package = Package(
             name: "KindredCommand",
             dependencies: [
                 "Kindred", "KindredTraining", "KindredEvaluation", "KindredStudy", "KindredEncoder",
-                "KindredIndex", "KindredTensors", "KindredSystem", "CKindredKernels", "CLibEdit",
+                "KindredIndex", "KindredTensors", "KindredWikipedia", "KindredSystem", "CKindredKernels",
+                "CLibEdit",
                 "COutOfMemory",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]

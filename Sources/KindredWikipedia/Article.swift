@@ -8,12 +8,54 @@ package struct Article: Sendable {
         package let range: Range<Int>
     }
 
+    /// A parameter of an infobox: what the article's box says, "Population", "1,204".
+    package struct Fact: Hashable, Sendable {
+        /// The parameter's name as the article writes it, with spaces for `_`.
+        package let name: String
+        /// Its value as plain text in one line; at most `longestFact` characters.
+        package let value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// Words of the text that link to another article and are not its title: "the harbour" for "Port of Valmer".
+    package struct Anchor: Hashable, Sendable {
+        /// What the link shows, with the letters that follow it without a space.
+        package let text: String
+        /// The title of the other article as the wiki writes it, which may be a redirect's.
+        package let target: String
+
+        package init(text: String, target: String) {
+            self.text = text
+            self.target = target
+        }
+    }
+
+    /// Facts of an article, at most.
+    package static let mostFacts = 64
+    /// Characters of a fact's value, at most.
+    package static let longestFact = 200
+
     package let title: String
     /// The text in UTF-8. Headings, list items and lines of program code are lines of their own; a blank line stands
     /// between paragraphs.
     package let bytes: [UInt8]
     /// The sections with prose, in order.
     package let sections: [Section]
+
+    /// The categories that the article's own text names, without prefix and sort key, in order, each once. Categories
+    /// that templates add are not in a dump's text.
+    package let categories: [String]
+    /// The parameters of its infoboxes that have a value, in order, at most `mostFacts`.
+    package let facts: [Fact]
+    /// Links to other articles whose text differs from the title in more than case, in order, each once.
+    package let anchors: [Anchor]
+    /// Whether the article only lists what its title may mean: the wiki marks it by `__DISAMBIG__`, or by a template or a
+    /// category for such pages.
+    package let isDisambiguation: Bool
 
     /// The text as a string, which is made each time.
     package var text: String { String(decoding: bytes, as: UTF8.self) }
@@ -30,10 +72,11 @@ package struct Article: Sendable {
     ///   - site: the wiki, whose namespaces and language decide what some markup means.
     package init(title: String, wikitext: [UInt8], site: DumpSite = DumpSite()) {
         self.title = title
-        let lines = WikitextParser.plainText(wikitext, title: title, site: site).split(
-            separator: 0x0A, omittingEmptySubsequences: false)
+        let (text, details) = WikitextParser.plainText(wikitext, title: title, site: site)
+        (categories, facts, anchors) = (details.categories, details.facts, details.anchors)
+        isDisambiguation = details.isDisambiguation
         var builder = ArticleBuilder()
-        for line in lines { builder.take(line) }
+        for line in text.split(separator: 0x0A, omittingEmptySubsequences: false) { builder.take(line) }
         (bytes, sections) = builder.finish()
     }
 }

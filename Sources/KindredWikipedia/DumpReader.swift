@@ -9,6 +9,8 @@ package struct DumpSite: Hashable, Sendable {
     /// URL of the main page.
     package var base = ""
     package var language: String?
+    /// Whether titles that differ in the case of their first letter are different titles, as in Wiktionaries.
+    package var isCaseSensitive = false
     package var namespaces = WikiNamespaces()
 
     package init() {}
@@ -22,6 +24,8 @@ package struct DumpPage: Hashable, Sendable {
     package var title = ""
     package var redirectTarget: String?
     package var revision: Int64?
+    /// When the revision was saved, in ISO 8601 and UTC: "2026-01-31T08:00:00Z". Nil where the dump does not say.
+    package var timestamp: String?
     /// Content model; "wikitext" for articles. Old dumps do not say.
     package var model: String?
     /// In UTF-8; empty where it is longer than the reader's limit.
@@ -153,6 +157,7 @@ package final class DumpReader {
             case "sitename": site.name = try readText(depth: child)
             case "dbname": site.database = try readText(depth: child)
             case "base": site.base = try readText(depth: child)
+            case "case": site.isCaseSensitive = try readText(depth: child) == "case-sensitive"
             case "namespace":
                 let number = xml.attribute("key").flatMap { Int($0) }
                 let name = try readText(depth: child)
@@ -181,6 +186,7 @@ package final class DumpReader {
         }
         if let newest {
             page.revision = newest.id
+            page.timestamp = newest.timestamp.isEmpty ? nil : newest.timestamp
             page.model = newest.model
             page.wikitext = newest.text ?? []
             page.isTooLong = newest.text == nil

@@ -8,6 +8,8 @@ struct TemplateCall {
     private(set) var numbered: [Int: Range<Int>] = [:]
     /// By lower-cased name, trimmed.
     private(set) var named: [String: Range<Int>] = [:]
+    /// The parameters that are written with a name, in order, with the name as it is written.
+    private(set) var parameters: [(name: String, value: Range<Int>)] = []
 
     /// - Parameter parts: between the bars: the name, then the parameters.
     init(_ parts: [Range<Int>], in parser: WikitextParser) {
@@ -28,7 +30,8 @@ struct TemplateCall {
                 if let number = Int(key), number > 0 {
                     numbered[number] = value
                 } else {
-                    named[key] = value
+                    named[key.lowercased()] = value
+                    parameters.append((key, value))
                 }
             } else {
                 count += 1
@@ -49,7 +52,7 @@ struct TemplateCall {
         }
         guard isName else { return nil }
         let name = String(decoding: parser.text[key], as: UTF8.self)
-        return (name.lowercased(), parser.trimmed(pieces[1]))
+        return (name, parser.trimmed(pieces[1]))
     }
 
     /// The values of 1, 2, 3 … up to the first that is missing.

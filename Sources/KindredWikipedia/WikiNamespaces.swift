@@ -50,6 +50,16 @@ enum LinkPrefix {
         "djvu", "tiff", "tif", "opus", "flac", "wav", "webm", "mp3", "mp4", "mpg", "mpeg", "stl",
     ]
 
+    /// Whether a prefix leads to another site: a sister project, a catalogue (meta.wikimedia.org, Interwiki map).
+    static func isOtherSite(_ prefix: String) -> Bool { otherSites.contains(prefix.lowercased()[...]) }
+
+    private static let otherSites: Set<Substring> = Set(
+        """
+        b books c commons d doi foundation hdl m mail mailarchive mediawikiwiki meta mw n outreach phab phabricator
+        pmid q rev rfc s source species testwiki toollabs toolforge v voy w wikibooks wikidata wikimedia wikinews wikipedia
+        wikiquote wikisource wikispecies wikt wiktionary wikiversity wikivoyage wmf
+        """.split(whereSeparator: \.isWhitespace))
+
     /// Whether a prefix is a language's: a link to the same article in that language, which MediaWiki shows beside the
     /// article and not in it.
     static func isLanguage(_ prefix: String) -> Bool { languages.contains(prefix.lowercased()[...]) }

@@ -18,21 +18,46 @@ extension WikitextParser {
             // Of "[[[http://…" the last bracket is an external link's.
             return brackets.pair(.link, at: start + 1) == nil ? start + 2 : nil
         }
-        internalLink(start + 2..<pair.end, isAlone: isAlone(start, pair.after), depth: depth)
+        internalLink(
+            start + 2..<pair.end, isAlone: isAlone(start, pair.after), depth: depth,
+            trail: trail(pair.after, range))
         return pair.after
+    }
+
+    /// Letters that follow a link without a space and belong to its text, as in `[[bus]]es`; in scripts that write no
+    /// spaces there are none (MediaWiki's $linkTrail).
+    private func trail(_ start: Int, _ range: Range<Int>) -> Range<Int> {
+        var end = start
+        while end < range.upperBound, end - start < 32 {
+            guard !Bytes.isLetter(text[end]) else {
+                end += 1
+                continue
+            }
+            guard text[end] >= 0xC3, text[end] < 0xDC, let scalar = Bytes.scalar(text, at: end),
+                scalar.properties.isAlphabetic
+            else { break }
+            end += 2
+        }
+        return start..<min(end, range.upperBound)
     }
 
     /// A link as MediaWiki shows it (Parser::handleInternalLinks2): its label, or its target where it has none. Files,
     /// categories and the same article in other languages are not shown unless a colon stands before them.
-    private mutating func internalLink(_ range: Range<Int>, isAlone: Bool, depth: Int) {
+    private mutating func internalLink(
+        _ range: Range<Int>, isAlone: Bool, depth: Int, trail: Range<Int>
+    ) {
         let parts = split(range, at: UInt8(ascii: "|"), most: 2)
         var target = trimmed(parts[0])
         let isPlain = text[target].first == UInt8(ascii: ":")
         if isPlain { target = trimmed(target.lowerBound + 1..<target.upperBound) }
         let name = String(decoding: Entity.decoded(text[target]), as: UTF8.self)
-        if !isPlain, isHidden(name, isAlone: isAlone) { return drop() }
+        if !isPlain, isHidden(name, isAlone: isAlone) {
+            if let category = category(name, isAlone: isAlone) { details.add(category: category) }
+            return drop()
+        }
         markText()
         output.append(Mark.link)
+        let start = output.count
         if parts.count > 1, !trimmed(parts[1]).isEmpty {
             let label = captured { $0.parse($0.trimmed(parts[1]), depth: depth + 1) }
             output += Apostrophes.resolved(label)
@@ -42,7 +67,30 @@ extension WikitextParser {
             // A target with templates, or one over several lines, is no target but text.
             parse(target, depth: depth + 1)
         }
+        noteAnchor(output[start...] + text[trail], to: name)
         output.append(Mark.linkEnd)
+    }
+
+    /// Keeps what a link to another article shows, where that is not the article's title.
+    private mutating func noteAnchor(_ shown: ArraySlice<UInt8>, to target: String) {
+        guard let title = LinkTarget.article(target, site: site) else { return }
+        let text = String(decoding: LineText.shown(Bytes.trimmed(shown)), as: UTF8.self)
+        guard text.contains(where: { $0.isLetter || $0.isNumber }), text.count <= 256, !text.contains("\n"),
+            text.lowercased() != title.lowercased()
+        else { return }
+        details.add(Article.Anchor(text: text, target: title))
+    }
+
+    /// The category's name, where a hidden link is to one.
+    private func category(_ target: String, isAlone: Bool) -> String? {
+        guard let colon = target.firstIndex(of: ":") else { return nil }
+        let rest = target[target.index(after: colon)...]
+        let number = site.namespaces.number(of: target[..<colon])
+        let isOldName =
+            number == nil && isAlone && !LinkPrefix.isLanguage(String(target[..<colon]))
+            && !LinkPrefix.namesFile(rest)
+        guard number == WikiNamespaces.category || isOldName else { return nil }
+        return LinkTarget.title(rest, site: site)
     }
 
     /// Whether a line holds nothing but links.

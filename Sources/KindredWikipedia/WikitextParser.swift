@@ -10,6 +10,10 @@ struct WikitextParser {
     let title: String
     let site: DumpSite
     var output: [UInt8] = []
+    /// What the text says of its article besides what is shown.
+    var details = ArticleDetails()
+    /// Where the first line begins that begins with `==`.
+    let firstHeading: Int
     /// Up to here no `]` was found from a place before: looking again from the next one would take quadratic time.
     var linkSearched = 0
 
@@ -19,15 +23,19 @@ struct WikitextParser {
     /// Deeper nesting is dropped; real articles stay below ten.
     private static let maximumDepth = 24
 
-    static func plainText(_ wikitext: [UInt8], title: String, site: DumpSite) -> [UInt8] {
+    static func plainText(
+        _ wikitext: [UInt8], title: String, site: DumpSite
+    ) -> (text: [UInt8], details: ArticleDetails) {
         let source = PreparedWikitext(wikitext)
         let brackets = MarkupBrackets(
             source.bytes, elements: source.elements, hasVariants: LanguageVariants.areUsed(in: site.language))
+        let heading = source.bytes.firstRange(of: "\n==".utf8)?.lowerBound ?? source.bytes.count
         var parser = WikitextParser(
-            text: source.bytes, elements: source.elements, brackets: brackets, title: title, site: site)
+            text: source.bytes, elements: source.elements, brackets: brackets, title: title, site: site,
+            firstHeading: heading)
         parser.output.reserveCapacity(source.bytes.count)
         parser.parse(0..<source.bytes.count, depth: 0)
-        return parser.output
+        return (parser.output, parser.details)
     }
 
     mutating func parse(_ range: Range<Int>, depth: Int) {
@@ -163,6 +171,9 @@ struct WikitextParser {
     /// `__NOTOC__` and its like.
     private mutating func behaviorSwitch(_ start: Int, _ range: Range<Int>) -> Int? {
         guard let end = BehaviorSwitch.end(text, start, until: range.upperBound) else { return nil }
+        if Bytes.find("__disambig__", in: text, from: start, until: end) != nil {
+            details.isDisambiguation = true
+        }
         drop()
         return end
     }
@@ -189,6 +200,15 @@ struct WikitextParser {
     func trimmed(_ range: Range<Int>) -> Range<Int> {
         let slice = Bytes.trimmed(text[range])
         return slice.startIndex..<slice.endIndex
+    }
+
+    /// Where what begins at `start` may be cut, so many bytes on at least, without cutting a bracket or an element.
+    func wholeEnd(_ start: Int, atLeast count: Int) -> Int {
+        var position = start
+        while position < text.count, position - start < count {
+            position = nestedEnd(position, start..<text.count) ?? position + 1
+        }
+        return position
     }
 
     /// The parts between separators that are not inside other brackets or elements.

@@ -43,7 +43,10 @@ extension WikitextParser {
         let pieces =
             KnownTemplate.pieces(call, in: self)
             ?? InlineTemplate.pieces(call, from: start, until: after, in: self)
-        guard let pieces else { return drop() }
+        guard let pieces else {
+            read(call, at: start, until: after, depth: depth)
+            return drop()
+        }
         if case .value(let range)? = pieces.first, let first = text[range].first,
             Self.listMarks.contains(first)
         {
@@ -58,6 +61,20 @@ extension WikitextParser {
             case .value(let range): parse(range, depth: depth + 1)
             }
         }
+    }
+
+    /// Takes from a template that is not shown what it says of the article.
+    private mutating func read(_ call: TemplateCall, at start: Int, until after: Int, depth: Int) {
+        if Disambiguation.isTemplate(call.name) { details.isDisambiguation = true }
+        guard depth == 0, details.facts.count < Article.mostFacts else { return }
+        var lineEnd = after
+        while lineEnd < text.count, text[lineEnd] == 0x20 { lineEnd += 1 }
+        let endsLine = lineEnd == text.count || text[lineEnd] == 0x0A || text[lineEnd] == UInt8(ascii: "'")
+        let isBox = Infobox.isBox(
+            call, isBlock: startsLine(start) && endsLine, isInLead: start < firstHeading,
+            spansLines: text[start..<after].contains(0x0A))
+        guard isBox else { return }
+        for fact in Infobox.facts(call, in: &self, depth: depth) { details.add(fact) }
     }
 
     private static let listMarks: Set<UInt8> = Set("*#:;".utf8)

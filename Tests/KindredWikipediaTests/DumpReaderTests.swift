@@ -236,6 +236,7 @@ private func compressed(_ text: Data, by tool: String) throws -> Data {
         let pages = try read(Data("<mediawiki>\(xml)</mediawiki>".utf8)).pages
         #expect(pages.map(\.text) == ["late", "late", "five"])
         #expect(pages.map(\.revision) == [3, 3, 5])
+        #expect(pages.map(\.timestamp) == ["2021-01-01T00:00:00Z", "2021-01-01T00:00:00Z", nil])
     }
 
     @Test func `a revision is its main slot`() throws {
