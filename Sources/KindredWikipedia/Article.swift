@@ -106,23 +106,31 @@ private struct ArticleBuilder {
     private var headings: [(level: Int, title: String)] = []
     private var paragraph: [UInt8] = []
     private var isList = false
-    /// Whether lines may be rows of a table that does not close, or whose start was left out with a template.
+    /// Whether lines may be rows of a table that does not close, or whose start was left out with a template, and
+    /// whether they may be parameters of a template that does not close.
     private var mayBeRows = false
     private var isInTable = false
+    private var isInTemplate = false
     /// How many marks the item has that was just counted as text; 0 where it was none.
     private var captionMarks = 0
 
     mutating func take(_ raw: ArraySlice<UInt8>) {
         if raw.first == Mark.verbatim { return takeVerbatim(raw.dropFirst()) }
-        defer { if raw.contains(Mark.rows) { isInTable = true } }
+        defer {
+            if raw.contains(Mark.rows) { isInTable = true }
+            if raw.contains(Mark.parameters) { isInTemplate = true }
+        }
+        if let row = Self.row(raw) { return takeRow(row) }
         var line = Bytes.trimmed(raw)
         // What a line is shows by its first character; what was left out before it is none.
-        line = line.drop { $0 == Mark.dropped || $0 == Mark.rows || Bytes.isSpace($0) }
+        line = line.drop {
+            $0 == Mark.dropped || $0 == Mark.rows || $0 == Mark.parameters || Bytes.isSpace($0)
+        }
         guard let first = line.first else {
             mayBeRows = raw.contains(Mark.dropped)
             return endParagraph()
         }
-        if first == UInt8(ascii: "|") || first == UInt8(ascii: "!"), isRow(line) { return }
+        if first == UInt8(ascii: "|") || first == UInt8(ascii: "!"), takeOpenRow(line) { return }
         mayBeRows = false
         // A line that begins with a space is shown as it is.
         if raw.first == 0x20 { return takeText(line, marks: []) }
@@ -159,13 +167,49 @@ private struct ArticleBuilder {
         paragraph += line.filter { !Mark.contains($0) }
     }
 
-    /// Whether a line that begins with `|` or `!` is a row of a table and no text.
-    private mutating func isRow(_ line: ArraySlice<UInt8>) -> Bool {
+    /// A line that is a row of a table, without what says so.
+    private static func row(_ raw: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        let line = raw.drop { ($0 != Mark.row && Mark.isLineStart($0)) || Bytes.isSpace($0) }
+        return line.first == Mark.row ? line.dropFirst() : nil
+    }
+
+    /// A row is a line of its own. Rows say what the article is about, so that a section of them is none of works or
+    /// links, unless the rows name works.
+    private mutating func takeRow(_ line: ArraySlice<UInt8>) {
+        let line = Bytes.trimmed(line)
+        var shown = LineText.shown(line)
+        // What is left of cells whose content was left out.
+        while let last = shown.last, last == UInt8(ascii: "|") || last == 0x20 { shown.removeLast() }
+        shown.removeFirst(shown.prefix { $0 == UInt8(ascii: "|") || $0 == 0x20 }.count)
+        guard Self.says(shown[...]) else { return }
+        if !isList { endParagraph() }
+        isList = true
+        captionMarks = 0
+        if case .work = LineText.kind(line, isItem: true) { section.works += 1 } else { section.items += 1 }
+        if !paragraph.isEmpty { paragraph.append(0x0A) }
+        paragraph += shown
+    }
+
+    /// Takes a line that begins with `|` or `!` where it is a row of a table that does not close, or whose start a
+    /// template wrote; false where it is text.
+    private mutating func takeOpenRow(_ line: ArraySlice<UInt8>) -> Bool {
+        let bar = UInt8(ascii: "|")
         if line.starts(with: "|}".utf8) {
-            isInTable = false
+            (isInTable, isInTemplate) = (false, false)
             return true
         }
-        return isInTable || mayBeRows || line.starts(with: "|-".utf8) || line.starts(with: "|+".utf8)
+        let second = line.dropFirst().first
+        let isEdge = line.first == bar && (second == UInt8(ascii: "-") || second == UInt8(ascii: "+"))
+        guard isInTable || isInTemplate || mayBeRows || isEdge else { return false }
+        if isEdge {
+            mayBeRows = true
+            // After it comes a row's attributes or a caption.
+            if second == UInt8(ascii: "-") { return true }
+        }
+        let content = line.dropFirst(isEdge ? 2 : 1)
+        let isParameter = !isInTable && content.contains(UInt8(ascii: "=")) && !content.contains(bar)
+        if !isInTemplate, !isParameter { takeRow(OpenRow.text(content, isHeader: line.first != bar)[...]) }
+        return true
     }
 
     /// - Parameter marks: `*#:;` before an item.
@@ -207,7 +251,7 @@ private struct ArticleBuilder {
         headings.removeAll { $0.level >= level }
         headings.append((level, title))
         section.path = headings.map(\.title)
-        (isInTable, mayBeRows) = (false, false)
+        (isInTable, isInTemplate, mayBeRows) = (false, false, false)
     }
 
     private mutating func endSection() {

@@ -39,14 +39,29 @@ enum Infobox {
     static func facts(_ call: TemplateCall, in parser: inout WikitextParser, depth: Int) -> [Article.Fact] {
         var facts: [Article.Fact] = []
         for parameter in call.parameters where facts.count < Article.mostFacts {
-            guard parameter.name.utf8.count <= longestName, !parameter.value.isEmpty else { continue }
-            let name = parameter.name.split { $0 == "_" || $0.isWhitespace }.joined(separator: " ")
-            guard !name.isEmpty else { continue }
+            guard !parameter.value.isEmpty else { continue }
             let value = value(parameter.value, in: &parser, depth: depth)
-            guard value.contains(where: { $0.isLetter || $0.isNumber }), !isSetting(value) else { continue }
-            facts.append(Article.Fact(name: name, value: value))
+            if let fact = fact(parameter.name, value) { facts.append(fact) }
         }
         return facts
+    }
+
+    /// A fact, where a name and a value make one that says something to a reader.
+    static func fact(_ name: String, _ value: String) -> Article.Fact? {
+        let words = name.prefix(longestName + 1).split { $0 == "_" || $0.isWhitespace }
+        var name = words.joined(separator: " ")[...]
+        while name.last == ":" { name = name.dropLast() }
+        guard !name.isEmpty, name.utf8.count <= longestName,
+            value.contains(where: { $0.isLetter || $0.isNumber }), !isSetting(value)
+        else { return nil }
+        return Article.Fact(name: String(name), value: shortened(value))
+    }
+
+    private static func shortened(_ text: String) -> String {
+        guard text.count > Article.longestFact else { return text }
+        let cut = text.prefix(Article.longestFact - 1)
+        let whole = cut.lastIndex(of: " ").map { cut[..<$0] } ?? cut
+        return (whole.count * 2 > cut.count ? String(whole) : String(cut)) + "…"
     }
 
     /// A value in one line: items of a list and lines are parted by commas.
@@ -59,11 +74,7 @@ enum Infobox {
             line = line.drop { UInt8(ascii: "*") == $0 || UInt8(ascii: "#") == $0 }
             return String(decoding: LineText.shown(Bytes.trimmed(line)), as: UTF8.self)
         }
-        let text = lines.filter { !$0.isEmpty }.joined(separator: ", ")
-        guard text.count > Article.longestFact else { return text }
-        let cut = text.prefix(Article.longestFact - 1)
-        let whole = cut.lastIndex(of: " ").map { cut[..<$0] } ?? cut
-        return (whole.count * 2 > cut.count ? String(whole) : String(cut)) + "…"
+        return lines.filter { !$0.isEmpty }.joined(separator: ", ")
     }
 
     /// Whether a value is meant for the template and not for readers: the name of a file, a colour, a width.

@@ -21,7 +21,7 @@ struct WikitextParser {
     private static let mayBeMarkup: [Bool] = (0..<256).map { "<{[-&_]}".utf8.contains(UInt8($0)) }
 
     /// Deeper nesting is dropped; real articles stay below ten.
-    private static let maximumDepth = 24
+    static let maximumDepth = 24
 
     static func plainText(
         _ wikitext: [UInt8], title: String, site: DumpSite
@@ -117,7 +117,16 @@ struct WikitextParser {
         case .item:
             endParagraph()
             if !tag.isEnd { output.append(UInt8(ascii: "*")) }
-        case .cell, .lineBreak: output.append(0x20)
+        case .row:
+            if let last = output.last, last != 0x0A, last != Mark.row { output.append(0x0A) }
+            if !tag.isEnd { output.append(Mark.row) }
+        case .cell:
+            if tag.isEnd {
+                output.append(0x20)
+            } else if let last = output.last, last != 0x0A, last != Mark.row {
+                output += Self.cellSeparator
+            }
+        case .lineBreak: output.append(0x20)
         case .inline: markText()
         case .nothing: break
         }

@@ -2,7 +2,7 @@ extension WikitextParser {
     mutating func brace(_ start: Int, _ range: Range<Int>, depth: Int) -> Int? {
         guard start + 1 < range.upperBound else { return nil }
         if let table = brackets.pair(.table, at: start), table.end <= range.upperBound {
-            drop()
+            show(WikitextTable(start + 2..<table.end, in: self), depth: depth)
             return table.after
         }
         if let parameter = brackets.pair(.parameter, at: start), parameter.end <= range.upperBound {
@@ -25,7 +25,7 @@ extension WikitextParser {
         }
         // Of "{{{{a}}" the last two braces are a template's.
         guard brackets.end(ofAnyAt: start + 1) == nil else { return start + 1 }
-        output.append(Mark.rows)
+        output.append(Mark.parameters)
         return start + 2
     }
 
@@ -77,7 +77,7 @@ extension WikitextParser {
         for fact in Infobox.facts(call, in: &self, depth: depth) { details.add(fact) }
     }
 
-    private static let listMarks: Set<UInt8> = Set("*#:;".utf8)
+    static let listMarks: Set<UInt8> = Set("*#:;".utf8)
 
     /// Shows a variable or a parser function of MediaWiki; false where it is none that is known here.
     private mutating func function(_ parts: [Range<Int>], depth: Int) -> Bool {
