@@ -5,7 +5,7 @@ enum LinkTarget {
         let whole = target.prefix { $0 != "#" }
         if let colon = whole.firstIndex(of: ":") {
             let prefix = String(whole[..<colon].filter { !$0.isWhitespace })
-            if site.namespaces.number(of: whole[..<colon]) != nil || LinkPrefix.isLanguage(prefix)
+            if site.namespaces.number(ofLink: whole[..<colon]) != nil || LinkPrefix.isLanguage(prefix)
                 || LinkPrefix.isOtherSite(prefix)
             {
                 return nil

@@ -49,7 +49,7 @@ extension WikitextParser {
         let parts = split(range, at: UInt8(ascii: "|"), most: 2)
         var target = trimmed(parts[0])
         let isPlain = text[target].first == UInt8(ascii: ":")
-        if isPlain { target = trimmed(target.lowerBound + 1..<target.upperBound) }
+        if isPlain { target = withoutNamespace(trimmed(target.lowerBound + 1..<target.upperBound)) }
         let name = String(decoding: Entity.decoded(text[target]), as: UTF8.self)
         if !isPlain, isHidden(name, isAlone: isAlone) {
             if let category = category(name, isAlone: isAlone) { details.add(category: category) }
@@ -67,8 +67,17 @@ extension WikitextParser {
             // A target with templates, or one over several lines, is no target but text.
             parse(target, depth: depth + 1)
         }
-        noteAnchor(output[start...] + text[trail], to: name)
+        if !isPlain { noteAnchor(output[start...] + text[trail], to: name) }
         output.append(Mark.linkEnd)
+    }
+
+    /// The target of a link to a page of a category or a file: its name, without the namespace's.
+    private func withoutNamespace(_ target: Range<Int>) -> Range<Int> {
+        guard let colon = text[target].prefix(64).firstIndex(of: UInt8(ascii: ":")) else { return target }
+        let prefix = String(decoding: text[target.lowerBound..<colon], as: UTF8.self)
+        let number = site.namespaces.number(ofLink: prefix)
+        guard number == WikiNamespaces.category || number == WikiNamespaces.file else { return target }
+        return trimmed(colon + 1..<target.upperBound)
     }
 
     /// Keeps what a link to another article shows, where that is not the article's title.
@@ -110,6 +119,8 @@ extension WikitextParser {
         if let number = site.namespaces.number(of: prefix) {
             return number == WikiNamespaces.file || number == WikiNamespaces.category
         }
+        // The names that other languages have may be words of this one: "Bild: a newspaper".
+        if site.namespaces.number(ofLink: prefix) != nil { return rest.first.map { $0 != " " } ?? false }
         let code = prefix.filter { !$0.isWhitespace }
         if LinkPrefix.isLanguage(code) { return !rest.isEmpty }
         // Categories by an old name of their namespace stand on lines of their own, as no link of the text does.
