@@ -176,11 +176,8 @@ private struct ArticleBuilder {
     /// A row is a line of its own. Rows say what the article is about, so that a section of them is none of works or
     /// links, unless the rows name works.
     private mutating func takeRow(_ line: ArraySlice<UInt8>) {
-        let line = Bytes.trimmed(line)
-        var shown = LineText.shown(line)
-        // What is left of cells whose content was left out.
-        while let last = shown.last, last == UInt8(ascii: "|") || last == 0x20 { shown.removeLast() }
-        shown.removeFirst(shown.prefix { $0 == UInt8(ascii: "|") || $0 == 0x20 }.count)
+        let cells = line.split(separator: Mark.cell).map { LineText.shown(Bytes.trimmed($0)) }
+        let shown = Array(cells.filter { !$0.isEmpty }.joined(separator: " | ".utf8))
         guard Self.says(shown[...]) else { return }
         if !isList { endParagraph() }
         isList = true

@@ -16,11 +16,13 @@ enum Infobox {
     ///   - isInLead: whether it stands above the first heading.
     static func isBox(_ call: TemplateCall, isBlock: Bool, isInLead: Bool, spansLines: Bool) -> Bool {
         guard isBlock, call.parameters.count >= 1 else { return false }
-        let isNamed = words.contains { call.name.contains($0) }
-        if isNamed { return true }
+        if isNamed(call.name) { return true }
         return isInLead && spansLines && call.parameters.count >= fewest
             && call.parameters.count >= 2 * call.numbered.count
     }
+
+    /// Whether a name says that its template is a box.
+    static func isNamed(_ name: String) -> Bool { words.contains { name.contains($0) } }
 
     /// Parts of names that a box has in any wiki.
     private static let words = [

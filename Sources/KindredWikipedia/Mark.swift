@@ -21,6 +21,9 @@ enum Mark {
     /// The line is a row of a table.
     static let row: UInt8 = 14
 
+    /// A cell of a row ends, and another follows.
+    static let cell: UInt8 = 16
+
     static func contains(_ byte: UInt8) -> Bool {
         (text...external).contains(byte) || byte == row || byte == parameters
     }

@@ -1,6 +1,6 @@
 /// A line of a table whose start is not known: its cells are told by their bars alone.
 enum OpenRow {
-    /// The cells without their attributes, with the separator of rows between them.
+    /// The cells without their attributes, with marks between them.
     /// - Parameter content: after the first `|` or `!`.
     static func text(_ content: ArraySlice<UInt8>, isHeader: Bool) -> [UInt8] {
         var cells: [ArraySlice<UInt8>] = []
@@ -21,7 +21,7 @@ enum OpenRow {
         let texts = cells.map { Bytes.trimmed(withoutAttributes($0)) }.filter {
             $0.contains(where: Bytes.isWord)
         }
-        return Array(texts.joined(separator: WikitextParser.cellSeparator))
+        return Array(texts.joined(separator: [Mark.cell]))
     }
 
     private static func withoutAttributes(_ cell: ArraySlice<UInt8>) -> ArraySlice<UInt8> {

@@ -63,7 +63,9 @@ struct TemplateCall {
     }
 
     /// The value of the first of these names, or numbers, that has one.
-    func value(_ keys: String...) -> Range<Int>? {
+    func value(_ keys: String...) -> Range<Int>? { value(keys) }
+
+    func value(_ keys: [String]) -> Range<Int>? {
         for key in keys {
             let value = Int(key).flatMap { numbered[$0] } ?? named[key]
             if let value, !value.isEmpty { return value }

@@ -124,7 +124,7 @@ struct WikitextParser {
             if tag.isEnd {
                 output.append(0x20)
             } else if let last = output.last, last != 0x0A, last != Mark.row {
-                output += Self.cellSeparator
+                output.append(Mark.cell)
             }
         case .lineBreak: output.append(0x20)
         case .inline: markText()

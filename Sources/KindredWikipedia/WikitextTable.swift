@@ -169,9 +169,6 @@ extension WikitextParser {
         return min(position, range.upperBound)
     }
 
-    /// Between the cells of a row.
-    static let cellSeparator = Array(" | ".utf8)
-
     /// Shows a table: its caption and each of its rows as a line. A table that only arranges text shows the text.
     mutating func show(_ table: WikitextTable, depth: Int) {
         let kind = table.kind
@@ -226,7 +223,7 @@ extension WikitextParser {
     private mutating func appendRow(_ cells: [[UInt8]]) {
         output.append(Mark.row)
         for (index, cell) in cells.enumerated() {
-            if index > 0 { output += Self.cellSeparator }
+            if index > 0 { output.append(Mark.cell) }
             var isFirst = true
             for line in cell.split(separator: 0x0A) {
                 var line = Bytes.trimmed(line.drop { Mark.isLineStart($0) || Bytes.isSpace($0) })

@@ -87,7 +87,8 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
         ("&#42; is a star.", "* is a star."), ("[[A|=]] b =", "= b ="),
         ("'''----''' is a row.", "---- is a row."),
         ("a\n---- b", "a\n\nb"), ("{{start}}\n! Head\n|-\n| Cell\n|}\nText.", "Head\nCell\n\nText."),
-        ("{|\n| open\n! row\nstill", "open\nrow\n\nstill"), ("A.\n * b\n == c ==\n | d", "A. * b == c == | d"),
+        ("{|\n| open\n! row\nstill", "open\nrow\n\nstill"),
+        ("A.\n * b\n == c ==\n | d", "A. * b == c == | d"),
     ])
     func `what a line is shows by the first characters of its source`(wikitext: String, expected: String) {
         #expect(text(wikitext) == expected)
