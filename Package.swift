@@ -29,6 +29,8 @@ let package = Package(
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CLibEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
 
@@ -36,7 +38,7 @@ let package = Package(
         .target(
             name: "KindredSystem",
             dependencies: [
-                "CKindredKernels", "COpenBLAS", "CBzip2", "CZlib",
+                "CKindredKernels", "COpenBLAS", "CBzip2", "CZlib", "CLZMA", "CZstd",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

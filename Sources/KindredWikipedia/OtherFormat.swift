@@ -6,9 +6,6 @@ enum OtherFormat {
             $0.isWhitespace || $0 == "\u{FEFF}"
         }
         let articles = "get the file \"…-pages-articles.xml.bz2\" of the wiki from dumps.wikimedia.org"
-        if start.starts(with: [0x37, 0x7A, 0xBC, 0xAF]) {
-            return ("a 7z archive", "read it through a pipe: 7z x -so FILE | kindred index -")
-        }
         if start.starts(with: [0x50, 0x4B, 0x03, 0x04]) {
             return ("a ZIP archive", "read it through a pipe: unzip -p FILE | kindred index -")
         }

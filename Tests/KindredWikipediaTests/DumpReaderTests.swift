@@ -66,11 +66,16 @@ private func compressed(_ text: Data, by tool: String) throws -> Data {
         #expect(try reader.next() == nil)
     }
 
-    @Test func `plain, gzip, bzip2, multistream and UTF-16 dumps give the same pages`() throws {
+    @Test func `plain, gzip, xz, zstd, bzip2, multistream and UTF-16 dumps give the same pages`() throws {
         let text = Data(dump(pages: 300).utf8)
         let expected = try read(text).pages
         #expect(expected.count == 300)
-        #expect(try read(compressed(text, by: "gzip")).pages == expected)
+        for tool in ["gzip", "xz", "zstd"] {
+            let packed = try compressed(text, by: tool)
+            #expect(try read(packed).pages == expected)
+            let (pages, failure) = try read(packed + compressed(text, by: tool))
+            #expect(pages == expected + expected && failure == nil)
+        }
         let whole = try compressed(text, by: "bzip2")
         #expect(try read(whole).pages == expected)
         let half = text.count / 2
@@ -126,15 +131,10 @@ private func compressed(_ text: Data, by tool: String) throws -> Data {
         #expect(failure?.description.contains("\n") == false)
     }
 
-    @Test(arguments: [
-        ("xz", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]), ("zstd", [0x28, 0xB5, 0x2F, 0xFD, 0x24]),
-    ])
-    func `a file that something else has to unpack is told with what does`(tool: String, magic: [UInt8])
-        throws
-    {
-        let failure = try read(Data(magic + [UInt8](repeating: 7, count: 100))).failure
+    @Test func `a file that something else has to unpack is told with what does`() throws {
+        let failure = try read(Data([0x04, 0x22, 0x4D, 0x18] + [UInt8](repeating: 7, count: 100))).failure
         #expect(failure?.code == .invalidData)
-        #expect(failure?.message.contains("\(tool) -dc") == true)
+        #expect(failure?.message.contains("lz4 -dc") == true)
     }
 
     @Test func `malformed XML is told with line and byte`() throws {
@@ -289,7 +289,7 @@ private func compressed(_ text: Data, by tool: String) throws -> Data {
 
     @Test(arguments: [
         ("-- MySQL dump 10.19", "SQL"), ("{\"index\":{}}", "JSON"), ("PK\u{3}\u{4}abc", "unzip -p"),
-        ("7z\u{BC}\u{AF}", "7z x -so"), ("<!DOCTYPE html><html></html>", "HTML page"),
+        ("<!DOCTYPE html><html></html>", "HTML page"),
         ("ZIM\u{4}abcd", "Kiwix"),
     ])
     func `a file of another kind is named with what to type`(start: String, expected: String) throws {
