@@ -76,7 +76,12 @@ package struct Article: Sendable {
         (categories, facts, anchors) = (details.categories, details.facts, details.anchors)
         isDisambiguation = details.isDisambiguation
         var builder = ArticleBuilder()
-        for line in text.split(separator: 0x0A, omittingEmptySubsequences: false) { builder.take(line) }
+        var start = 0
+        while start <= text.count {
+            let end = text[start...].firstIndex(of: 0x0A) ?? text.count
+            builder.take(text[start..<end])
+            start = end + 1
+        }
         (bytes, sections) = builder.finish()
     }
 }
@@ -85,7 +90,8 @@ package struct Article: Sendable {
 private struct ArticleBuilder {
     private struct Pending {
         var path: [String] = []
-        var paragraphs: [[UInt8]] = []
+        /// Paragraphs, with a blank line between them.
+        var text: [UInt8] = []
         /// Sentences outside lists, shorter lines there, items of lists that say something, and what names works or
         /// links.
         var prose = 0
@@ -176,8 +182,12 @@ private struct ArticleBuilder {
     /// A row is a line of its own. Rows say what the article is about, so that a section of them is none of works or
     /// links, unless the rows name works.
     private mutating func takeRow(_ line: ArraySlice<UInt8>) {
-        let cells = line.split(separator: Mark.cell).map { LineText.shown(Bytes.trimmed($0)) }
-        let shown = Array(cells.filter { !$0.isEmpty }.joined(separator: " | ".utf8))
+        var shown: [UInt8] = []
+        for cell in line.split(separator: Mark.cell) {
+            let text = LineText.shown(Bytes.trimmed(cell))
+            if !shown.isEmpty, !text.isEmpty { shown += " | ".utf8 }
+            shown += text
+        }
         guard Self.says(shown[...]) else { return }
         if !isList { endParagraph() }
         isList = true
@@ -232,8 +242,11 @@ private struct ArticleBuilder {
 
     private mutating func endParagraph() {
         let kept = isList ? Self.withoutBlankEnds(paragraph[...]) : Bytes.trimmed(paragraph[...])
-        if Self.says(kept) { section.paragraphs.append(Array(kept)) }
-        paragraph = []
+        if Self.says(kept) {
+            if !section.text.isEmpty { section.text += [0x0A, 0x0A] }
+            section.text += kept
+        }
+        paragraph.removeAll(keepingCapacity: true)
         isList = false
     }
 
@@ -253,7 +266,7 @@ private struct ArticleBuilder {
 
     private mutating func endSection() {
         endParagraph()
-        if !section.paragraphs.isEmpty { sections.append(section) }
+        if !section.text.isEmpty { sections.append(section) }
         section = Pending()
     }
 
@@ -268,7 +281,7 @@ private struct ArticleBuilder {
             if !text.isEmpty { text += [0x0A, 0x0A] }
             if let heading = section.path.last { text += Array(heading.utf8) + [0x0A, 0x0A] }
             let start = text.count
-            text += section.paragraphs.joined(separator: [0x0A, 0x0A])
+            text += section.text
             result.append(Article.Section(path: section.path, range: start..<text.count))
         }
         return (text, result)

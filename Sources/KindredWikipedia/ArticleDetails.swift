@@ -12,7 +12,8 @@ struct ArticleDetails {
     mutating func add(category: String) {
         guard !category.isEmpty, knownCategories.insert(category).inserted else { return }
         categories.append(category)
-        if Disambiguation.isCategory(category) { isDisambiguation = true }
+        // No page has a hundred; looking at the names of a million would take seconds.
+        if categories.count <= 1_000, Disambiguation.isCategory(category) { isDisambiguation = true }
     }
 
     mutating func add(_ fact: Article.Fact) {

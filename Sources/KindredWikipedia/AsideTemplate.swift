@@ -3,21 +3,17 @@
 ///
 /// Most of them stand where `InlineTemplate` shows nothing. These are names of those that also stand as a word does.
 enum AsideTemplate {
-    /// - Parameter call: a template that `KnownTemplate` does not know.
-    static func isAside(_ call: TemplateCall) -> Bool {
-        let name = call.name
-        return names.contains(name[...])
+    static func isAside(_ name: String) -> Bool {
+        names.contains(name[...])
             || firstWords.contains(name.prefix { $0 != " " && $0 != "-" && $0 != "/" })
     }
 
     /// Whether a template shows a flag before the name of a country or a town.
-    static func isFlag(_ call: TemplateCall) -> Bool {
-        if call.numbered.isEmpty, call.written.count == 3,
-            call.written.allSatisfy({ $0.isUppercase && $0.isASCII })
-        {
+    static func isFlag(_ name: String, _ written: String) -> Bool {
+        if written.utf8.count == 3, written.allSatisfy({ $0.isUppercase && $0.isASCII }) {
             return true
         }
-        return flags.contains { call.name.contains($0) }
+        return flags.contains { name.contains($0) }
     }
 
     private static let flags = [

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Templates that show a date which their parameters give in numbers: `{{birth date and age|1950|5|3}}`,
 /// `{{Дата|3|5|1950}}`, `{{生年月日|1950|5|3}}`. The date is written as the wiki's language writes dates; an age, which
@@ -6,9 +7,7 @@ import Foundation
 enum DateTemplate {
     /// - Returns: nil where the template is none of a date, or its parameters are no numbers.
     static func text(_ call: TemplateCall, in parser: WikitextParser) -> String? {
-        guard whole.contains(call.name) || words.contains(where: { begins($0, in: call.name) }) else {
-            return nil
-        }
+        guard call.traits.contains(.date) else { return nil }
         var strings = call.positional.prefix(6).map { parser.string($0) }
         // "{{date|29 9 2019}}": one parameter with all three.
         if strings.count == 1 { strings = strings[0].split { " -/.".contains($0) }.map(String.init) }
@@ -18,6 +17,11 @@ enum DateTemplate {
         let isDayFirst =
             call.value("df").map { ["y", "yes"].contains(parser.string($0).lowercased()) } ?? false
         return written(date, language: parser.site.language ?? "en", isDayFirst: isDayFirst)
+    }
+
+    /// Whether a template's name says that it shows a date.
+    static func isDate(_ name: String) -> Bool {
+        whole.contains(name) || words.contains { begins($0, in: name) }
     }
 
     /// Whether a word of the name begins so: "start date" and "birthdate", but not "update".
@@ -49,19 +53,8 @@ enum DateTemplate {
 
     private static func written(_ date: Day, language: String, isDayFirst: Bool) -> String? {
         guard let month = date.month else { return String(date.year) }
-        var calendar = Calendar(identifier: .gregorian)
-        guard let zone = TimeZone(secondsFromGMT: 0) else { return nil }
-        calendar.timeZone = zone
-        let parts = DateComponents(year: date.year, month: month, day: date.day ?? 1)
-        guard let time = calendar.date(from: parts) else { return nil }
-        let formatter = DateFormatter()
-        formatter.calendar = calendar
-        formatter.timeZone = zone
-        // A wiki's code that is no language's gives English; digits stay those of the article.
-        let locale = isDayFirst && language == "en" ? "en_GB" : language
-        formatter.locale = Locale(identifier: locale + "@numbers=latn;calendar=gregorian")
-        formatter.setLocalizedDateFormatFromTemplate(date.day == nil ? "MMMMy" : "dMMMMy")
-        return String(formatter.string(from: time).map { $0.isWhitespace ? " " : $0 })
+        let style = DateStyle.of(isDayFirst && language == "en" ? "en-GB" : language)
+        return style.written(year: date.year, month: month, day: date.day)
     }
 
     private static let whole: Set<String> = ["dts", "dtsh", "bda", "dda", "dob", "née le", "mort le"]
@@ -75,4 +68,69 @@ enum DateTemplate {
         "没年月日",
         "死亡年月日", "出生日期", "逝世日期", "日期", "생년월일", "تاريخ", "تاریخ", "תאריך", "ngày", "वर्ष", "জন্ম", "วันเกิด",
     ]
+}
+
+/// How a language writes dates.
+private struct DateStyle: Sendable {
+    private let months: [String]
+    private let standaloneMonths: [String]
+    /// Patterns of Unicode (UTS #35) of a day and of a month.
+    private let dayPattern: String
+    private let monthPattern: String
+
+    /// A formatter of Foundation takes a tenth of a millisecond to make; there are few languages.
+    private static let known = Mutex<[String: DateStyle]>([:])
+
+    /// The style of a wiki's language. A code that is no language's gives English.
+    static func of(_ language: String) -> DateStyle {
+        known.withLock { known in
+            if let style = known[language] { return style }
+            let style = DateStyle(language)
+            if known.count < 1_000 { known[language] = style }
+            return style
+        }
+    }
+
+    private init(_ language: String) {
+        let locale = Locale(identifier: language + "@calendar=gregorian")
+        let formatter = DateFormatter()
+        formatter.locale = locale
+        months = formatter.monthSymbols
+        standaloneMonths = formatter.standaloneMonthSymbols
+        func pattern(_ template: String) -> String? {
+            DateFormatter.dateFormat(fromTemplate: template, options: 0, locale: locale)
+        }
+        dayPattern = pattern("dMMMMy") ?? "MMMM d, y"
+        monthPattern = pattern("MMMMy") ?? "MMMM y"
+    }
+
+    /// - Parameters:
+    ///   - month: from 1.
+    ///   - day: nil for a month.
+    func written(year: Int, month: Int, day: Int?) -> String {
+        var result = ""
+        var rest = (day == nil ? monthPattern : dayPattern)[...]
+        var isQuoted = false
+        while let first = rest.first {
+            let run = rest.prefix { $0 == first }
+            if first == "'" {
+                rest.removeFirst()
+                isQuoted.toggle()
+                continue
+            }
+            rest.removeFirst(run.count)
+            switch first {
+            case "d" where !isQuoted: result += day.map(String.init) ?? ""
+            case "y" where !isQuoted: result += String(year)
+            case "M" where !isQuoted: result += run.count > 2 ? name(month, months) : String(month)
+            case "L" where !isQuoted: result += run.count > 2 ? name(month, standaloneMonths) : String(month)
+            default: result += first.isWhitespace ? " " : String(run)
+            }
+        }
+        return result
+    }
+
+    private func name(_ month: Int, _ names: [String]) -> String {
+        names.indices.contains(month - 1) ? names[month - 1] : String(month)
+    }
 }

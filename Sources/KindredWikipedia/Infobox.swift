@@ -16,7 +16,7 @@ enum Infobox {
     ///   - isInLead: whether it stands above the first heading.
     static func isBox(_ call: TemplateCall, isBlock: Bool, isInLead: Bool, spansLines: Bool) -> Bool {
         guard isBlock, call.parameters.count >= 1 else { return false }
-        if isNamed(call.name) { return true }
+        if call.traits.contains(.box) { return true }
         return isInLead && spansLines && call.parameters.count >= fewest
             && call.parameters.count >= 2 * call.numbered.count
     }

@@ -16,8 +16,12 @@ enum InlineTemplate {
     static func pieces(
         _ call: TemplateCall, from start: Int, until end: Int, in parser: WikitextParser
     ) -> [TemplatePiece]? {
-        if AsideTemplate.isAside(call) { return nil }
-        if AsideTemplate.isFlag(call), isBeforeLink(end, parser.text) { return nil }
+        if call.traits.contains(.aside) { return nil }
+        if call.traits.contains(.flag), call.numbered.isEmpty || call.written.utf8.count != 3,
+            isBeforeLink(end, parser.text)
+        {
+            return nil
+        }
         if let list = listValue(call, in: parser) { return [.value(list)] }
         let values = call.positional.filter { !$0.isEmpty }
         if values.isEmpty, call.named.isEmpty {
@@ -73,7 +77,7 @@ enum InlineTemplate {
 
     /// The value of a template whose one purpose is to arrange a list in columns or without marks.
     private static func listValue(_ call: TemplateCall, in parser: WikitextParser) -> Range<Int>? {
-        guard call.parameters.count <= 4, call.numbered.count <= 2, !Infobox.isNamed(call.name) else {
+        guard call.parameters.count <= 4, call.numbered.count <= 2, !call.traits.contains(.box) else {
             return nil
         }
         let values = Array(call.numbered.values) + call.parameters.map(\.value)

@@ -139,6 +139,8 @@ enum LineText {
 
     private static func endsSentence(_ line: ArraySlice<UInt8>) -> Bool {
         let end = line.reversed().drop { Mark.contains($0) || Bytes.isSpace($0) || $0 == UInt8(ascii: "'") }
+        guard let byte = end.first else { return false }
+        if byte < 0x80 { return ".!?".utf8.contains(byte) }
         let last = String(decoding: end.prefix(4).reversed(), as: UTF8.self).unicodeScalars.last
         return last.map { ".!?…。！？।॥۔؟။።".unicodeScalars.contains($0) } ?? false
     }

@@ -50,6 +50,13 @@ extension WikitextParser {
         var target = trimmed(parts[0])
         let isPlain = text[target].first == UInt8(ascii: ":")
         if isPlain { target = withoutNamespace(trimmed(target.lowerBound + 1..<target.upperBound)) }
+        if parts.count == 1, trail.isEmpty, !isPlain, text[target].allSatisfy(Self.isPlainTitle) {
+            // A title that is shown as it is: by far the most links, and nothing to keep of it.
+            markText()
+            output.append(Mark.link)
+            output += text[target]
+            return output.append(Mark.linkEnd)
+        }
         let name = String(decoding: Entity.decoded(text[target]), as: UTF8.self)
         if !isPlain, isHidden(name, isAlone: isAlone) {
             if let category = category(name, isAlone: isAlone) { details.add(category: category) }
@@ -78,6 +85,12 @@ extension WikitextParser {
         let number = site.namespaces.number(ofLink: prefix)
         guard number == WikiNamespaces.category || number == WikiNamespaces.file else { return target }
         return trimmed(colon + 1..<target.upperBound)
+    }
+
+    /// Whether a byte of a title has no meaning but itself.
+    private static func isPlainTitle(_ byte: UInt8) -> Bool {
+        Bytes.isWord(byte) || byte == 0x20 || byte == UInt8(ascii: "(") || byte == UInt8(ascii: ")")
+            || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ".")
     }
 
     /// Keeps what a link to another article shows, where that is not the article's title.

@@ -12,6 +12,8 @@ struct WikitextParser {
     var output: [UInt8] = []
     /// What the text says of its article besides what is shown.
     var details = ArticleDetails()
+    /// The names of templates that were met.
+    var templateNames = TemplateNames()
     /// Where the first line begins that begins with `==`.
     let firstHeading: Int
     /// Up to here no `]` was found from a place before: looking again from the next one would take quadratic time.
@@ -29,7 +31,7 @@ struct WikitextParser {
         let source = PreparedWikitext(wikitext)
         let brackets = MarkupBrackets(
             source.bytes, elements: source.elements, hasVariants: LanguageVariants.areUsed(in: site.language))
-        let heading = source.bytes.firstRange(of: "\n==".utf8)?.lowerBound ?? source.bytes.count
+        let heading = Bytes.find("\n==", in: source.bytes, from: 0) ?? source.bytes.count
         var parser = WikitextParser(
             text: source.bytes, elements: source.elements, brackets: brackets, title: title, site: site,
             firstHeading: heading)

@@ -39,7 +39,9 @@ extension WikitextParser {
     private mutating func template(_ inner: Range<Int>, at start: Int, until after: Int, depth: Int) {
         let parts = split(inner, at: UInt8(ascii: "|"))
         if function(parts, depth: depth) { return }
-        let call = TemplateCall(parts, in: self)
+        let source = Bytes.trimmed(text[parts[0]])
+        guard let name = templateNames.name(source, namespaces: site.namespaces) else { return drop() }
+        let call = TemplateCall(parts, name, in: self)
         let pieces =
             KnownTemplate.pieces(call, in: self)
             ?? InlineTemplate.pieces(call, from: start, until: after, in: self)
@@ -65,7 +67,7 @@ extension WikitextParser {
 
     /// Takes from a template that is not shown what it says of the article.
     private mutating func read(_ call: TemplateCall, at start: Int, until after: Int, depth: Int) {
-        if Disambiguation.isTemplate(call.name) { details.isDisambiguation = true }
+        if call.traits.contains(.disambiguation) { details.isDisambiguation = true }
         guard depth == 0, details.facts.count < Article.mostFacts else { return }
         var lineEnd = after
         while lineEnd < text.count, text[lineEnd] == 0x20 { lineEnd += 1 }
