@@ -95,10 +95,11 @@ extension WikitextParser {
 
     /// Keeps what a link to another article shows, where that is not the article's title.
     private mutating func noteAnchor(_ shown: ArraySlice<UInt8>, to target: String) {
-        guard let title = LinkTarget.article(target, site: site) else { return }
+        guard shown.count <= 1_000, shown.contains(where: Bytes.isWord), !shown.contains(0x0A),
+            let title = LinkTarget.article(target, site: site)
+        else { return }
         let text = String(decoding: LineText.shown(Bytes.trimmed(shown)), as: UTF8.self)
-        guard text.contains(where: { $0.isLetter || $0.isNumber }), text.count <= 256, !text.contains("\n"),
-            text.lowercased() != title.lowercased()
+        guard text.contains(where: { $0.isLetter || $0.isNumber }), text.lowercased() != title.lowercased()
         else { return }
         details.add(Article.Anchor(text: text, target: title))
     }
@@ -126,7 +127,9 @@ extension WikitextParser {
     }
 
     private func isHidden(_ target: String, isAlone: Bool) -> Bool {
-        guard let colon = target.firstIndex(of: ":"), colon > target.startIndex else { return false }
+        guard let colon = target.utf8.firstIndex(of: UInt8(ascii: ":")), colon > target.startIndex else {
+            return false
+        }
         let prefix = target[..<colon]
         let rest = target[target.index(after: colon)...]
         if let number = site.namespaces.number(of: prefix) {

@@ -101,7 +101,10 @@ struct WikitextParser {
     mutating func captured(_ body: (inout WikitextParser) -> Void) -> [UInt8] {
         let start = output.count
         body(&self)
-        let result = Array(output[start...])
+        // Made of all of the output, an array would share its memory, which is reserved for the whole text.
+        var result: [UInt8] = []
+        result.reserveCapacity(output.count - start)
+        result.append(contentsOf: output[start...])
         output.removeLast(output.count - start)
         return result
     }

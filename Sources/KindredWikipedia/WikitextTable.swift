@@ -146,6 +146,7 @@ struct WikitextTable {
 
     /// What its attributes say it is.
     var kind: Kind {
+        guard attributes.utf8.contains(UInt8(ascii: "=")) else { return .data }
         if Self.apparatus.contains(where: attributes.contains) { return .apparatus }
         if attributes.contains("infobox") { return .box }
         return attributes.contains("presentation") ? .layout : .data
