@@ -22,6 +22,7 @@ package struct DumpPage: Hashable, Sendable {
     package var id: Int64?
     package var namespace = 0
     package var title = ""
+    /// The page that this one leads to, empty where that is not known; nil for a page with a text of its own.
     package var redirectTarget: String?
     package var revision: Int64?
     /// When the revision was saved, in ISO 8601 and UTC: "2026-01-31T08:00:00Z". Nil where the dump does not say.
@@ -110,7 +111,8 @@ package final class DumpReader {
 
     private func noDump() -> KindredError {
         let (kind, hint) =
-            OtherFormat.known(xml.start) ?? ("", "name a pages-articles file (.xml, .xml.bz2 or .xml.gz)")
+            OtherFormat.known(xml.start, name: source.name)
+            ?? ("", "name a pages-articles file (.xml, .xml.bz2, .xml.gz, .xml.xz or .xml.zst)")
         return KindredError(
             .invalidData, "is not a MediaWiki dump\(kind.isEmpty ? "" : " but \(kind)"); \(hint)",
             at: .init(path: source.name))
@@ -193,7 +195,10 @@ package final class DumpReader {
         }
         // Schemas before 0.6 have no <ns>, and before 0.4 no <redirect>.
         page.namespace = namespace ?? site.namespaces.number(ofTitle: page.title)
-        if page.redirectTarget == nil { page.redirectTarget = Redirect.target(of: page.wikitext) }
+        // In those of 0.4 and 0.5 it does not say where to.
+        if page.redirectTarget?.isEmpty ?? true {
+            page.redirectTarget = Redirect.target(of: page.wikitext) ?? page.redirectTarget
+        }
         return page
     }
 

@@ -1,7 +1,8 @@
 /// Files that are often taken for a dump.
 enum OtherFormat {
     /// What a file is by its first bytes, and what to type or to get instead.
-    static func known(_ start: [UInt8]) -> (kind: String, hint: String)? {
+    /// - Parameter name: the file's.
+    static func known(_ start: [UInt8], name: String) -> (kind: String, hint: String)? {
         let text = String(decoding: start, as: UTF8.self).lowercased().drop {
             $0.isWhitespace || $0 == "\u{FEFF}"
         }
@@ -18,6 +19,10 @@ enum OtherFormat {
             || text.hasPrefix("insert into")
         {
             return ("an SQL dump, which has no texts", articles)
+        }
+        if text.prefixMatch(of: /[0-9]+:[0-9]+:/) != nil {
+            let dump = MultistreamIndex.dumpPath(of: name) ?? "…-pages-articles-multistream.xml.bz2"
+            return ("the index of a multistream dump, which has no texts", "name the dump itself: \(dump)")
         }
         if text.hasPrefix("{") || text.hasPrefix("[{") { return ("JSON", articles) }
         return nil
