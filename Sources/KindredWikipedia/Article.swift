@@ -182,10 +182,12 @@ private struct ArticleBuilder {
     /// A row is a line of its own. Rows say what the article is about, so that a section of them is none of works or
     /// links, unless the rows name works.
     private mutating func takeRow(_ line: ArraySlice<UInt8>) {
+        // Browsers copy the cells of a table with tabs between them; a bar is plainer, where no HTML says otherwise.
+        let isHTML = line.contains(Mark.htmlCell)
         var shown: [UInt8] = []
-        for cell in line.split(separator: Mark.cell) {
+        for cell in line.split(whereSeparator: { $0 == Mark.cell || $0 == Mark.htmlCell }) {
             let text = LineText.shown(Bytes.trimmed(cell))
-            if !shown.isEmpty, !text.isEmpty { shown += " | ".utf8 }
+            if !shown.isEmpty, !text.isEmpty { shown += isHTML ? "\t".utf8 : " | ".utf8 }
             shown += text
         }
         guard Self.says(shown[...]) else { return }

@@ -24,7 +24,7 @@ enum LineText {
             switch byte {
             case Mark.dropped: isGap = true
             case Mark.apostrophe: result.append(UInt8(ascii: "'"))
-            case 0x01...0x08, Mark.row...Mark.cell: break
+            case 0x01...0x08, Mark.row...Mark.htmlCell: break
             case 0x09, 0x20:
                 if let last = result.last, last != 0x20, !(isGap && last == UInt8(ascii: "(")) {
                     result.append(0x20)

@@ -23,6 +23,8 @@ enum Mark {
 
     /// A cell of a row ends, and another follows.
     static let cell: UInt8 = 16
+    /// The same in a table of HTML.
+    static let htmlCell: UInt8 = 17
 
     static func contains(_ byte: UInt8) -> Bool {
         (text...external).contains(byte) || byte == row || byte == parameters

@@ -126,10 +126,13 @@ struct WikitextParser {
             if let last = output.last, last != 0x0A, last != Mark.row { output.append(0x0A) }
             if !tag.isEnd { output.append(Mark.row) }
         case .cell:
+            // What ends is parted from what follows by the space; what begins, by the mark.
             if tag.isEnd {
                 output.append(0x20)
-            } else if let last = output.last, last != 0x0A, last != Mark.row {
-                output.append(Mark.cell)
+            } else if output.last.map({ $0 == 0x0A }) ?? true {
+                output.append(Mark.row)
+            } else if output.last != Mark.row {
+                output.append(Mark.htmlCell)
             }
         case .lineBreak: output.append(0x20)
         case .inline: markText()

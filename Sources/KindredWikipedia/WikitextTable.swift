@@ -19,14 +19,15 @@ struct WikitextTable {
         let text = parser.text
         var row: [Cell] = []
         /// The cell or the caption that goes on, and where it begins.
-        var open: (start: Int, isHeader: Bool, isCaption: Bool)?
+        var open: (start: Int, isHeader: Bool, isCaption: Bool, isLoose: Bool)?
         func isMark(_ position: Int, _ byte: UInt8) -> Bool {
             position < inner.upperBound && text[position] == byte
         }
         func close(at end: Int) {
             guard let begun = open else { return }
             open = nil
-            let range = Self.content(begun.start..<end, in: parser)
+            let whole = begun.start..<max(begun.start, end)
+            let range = begun.isLoose ? parser.trimmed(whole) : Self.content(whole, in: parser)
             if begun.isCaption {
                 caption = caption ?? range
             } else {
@@ -52,6 +53,8 @@ struct WikitextTable {
             let bar = UInt8(ascii: "|")
             let isHeader = isMark(position, UInt8(ascii: "!"))
             guard isMark(position, bar) || isHeader else {
+                // Rows of HTML stand outside of cells.
+                if open == nil { open = (lineFeed + 1, false, false, true) }
                 position = parser.lineEnd(position, inner)
                 continue
             }
@@ -63,7 +66,7 @@ struct WikitextTable {
             }
             let isCaption = !isHeader && isMark(position + 1, UInt8(ascii: "+"))
             position += isCaption ? 2 : 1
-            open = (position, isHeader, isCaption)
+            open = (position, isHeader, isCaption, false)
             while position < inner.upperBound, text[position] != 0x0A {
                 let isDouble = isMark(position + 1, text[position])
                 if isDouble, text[position] == bar || (isHeader && text[position] == UInt8(ascii: "!")),
@@ -71,7 +74,7 @@ struct WikitextTable {
                 {
                     close(at: position)
                     position += 2
-                    open = (position, isHeader, false)
+                    open = (position, isHeader, false, false)
                 } else {
                     position = parser.nestedEnd(position, inner) ?? position + 1
                 }
@@ -182,7 +185,7 @@ extension WikitextParser {
                 let content = captured { $0.cell(cell.range, depth: depth + 1) }
                 guard content.contains(where: Bytes.isWord) else { continue }
                 cells += 1
-                if Self.isBlock(content) { blocks += 1 }
+                if Self.isBlock(content) || Self.hasRows(content) { blocks += 1 }
                 shown.append(content)
             }
             if !shown.isEmpty { rows.append(shown) }
@@ -193,13 +196,20 @@ extension WikitextParser {
             let content = captured { $0.cell(caption, depth: depth + 1) }
             if content.contains(where: Bytes.isWord) { appendRow([content]) }
         }
-        if kind == .layout || blocks * 2 > cells {
-            for content in rows.joined() {
+        let isLayout = kind == .layout || blocks * 2 > cells
+        var wasBlock = false
+        for row in rows {
+            let isBlock = isLayout || row.contains(where: Self.hasRows)
+            if isBlock || wasBlock { endParagraph() }
+            wasBlock = isBlock
+            guard isBlock else {
+                appendRow(row)
+                continue
+            }
+            for content in row {
                 endParagraph()
                 output += content
             }
-        } else {
-            for row in rows { appendRow(row) }
         }
         endParagraph()
     }
@@ -210,16 +220,17 @@ extension WikitextParser {
         parse(range, depth: depth)
     }
 
-    /// Whether a cell holds several paragraphs, a list, headings, or another table.
+    /// Whether a cell holds several lines, as text and lists do.
     private static func isBlock(_ content: [UInt8]) -> Bool {
         var lines = 0
         for line in content.split(separator: 0x0A) {
-            let text = Bytes.trimmed(line.drop { $0 == Mark.dropped || $0 == Mark.rows })
-            if text.first == Mark.row { return true }
-            if text.contains(where: Bytes.isWord) { lines += 1 }
+            if line.contains(where: Bytes.isWord) { lines += 1 }
         }
         return lines > 2
     }
+
+    /// Whether a cell holds another table, or rows of HTML.
+    private static func hasRows(_ content: [UInt8]) -> Bool { content.contains(Mark.row) }
 
     private mutating func appendRow(_ cells: [[UInt8]]) {
         output.append(Mark.row)

@@ -37,6 +37,13 @@ private func text(_ wikitext: String) -> String { Article(title: "Otter", wikite
         #expect(text(table) == expected)
     }
 
+    @Test func `rows of HTML are rows, also inside a table of wikitext`() {
+        #expect(
+            text("{| class=x\n<tr><td>a<td>b\n<tr><td; align=left>c</td><td>d</td></tr>\n|-\n| e || f\n|}")
+                == "a\tb\nc\td\n\ne | f")
+        #expect(text("{|\n|-\n<td>a</td><td>b</td>\n|}") == "a\tb")
+    }
+
     @Test func `tables of numbers alone are rows too`() {
         #expect(text("{|\n| 1 || 2.5\n|-\n| 3 || −4\n|}") == "1 | 2.5\n3 | −4")
     }

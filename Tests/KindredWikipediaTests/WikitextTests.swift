@@ -98,7 +98,7 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
         ("1<2 and 3>2, i<n, b<c and d>e", "1<2 and 3>2, i<n, b<c and d>e"),
         ("Map<Key, Value> <unknown>x</unknown>", "Map<Key, Value> <unknown>x</unknown>"),
         ("<b class=\"x\">a</b><br/>b<BR clear>c <span\nid=x>d</span>", "a b c d"),
-        ("<table><tr><td>a</td><th>b</th></tr><tr><td>c</td></tr></table>", "a | b\nc"),
+        ("<table><tr><td>a</td><th>b</th></tr><tr><td>c</td></tr></table>", "a\tb\nc"),
         (
             "a<hr>b<h2>c</h2>d<p>e<center>f</center>g<blockquote>h</blockquote>i",
             "a\n\nb\n\nc\n\nd\n\ne\n\nf\n\ng\n\nh\n\ni"
