@@ -151,7 +151,8 @@ private enum Measure {
         "lb": "lb",
         "ozt": "ozt", "LT": "long tons", "ST": "short tons", "inHg": "inHg", "/km2": "/km²",
         "/sqmi": "/sq mi", "um": "μm",
-        "m/s2": "m/s²", "kg/m3": "kg/m³", "g/cm3": "g/cm³", "lbf": "lbf", "hp": "hp", "Mt": "million tonnes",
+        "m/s2": "m/s²", "kg/m3": "kg/m³", "g/cm3": "g/cm³", "lbf": "lbf", "hp": "hp",
+        "Tcuft": "trillion cu ft", "oilbbl": "barrels", "Moilbbl": "million barrels", "Mt": "million tonnes",
     ]
 
     static func pieces(_ values: [Range<Int>], in parser: WikitextParser) -> [TemplatePiece]? {
@@ -195,7 +196,9 @@ private enum Phonetic {
             let string = parser.string(value)
             return !words.contains(string.lowercased()) && !LinkPrefix.namesFile(string[...])
         }
-        return KnownTemplate.joined(sounds, "", before: "/").map { $0 + [.text("/")] }
+        guard !sounds.isEmpty else { return nil }
+        let pieces = sounds.map { parser.string($0) == "_" ? TemplatePiece.text(" ") : .value($0) }
+        return [.text("/")] + pieces + [.text("/")]
     }
 }
 

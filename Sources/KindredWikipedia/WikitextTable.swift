@@ -148,12 +148,19 @@ struct WikitextTable {
     }
 
     /// What its attributes say it is.
-    var kind: Kind {
+    /// - Parameter isInLead: whether it stands above the first heading, where what floats beside the text is a box of facts.
+    func kind(isInLead: Bool) -> Kind {
         guard attributes.utf8.contains(UInt8(ascii: "=")) else { return .data }
         if Self.apparatus.contains(where: attributes.contains) { return .apparatus }
         if attributes.contains("infobox") { return .box }
+        if isInLead, Self.floats.contains(where: attributes.replacing(" ", with: "").contains) { return .box }
         return attributes.contains("presentation") ? .layout : .data
     }
+
+    /// The end of the line; in wikis of scripts that run from right to left, its other end.
+    private static let floats = [
+        "float:right", "align=right", "align=\"right\"", "float:left", "align=left", "align=\"left\"",
+    ]
 
     private static let apparatus = [
         "navbox", "navigation", "ambox", "mbox", "metadata", "noprint", "nomobile", "hatnote", "dablink",
@@ -174,8 +181,8 @@ extension WikitextParser {
     }
 
     /// Shows a table: its caption and each of its rows as a line. A table that only arranges text shows the text.
-    mutating func show(_ table: WikitextTable, depth: Int) {
-        let kind = table.kind
+    mutating func show(_ table: WikitextTable, at start: Int, depth: Int) {
+        let kind = table.kind(isInLead: depth == 0 && start < firstHeading)
         guard kind != .apparatus, depth < Self.maximumDepth else { return drop() }
         var rows: [[[UInt8]]] = []
         var (cells, blocks) = (0, 0)

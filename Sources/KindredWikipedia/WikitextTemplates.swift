@@ -2,7 +2,7 @@ extension WikitextParser {
     mutating func brace(_ start: Int, _ range: Range<Int>, depth: Int) -> Int? {
         guard start + 1 < range.upperBound else { return nil }
         if let table = brackets.pair(.table, at: start), table.end <= range.upperBound {
-            show(WikitextTable(start + 2..<table.end, in: self), depth: depth)
+            show(WikitextTable(start + 2..<table.end, in: self), at: start, depth: depth)
             return table.after
         }
         if let parameter = brackets.pair(.parameter, at: start), parameter.end <= range.upperBound {

@@ -73,6 +73,13 @@ private func text(_ wikitext: String) -> String { Article(title: "Otter", wikite
             ])
     }
 
+    @Test func `a table that floats beside the lead is a box of facts, one below is rows`() {
+        let table = "{| border=1 align=right\n| Length || 90 cm\n|}\n"
+        let article = Article(title: "T", wikitext: table + "Text.\n== A ==\n" + table)
+        #expect(article.facts == [.init(name: "Length", value: "90 cm")])
+        #expect(article.text == "Text.\n\nA\n\nLength | 90 cm")
+    }
+
     @Test func `a section of nothing but a table of links stays, one of works goes`() {
         let article = Article(
             title: "T",

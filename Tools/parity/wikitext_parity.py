@@ -4,8 +4,9 @@
 Usage: wikitext_parity.py KINDRED DUMP... [--samples N]
 
 A dump is a MediaWiki export, plain or compressed by bzip2. For each dump: the articles; what is left of markup in each of
-the three texts; which share of mwparserfromhell's words Kindred has (recall), and which share of Kindred's words
-mwparserfromhell has (precision); and where the other words come from. With --samples, examples of those whose origin is
+the three texts; which share of mwparserfromhell's words Kindred has (recall; and again without the words of references, captions of files,
+categories and left-out sections), and which share of Kindred's words mwparserfromhell has (precision); and where the other
+words come from. With --samples, examples of those whose origin is
 not known follow.
 
 Words are runs of letters and digits in lower case, counted with repetition. Both references work without templates: a
@@ -157,15 +158,16 @@ def main():
     parser.add_argument("dumps", nargs="+")
     parser.add_argument("--samples", type=int, default=0)
     arguments = parser.parse_args()
-    print("| dump | articles | markup left: Kindred | mwparserfromhell | wikiextractor | recall | precision |"
+    print("| dump | articles | markup left: Kindred | mwparserfromhell | wikiextractor | recall | recall of the comparable | precision |"
           " lacks: references | files | categories, languages | left-out sections | other | has: templates | tables | other |")
-    print("|---|" + "---:|" * 14)
+    print("|---|" + "---:|" * 15)
     shown = []
     for path in arguments.dumps:
         row, kinds, extra, examples = compare(arguments.kindred, path, arguments.samples)
         share = lambda count, of: f"{100 * count / max(1, row[of]):.1f} %"
         cells = [Path(path).name.split(".")[0][:28], row["articles"], row["kindred"], row["mwparserfromhell"], row["wikiextractor"],
-                 share(row["both"], "theirs"), share(row["both"], "ours")]
+                 share(row["both"], "theirs"),
+                 f"{100 * row['both'] / max(1, row['both'] + kinds['other']):.1f} %", share(row["both"], "ours")]
         cells += [share(kinds[kind], "theirs") for kind in ("references", "files", "categories, languages", "left-out sections", "other")]
         cells += [share(extra[kind], "ours") for kind in ("templates", "tables", "other")]
         print("| " + " | ".join(map(str, cells)) + " |", flush=True)
