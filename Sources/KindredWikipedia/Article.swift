@@ -53,8 +53,8 @@ package struct Article: Sendable {
     package let facts: [Fact]
     /// Links to other articles whose text differs from the title in more than case, in order, each once.
     package let anchors: [Anchor]
-    /// Whether the article only lists what its title may mean: the wiki marks it by `__DISAMBIG__`, or by a template or a
-    /// category for such pages.
+    /// Whether the article only lists what its title may mean: the wiki marks it by `__DISAMBIG__`, by a template or a
+    /// category for such pages, or in its title.
     package let isDisambiguation: Bool
 
     /// The text as a string, which is made each time.
@@ -74,7 +74,7 @@ package struct Article: Sendable {
         self.title = title
         let (text, details) = WikitextParser.plainText(wikitext, title: title, site: site)
         (categories, facts, anchors) = (details.categories, details.facts, details.anchors)
-        isDisambiguation = details.isDisambiguation
+        isDisambiguation = details.isDisambiguation || Disambiguation.isTitle(title)
         var builder = ArticleBuilder()
         var start = 0
         while start <= text.count {
@@ -272,11 +272,14 @@ private struct ArticleBuilder {
         section = Pending()
     }
 
-    /// Sections of works go; sections of nothing but links, which may be an article's own lists, only from its end.
+    /// Sections of works go; sections of nothing but links, which may be an article's own lists, only from its end, and
+    /// not where the article has nothing else.
     mutating func finish() -> (text: [UInt8], sections: [Article.Section]) {
         endSection()
         sections.removeAll { !$0.path.isEmpty && $0.isApparatus && ($0.works > 0 || $0.links == 0) }
-        while let last = sections.last, last.isApparatus, !last.path.isEmpty { sections.removeLast() }
+        if let last = sections.lastIndex(where: { !$0.isApparatus || $0.path.isEmpty }) {
+            sections.removeSubrange((last + 1)...)
+        }
         var text: [UInt8] = []
         var result: [Article.Section] = []
         for section in sections {

@@ -16,6 +16,14 @@ enum Disambiguation {
         return stems.contains { name.contains($0) }
     }
 
+    /// Whether a title says so in brackets at its end, "Otter (disambiguation)".
+    static func isTitle(_ title: String) -> Bool {
+        guard let last = title.last, last == ")" || last == "）",
+            let open = title.lastIndex(where: { $0 == "(" || $0 == "（" })
+        else { return false }
+        return isCategory(String(title[open...]))
+    }
+
     /// Names of templates, whole.
     private static let templates: Set<Substring> = Set(
         """

@@ -63,6 +63,12 @@ private func article(_ wikitext: String, site: DumpSite = DumpSite()) -> Article
         #expect(article(wikitext).isDisambiguation)
     }
 
+    @Test func `a disambiguation is known by its title too`() {
+        #expect(Article(title: "Otter (Begriffsklärung)", wikitext: "x").isDisambiguation)
+        #expect(Article(title: "メルクリウス（曖昧さ回避）", wikitext: "x").isDisambiguation)
+        #expect(!Article(title: "Disambiguation (film)", wikitext: "x").isDisambiguation)
+    }
+
     @Test func `a hatnote that points to a disambiguation makes none`() {
         #expect(!article("{{other uses|Otter (disambiguation)}}\n{{About|x}}\nText.").isDisambiguation)
         #expect(!article("See [[Otter (disambiguation)]].").isDisambiguation)

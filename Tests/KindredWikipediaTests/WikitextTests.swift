@@ -192,4 +192,11 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
                 """)
         #expect(article.sections.map { $0.path.last ?? "" } == ["", "Mitglieder", "Literatur", "Filme"])
     }
+
+    @Test func `an article of nothing but links keeps them`() {
+        let article = Article(
+            title: "T",
+            wikitext: "== A ==\n* [[a]]\n* [[b]]\n== B ==\n* [[c]]\n== C ==\n* [http://x.example D]")
+        #expect(article.sections.map { $0.path.last ?? "" } == ["A", "B"])
+    }
 }
