@@ -30,6 +30,8 @@ let package = Package(
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(
             name: "CCMark", pkgConfig: "libcmark-gfm",
@@ -40,7 +42,7 @@ let package = Package(
         .target(
             name: "KindredSystem",
             dependencies: [
-                "CKindredKernels", "COpenBLAS", "CBzip2", "CZlib",
+                "CKindredKernels", "COpenBLAS", "CBzip2", "CZlib", "CLZMA", "CZstd",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
@@ -116,9 +118,8 @@ let package = Package(
             name: "KindredCommand",
             dependencies: [
                 "Kindred", "KindredTraining", "KindredEvaluation", "KindredStudy", "KindredDocuments",
-                "KindredEncoder", "KindredIndex", "KindredTensors", "KindredSystem", "CKindredKernels",
-                "CLibEdit",
-                "COutOfMemory",
+                "KindredEncoder", "KindredIndex", "KindredTensors", "KindredWikipedia", "KindredSystem",
+                "CKindredKernels", "CLibEdit", "COutOfMemory",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

@@ -25,7 +25,7 @@ struct KindredCommand: ParsableCommand {
         subcommands: [
             IndexCommand.self, SearchCommand.self, ReplCommand.self, StatusCommand.self, VerifyCommand.self,
             TrainCommand.self, ReindexCommand.self, ModelCommand.self, EncodeCommand.self, EvalCommand.self,
-            StudyCommand.self,
+            StudyCommand.self, DumpCommand.self,
             VectorsCommand.self,
         ])
 

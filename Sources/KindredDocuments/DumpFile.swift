@@ -51,8 +51,27 @@ package final class DumpFile: DocumentReader {
         guard !article.sections.isEmpty else { return nil }
         var document = Document(title: page.title, text: article.bytes, sections: article.sections)
         document.url = url
-        document.metadata.add("length", .integer(Int64(page.wikitext.count)))
+        document.metadata = metadata(article, page)
+        document.anchors = article.anchors.map { "\($0.text)\t\($0.target)\n" }.joined()
         return document
+    }
+
+    /// Fields that Kindred fills. A fact of the same name gets "infobox." before it.
+    private static let ownFields: Set<String> = [
+        "category", "date", "length", "disambiguation", "title", "url", "path", "site", "language",
+    ]
+
+    private static func metadata(_ article: Article, _ page: DumpPage) -> Metadata {
+        var metadata: Metadata = [:]
+        for category in article.categories { metadata.add("category", .text(category)) }
+        for fact in article.facts {
+            let isOwn = ownFields.contains(fact.name.lowercased())
+            metadata.add(isOwn ? "infobox.\(fact.name)" : fact.name, MetadataValue(parsing: fact.value))
+        }
+        metadata.add("length", .integer(Int64(page.wikitext.count)))
+        if let timestamp = page.timestamp { metadata.add("date", .text(timestamp)) }
+        if article.isDisambiguation { metadata.add("disambiguation", .integer(1)) }
+        return metadata
     }
 
     /// The title that a redirect names, as MediaWiki writes titles: without a section, and with spaces.

@@ -9,18 +9,21 @@ import SystemPackage
 #endif
 
 /// The bytes of a file or of standard input, decompressed on the way: bzip2 (also many streams, as in multistream
-/// dumps), gzip (also many members), or plain. Which of them is told by the first bytes, not by the name.
+/// dumps), gzip (also many members), xz (many streams), zstd (many frames), a 7z archive of one file, or plain. Which of
+/// them is told by the first bytes, not by the name.
 package final class ByteSource {
     /// "standard input", or the file's path.
     package let name: String
     /// Bytes of the input as it is stored, read so far.
     package private(set) var bytesRead = 0
-    /// Bytes of the input as it is stored; nil where they are not known beforehand.
-    package let totalBytes: Int?
+    /// Bytes of the input as it is stored; nil where they are not known beforehand, or where the place in it is not known,
+    /// as in an archive: then `bytesRead` counts what was unpacked.
+    package private(set) var totalBytes: Int?
 
     private let descriptor: CInt
     private let path: FilePath
     private var decoder: any StreamDecoder = PlainDecoder()
+    private var archive: ArchiveReader?
     private var input: [UInt8] = []
     private var isAtEnd = false
     private var sniffed = false
@@ -65,7 +68,7 @@ package final class ByteSource {
             }
             if !sniffed {
                 // A pipe may give fewer bytes at a time than a magic number has.
-                while input.count < 4, !isAtEnd {
+                while input.count < 6, !isAtEnd {
                     let more = try readChunk()
                     isAtEnd = more.isEmpty
                     input += more
@@ -86,28 +89,43 @@ package final class ByteSource {
 
     private func readChunk() throws -> [UInt8] {
         var bytes: [UInt8] = []
-        try retryingOnInterrupt("read", path, isInput: true) {
-            systemRead(descriptor, into: &bytes, upTo: Self.chunk)
+        if let archive {
+            bytes = try archive.read(upTo: Self.chunk)
+        } else {
+            try retryingOnInterrupt("read", path, isInput: true) {
+                systemRead(descriptor, into: &bytes, upTo: Self.chunk)
+            }
         }
         bytesRead += bytes.count
         return bytes
     }
 
     private func makeDecoder() throws -> any StreamDecoder {
-        if input.starts(with: Bzip2Decoder.magic) { return try Bzip2Decoder() }
-        if input.starts(with: GzipDecoder.magic) { return try GzipDecoder() }
-        for (magic, tool) in Self.otherFormats where input.starts(with: magic) {
+        func begins(_ magic: [[UInt8]]) -> Bool { magic.contains { input.starts(with: $0) } }
+        if begins(Bzip2Decoder.magic) { return try Bzip2Decoder() }
+        if begins(GzipDecoder.magic) { return try GzipDecoder() }
+        if begins(XzDecoder.magic) { return try XzDecoder() }
+        if begins(ZstdDecoder.magic) { return try ZstdDecoder() }
+        if input.starts(with: ArchiveReader.magic) {
+            try openArchive()
+        } else if input.starts(with: [0x04, 0x22, 0x4D, 0x18]) {
             throw KindredError(
                 .invalidData,
-                "is compressed by \(tool), which Kindred does not unpack; pipe it: \(tool) -dc FILE | kindred … -",
+                "is compressed by lz4, which Kindred does not unpack; pipe it: lz4 -dc FILE | kindred … -",
                 at: .init(path: name))
         }
         return PlainDecoder()
     }
 
-    /// First bytes of compressed files that are worth telling from damaged ones, and what unpacks them.
-    private static let otherFormats: [(magic: [UInt8], tool: String)] = [
-        ([0xFD, 0x37, 0x7A, 0x58], "xz"), ([0x28, 0xB5, 0x2F, 0xFD], "zstd"),
-        ([0x04, 0x22, 0x4D, 0x18], "lz4"),
-    ]
+    /// Reads from the archive's file instead of from the archive.
+    private func openArchive() throws {
+        guard FileKind(path.string) == .regular, path != "-" else {
+            throw KindredError(
+                .invalidData,
+                "is a 7z archive, which can be read only from a file; name the file, or pipe it: 7zz x -so FILE | kindred … -",
+                at: .init(path: name))
+        }
+        archive = try ArchiveReader(path)
+        (input, isAtEnd, bytesRead, totalBytes) = ([], false, 0, nil)
+    }
 }

@@ -9,16 +9,19 @@ protocol StreamDecoder {
     ) throws -> [UInt8]
 }
 
-private let outputChunk = 1 << 19
+/// Bytes that a decoder gives at a time, at most.
+let outputChunk = 1 << 19
 
 /// Whether another stream begins where one has ended. Zeros are padding, as tapes and block devices have it (gzip's
 /// manual, "trailing garbage"); anything else may be a stream whose beginning is damaged, and is not passed over.
 private func hasNext(
-    _ kind: String, magic: [UInt8], in input: inout [UInt8], _ isAtEnd: Bool,
+    _ kind: String, magic: [[UInt8]], in input: inout [UInt8], _ isAtEnd: Bool,
     _ failure: (String, Int) -> KindredError
 ) throws -> Bool {
     guard let first = input.first else { return false }
-    if input.starts(with: magic) || (!isAtEnd && magic.starts(with: input)) { return true }
+    if magic.contains(where: { input.starts(with: $0) || (!isAtEnd && $0.starts(with: input)) }) {
+        return true
+    }
     guard first == 0, let other = input.firstIndex(where: { $0 != 0 }) else {
         guard first == 0 else {
             throw failure(
@@ -44,8 +47,8 @@ struct PlainDecoder: StreamDecoder {
 protocol CompressedStream: AnyObject, StreamDecoder {
     /// What the format and its command are called.
     static var name: String { get }
-    /// The first bytes of a stream.
-    static var magic: [UInt8] { get }
+    /// What a stream may begin with.
+    static var magic: [[UInt8]] { get }
     /// Whether a stream has begun and not ended.
     var isInside: Bool { get set }
     /// Gets ready for another stream.
@@ -54,9 +57,15 @@ protocol CompressedStream: AnyObject, StreamDecoder {
     func step(_ input: inout [UInt8]) -> (output: [UInt8], used: Int, status: StreamStatus)
 }
 
-enum StreamStatus { case goesOn, ended, damaged }
+enum StreamStatus {
+    case goesOn, ended, damaged
+    /// The stream asks for more memory than a decoder may take.
+    case tooLarge
+}
 
 extension CompressedStream {
+    private static var article: String { (name == "xz" ? "an " : "a ") + name }
+
     func decode(_ input: inout [UInt8], isAtEnd: Bool, failure: (String, Int) -> KindredError) throws
         -> [UInt8]
     {
@@ -65,13 +74,15 @@ extension CompressedStream {
             try restart()
             isInside = true
         }
-        guard !(input.isEmpty && isAtEnd) else {
-            throw failure(
-                "the file ends in the middle of a \(Self.name) stream; what came before is kept, get the file again",
-                input.count)
-        }
+        let hasInput = !input.isEmpty
         let (output, used, status) = step(&input)
         input.removeFirst(used)
+        // Bytes that are all taken may still have output, which comes first.
+        if status == .goesOn, output.isEmpty, isAtEnd, !hasInput {
+            throw failure(
+                "the file ends in the middle of \(Self.article) stream; what came before is kept, get the file again",
+                input.count)
+        }
         switch status {
         case .goesOn: break
         case .ended: isInside = false
@@ -80,6 +91,11 @@ extension CompressedStream {
                 "the \(Self.name) stream is damaged; what came before is kept, get the file again",
                 input.count
             )
+        case .tooLarge:
+            throw failure(
+                "the \(Self.name) stream needs more memory than Kindred gives it; what came before is kept. Pipe it: "
+                    + "\(Self.name) -dc \(Self.name == "zstd" ? "--long=31 " : "")FILE | kindred … -",
+                input.count)
         }
         return output
     }
@@ -88,7 +104,7 @@ extension CompressedStream {
 @safe
 final class Bzip2Decoder: CompressedStream {
     static let name = "bzip2"
-    static let magic = Array("BZh".utf8)
+    static let magic = [Array("BZh".utf8)]
 
     private var stream = unsafe bz_stream()
     var isInside = true
@@ -132,7 +148,7 @@ final class Bzip2Decoder: CompressedStream {
 @safe
 final class GzipDecoder: CompressedStream {
     static let name = "gzip"
-    static let magic: [UInt8] = [0x1F, 0x8B]
+    static let magic: [[UInt8]] = [[0x1F, 0x8B]]
 
     private var stream = unsafe z_stream()
     var isInside = true

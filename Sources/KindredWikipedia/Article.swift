@@ -13,12 +13,54 @@ package struct Article: Sendable {
         }
     }
 
+    /// A parameter of an infobox: what the article's box says, "Population", "1,204".
+    package struct Fact: Hashable, Sendable {
+        /// The parameter's name as the article writes it, with spaces for `_`.
+        package let name: String
+        /// Its value as plain text in one line; at most `longestFact` characters.
+        package let value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// Words of the text that link to another article and are not its title: "the harbour" for "Port of Valmer".
+    package struct Anchor: Hashable, Sendable {
+        /// What the link shows, with the letters that follow it without a space.
+        package let text: String
+        /// The title of the other article as the wiki writes it, which may be a redirect's.
+        package let target: String
+
+        package init(text: String, target: String) {
+            self.text = text
+            self.target = target
+        }
+    }
+
+    /// Facts of an article, at most.
+    package static let mostFacts = 64
+    /// Characters of a fact's value, at most.
+    package static let longestFact = 200
+
     package let title: String
     /// The text in UTF-8. Headings, list items and lines of program code are lines of their own; a blank line stands
     /// between paragraphs.
     package let bytes: [UInt8]
     /// The sections with prose, in order.
     package let sections: [Section]
+
+    /// The categories that the article's own text names, without prefix and sort key, in order, each once. Categories
+    /// that templates add are not in a dump's text.
+    package let categories: [String]
+    /// The parameters of its infoboxes that have a value, in order, at most `mostFacts`.
+    package let facts: [Fact]
+    /// Links to other articles whose text differs from the title in more than case, in order, each once.
+    package let anchors: [Anchor]
+    /// Whether the article only lists what its title may mean: the wiki marks it by `__DISAMBIG__`, by a template or a
+    /// category for such pages, or in its title.
+    package let isDisambiguation: Bool
 
     /// The text as a string, which is made each time.
     package var text: String { String(decoding: bytes, as: UTF8.self) }
@@ -35,10 +77,16 @@ package struct Article: Sendable {
     ///   - site: the wiki, whose namespaces and language decide what some markup means.
     package init(title: String, wikitext: [UInt8], site: DumpSite = DumpSite()) {
         self.title = title
-        let lines = WikitextParser.plainText(wikitext, title: title, site: site).split(
-            separator: 0x0A, omittingEmptySubsequences: false)
+        let (text, details) = WikitextParser.plainText(wikitext, title: title, site: site)
+        (categories, facts, anchors) = (details.categories, details.facts, details.anchors)
+        isDisambiguation = details.isDisambiguation || Disambiguation.isTitle(title)
         var builder = ArticleBuilder()
-        for line in lines { builder.take(line) }
+        var start = 0
+        while start <= text.count {
+            let end = text[start...].firstIndex(of: 0x0A) ?? text.count
+            builder.take(text[start..<end])
+            start = end + 1
+        }
         (bytes, sections) = builder.finish()
     }
 }
@@ -47,7 +95,8 @@ package struct Article: Sendable {
 private struct ArticleBuilder {
     private struct Pending {
         var path: [String] = []
-        var paragraphs: [[UInt8]] = []
+        /// Paragraphs, with a blank line between them.
+        var text: [UInt8] = []
         /// Sentences outside lists, shorter lines there, items of lists that say something, and what names works or
         /// links.
         var prose = 0
@@ -68,23 +117,31 @@ private struct ArticleBuilder {
     private var headings: [(level: Int, title: String)] = []
     private var paragraph: [UInt8] = []
     private var isList = false
-    /// Whether lines may be rows of a table that does not close, or whose start was left out with a template.
+    /// Whether lines may be rows of a table that does not close, or whose start was left out with a template, and
+    /// whether they may be parameters of a template that does not close.
     private var mayBeRows = false
     private var isInTable = false
+    private var isInTemplate = false
     /// How many marks the item has that was just counted as text; 0 where it was none.
     private var captionMarks = 0
 
     mutating func take(_ raw: ArraySlice<UInt8>) {
         if raw.first == Mark.verbatim { return takeVerbatim(raw.dropFirst()) }
-        defer { if raw.contains(Mark.rows) { isInTable = true } }
+        defer {
+            if raw.contains(Mark.rows) { isInTable = true }
+            if raw.contains(Mark.parameters) { isInTemplate = true }
+        }
+        if let row = Self.row(raw) { return takeRow(row) }
         var line = Bytes.trimmed(raw)
         // What a line is shows by its first character; what was left out before it is none.
-        line = line.drop { $0 == Mark.dropped || $0 == Mark.rows || Bytes.isSpace($0) }
+        line = line.drop {
+            $0 == Mark.dropped || $0 == Mark.rows || $0 == Mark.parameters || Bytes.isSpace($0)
+        }
         guard let first = line.first else {
             mayBeRows = raw.contains(Mark.dropped)
             return endParagraph()
         }
-        if first == UInt8(ascii: "|") || first == UInt8(ascii: "!"), isRow(line) { return }
+        if first == UInt8(ascii: "|") || first == UInt8(ascii: "!"), takeOpenRow(line) { return }
         mayBeRows = false
         // A line that begins with a space is shown as it is.
         if raw.first == 0x20 { return takeText(line, marks: []) }
@@ -121,13 +178,52 @@ private struct ArticleBuilder {
         paragraph += line.filter { !Mark.contains($0) }
     }
 
-    /// Whether a line that begins with `|` or `!` is a row of a table and no text.
-    private mutating func isRow(_ line: ArraySlice<UInt8>) -> Bool {
+    /// A line that is a row of a table, without what says so.
+    private static func row(_ raw: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        let line = raw.drop { ($0 != Mark.row && Mark.isLineStart($0)) || Bytes.isSpace($0) }
+        return line.first == Mark.row ? line.dropFirst() : nil
+    }
+
+    /// A row is a line of its own. Rows say what the article is about, so that a section of them is none of works or
+    /// links, unless the rows name works.
+    private mutating func takeRow(_ line: ArraySlice<UInt8>) {
+        // Browsers copy the cells of a table with tabs between them; a bar is plainer, where no HTML says otherwise.
+        let isHTML = line.contains(Mark.htmlCell)
+        var shown: [UInt8] = []
+        for cell in line.split(whereSeparator: { $0 == Mark.cell || $0 == Mark.htmlCell }) {
+            let text = LineText.shown(Bytes.trimmed(cell))
+            if !shown.isEmpty, !text.isEmpty { shown += isHTML ? "\t".utf8 : " | ".utf8 }
+            shown += text
+        }
+        guard Self.says(shown[...]) else { return }
+        if !isList { endParagraph() }
+        isList = true
+        captionMarks = 0
+        if case .work = LineText.kind(line, isItem: true) { section.works += 1 } else { section.items += 1 }
+        if !paragraph.isEmpty { paragraph.append(0x0A) }
+        paragraph += shown
+    }
+
+    /// Takes a line that begins with `|` or `!` where it is a row of a table that does not close, or whose start a
+    /// template wrote; false where it is text.
+    private mutating func takeOpenRow(_ line: ArraySlice<UInt8>) -> Bool {
+        let bar = UInt8(ascii: "|")
         if line.starts(with: "|}".utf8) {
-            isInTable = false
+            (isInTable, isInTemplate) = (false, false)
             return true
         }
-        return isInTable || mayBeRows || line.starts(with: "|-".utf8) || line.starts(with: "|+".utf8)
+        let second = line.dropFirst().first
+        let isEdge = line.first == bar && (second == UInt8(ascii: "-") || second == UInt8(ascii: "+"))
+        guard isInTable || isInTemplate || mayBeRows || isEdge else { return false }
+        if isEdge {
+            mayBeRows = true
+            // After it comes a row's attributes or a caption.
+            if second == UInt8(ascii: "-") { return true }
+        }
+        let content = line.dropFirst(isEdge ? 2 : 1)
+        let isParameter = !isInTable && content.contains(UInt8(ascii: "=")) && !content.contains(bar)
+        if !isInTemplate, !isParameter { takeRow(OpenRow.text(content, isHeader: line.first != bar)[...]) }
+        return true
     }
 
     /// - Parameter marks: `*#:;` before an item.
@@ -153,8 +249,11 @@ private struct ArticleBuilder {
 
     private mutating func endParagraph() {
         let kept = isList ? Self.withoutBlankEnds(paragraph[...]) : Bytes.trimmed(paragraph[...])
-        if Self.says(kept) { section.paragraphs.append(Array(kept)) }
-        paragraph = []
+        if Self.says(kept) {
+            if !section.text.isEmpty { section.text += [0x0A, 0x0A] }
+            section.text += kept
+        }
+        paragraph.removeAll(keepingCapacity: true)
         isList = false
     }
 
@@ -169,27 +268,30 @@ private struct ArticleBuilder {
         headings.removeAll { $0.level >= level }
         headings.append((level, title))
         section.path = headings.map(\.title)
-        (isInTable, mayBeRows) = (false, false)
+        (isInTable, isInTemplate, mayBeRows) = (false, false, false)
     }
 
     private mutating func endSection() {
         endParagraph()
-        if !section.paragraphs.isEmpty { sections.append(section) }
+        if !section.text.isEmpty { sections.append(section) }
         section = Pending()
     }
 
-    /// Sections of works go; sections of nothing but links, which may be an article's own lists, only from its end.
+    /// Sections of works go; sections of nothing but links, which may be an article's own lists, only from its end, and
+    /// not where the article has nothing else.
     mutating func finish() -> (text: [UInt8], sections: [Article.Section]) {
         endSection()
         sections.removeAll { !$0.path.isEmpty && $0.isApparatus && ($0.works > 0 || $0.links == 0) }
-        while let last = sections.last, last.isApparatus, !last.path.isEmpty { sections.removeLast() }
+        if let last = sections.lastIndex(where: { !$0.isApparatus || $0.path.isEmpty }) {
+            sections.removeSubrange((last + 1)...)
+        }
         var text: [UInt8] = []
         var result: [Article.Section] = []
         for section in sections {
             if !text.isEmpty { text += [0x0A, 0x0A] }
             if let heading = section.path.last { text += Array(heading.utf8) + [0x0A, 0x0A] }
             let start = text.count
-            text += section.paragraphs.joined(separator: [0x0A, 0x0A])
+            text += section.text
             result.append(Article.Section(path: section.path, range: start..<text.count))
         }
         return (text, result)

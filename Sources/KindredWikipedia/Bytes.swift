@@ -31,13 +31,14 @@ enum Bytes {
     static func isWord(_ byte: UInt8) -> Bool { isLetter(byte) || isDigit(byte) || byte >= 0x80 }
 
     /// The name of an element, in lower case, that is read from `start` on; nil where no letter stands there. As in
-    /// HTML, a name ends with a space, `/` or `>`.
+    /// HTML, a name ends with a space, `/` or `>`; or with a `;`, which authors put before attributes by mistake.
     static func tagName(_ text: [UInt8], at start: Int) -> String? {
         guard start < text.count, isLetter(text[start]) else { return nil }
         var end = start
         while end < text.count, end - start < 24, isLetter(text[end]) || isDigit(text[end]) { end += 1 }
         guard end < text.count,
             isSpace(text[end]) || text[end] == UInt8(ascii: "/") || text[end] == UInt8(ascii: ">")
+                || text[end] == UInt8(ascii: ";")
         else { return nil }
         return String(decoding: text[start..<end].map(lower), as: UTF8.self)
     }

@@ -9,6 +9,8 @@ package struct DumpSite: Hashable, Sendable {
     /// URL of the main page.
     package var base = ""
     package var language: String?
+    /// Whether titles that differ in the case of their first letter are different titles, as in Wiktionaries.
+    package var isCaseSensitive = false
     package var namespaces = WikiNamespaces()
 
     package init() {}
@@ -20,8 +22,11 @@ package struct DumpPage: Hashable, Sendable {
     package var id: Int64?
     package var namespace = 0
     package var title = ""
+    /// The page that this one leads to, empty where that is not known; nil for a page with a text of its own.
     package var redirectTarget: String?
     package var revision: Int64?
+    /// When the revision was saved, in ISO 8601 and UTC: "2026-01-31T08:00:00Z". Nil where the dump does not say.
+    package var timestamp: String?
     /// Content model; "wikitext" for articles. Old dumps do not say.
     package var model: String?
     /// In UTF-8; empty where it is longer than the reader's limit.
@@ -106,7 +111,8 @@ package final class DumpReader {
 
     private func noDump() -> KindredError {
         let (kind, hint) =
-            OtherFormat.known(xml.start) ?? ("", "name a pages-articles file (.xml, .xml.bz2 or .xml.gz)")
+            OtherFormat.known(xml.start, name: source.name)
+            ?? ("", "name a pages-articles file (.xml, .xml.bz2, .xml.gz, .xml.xz or .xml.zst)")
         return KindredError(
             .invalidData, "is not a MediaWiki dump\(kind.isEmpty ? "" : " but \(kind)"); \(hint)",
             at: .init(path: source.name))
@@ -153,6 +159,7 @@ package final class DumpReader {
             case "sitename": site.name = try readText(depth: child)
             case "dbname": site.database = try readText(depth: child)
             case "base": site.base = try readText(depth: child)
+            case "case": site.isCaseSensitive = try readText(depth: child) == "case-sensitive"
             case "namespace":
                 let number = xml.attribute("key").flatMap { Int($0) }
                 let name = try readText(depth: child)
@@ -181,13 +188,17 @@ package final class DumpReader {
         }
         if let newest {
             page.revision = newest.id
+            page.timestamp = newest.timestamp.isEmpty ? nil : newest.timestamp
             page.model = newest.model
             page.wikitext = newest.text ?? []
             page.isTooLong = newest.text == nil
         }
         // Schemas before 0.6 have no <ns>, and before 0.4 no <redirect>.
         page.namespace = namespace ?? site.namespaces.number(ofTitle: page.title)
-        if page.redirectTarget == nil { page.redirectTarget = Redirect.target(of: page.wikitext) }
+        // In those of 0.4 and 0.5 it does not say where to.
+        if page.redirectTarget?.isEmpty ?? true {
+            page.redirectTarget = Redirect.target(of: page.wikitext) ?? page.redirectTarget
+        }
         return page
     }
 

@@ -1,7 +1,7 @@
 /// A tag of HTML in wikitext. Only the elements that MediaWiki allows are tags (Sanitizer::getRecognizedTagData); any
 /// other `<` is text.
 struct HTMLTag {
-    enum Kind { case paragraph, item, cell, lineBreak, inline, nothing }
+    enum Kind { case paragraph, item, row, cell, lineBreak, inline, nothing }
 
     let kind: Kind
     let isEnd: Bool
@@ -11,13 +11,14 @@ struct HTMLTag {
     private static let kinds: [String: Kind] = {
         var kinds: [String: Kind] = [:]
         for name in [
-            "p", "div", "blockquote", "center", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "tr",
+            "p", "div", "blockquote", "center", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "table",
             "caption",
             "ul", "ol", "dl", "poem", "thead", "tbody", "tfoot", "colgroup", "gallery", "pre", "section",
             "figure",
             "references",
         ] { kinds[name] = .paragraph }
         for name in ["li", "dt", "dd"] { kinds[name] = .item }
+        kinds["tr"] = .row
         for name in ["td", "th"] { kinds[name] = .cell }
         for name in [
             "b", "bdi", "bdo", "del", "i", "ins", "u", "font", "big", "small", "sub", "sup", "cite", "code",

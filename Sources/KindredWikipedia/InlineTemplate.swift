@@ -16,23 +16,119 @@ enum InlineTemplate {
     static func pieces(
         _ call: TemplateCall, from start: Int, until end: Int, in parser: WikitextParser
     ) -> [TemplatePiece]? {
-        guard standsAsWord(start, end, parser.text) else { return nil }
+        if call.traits.contains(.aside) { return nil }
+        if call.traits.contains(.flag), call.numbered.isEmpty || call.written.utf8.count != 3,
+            isBeforeLink(end, parser.text)
+        {
+            return nil
+        }
+        if let list = listValue(call, in: parser) { return [.value(list)] }
         let values = call.positional.filter { !$0.isEmpty }
-        if values.isEmpty, call.named.isEmpty { return isItsText(call.written) ? [.text(call.written)] : nil }
+        if values.isEmpty, call.named.isEmpty {
+            if partsMeasure(start, end, parser.text) { return [.text(" ")] }
+            guard standsAsWord(start, end, parser.text) else { return nil }
+            return isItsText(call.written) ? [.text(call.written)] : nil
+        }
+        guard standsAsWord(start, end, parser.text) else { return prose(values, call, start, parser) }
         guard (1...4).contains(values.count), call.named.count <= 2, !call.name.contains(":") else {
             return nil
         }
         let strings = values.map { parser.string($0) }
         let limit = values.count == 1 ? longestAlone : longest
         guard strings.allSatisfy({ $0.utf8.count <= limit && isText($0) }) else { return nil }
-        if strings[0].first?.isNumber == true {
-            // "{{US$|5}}" and "{{€|5}}" begin with their sign.
-            let isMoney = call.written.contains { $0.isCurrencySymbol }
-            return KnownTemplate.joined(values, " ", before: isMoney ? call.written : "")
-        }
+        // A template with a value that is the article's title looks up something of it.
+        if values.count > 1, strings.contains(parser.title) { return nil }
+        if strings[0].first?.isNumber == true { return measure(values, strings, call) }
         // After a language's code comes what is in that language.
-        let skipsCode = values.count > 1 && LinkPrefix.isLanguage(strings[0])
+        let skipsCode = values.count > 1 && isLanguageCode(strings[0])
         return [.value(values[skipsCode ? 1 : 0])]
+    }
+
+    /// A number with what follows it: a unit with its exponent, months, words.
+    private static func measure(
+        _ values: [Range<Int>], _ strings: [String], _ call: TemplateCall
+    ) -> [TemplatePiece]? {
+        // "{{US$|5}}" and "{{€|5}}" begin with their sign, "{{INR|5}}" with its code.
+        let isCode = call.written.count == 3 && call.written.allSatisfy { $0.isUppercase && $0.isASCII }
+        let isMoney = call.written.contains { $0.isCurrencySymbol }
+        var pieces: [TemplatePiece] = isMoney || isCode ? [.text(call.written + (isCode ? " " : ""))] : []
+        for (index, value) in values.enumerated() {
+            let exponent = exponents[strings[index]]
+            if index > 1, let exponent, strings[index - 1].first?.isLetter == true {
+                pieces.append(.text(exponent))
+            } else {
+                if index > 0 { pieces.append(.text(" ")) }
+                pieces.append(.value(value))
+            }
+        }
+        return pieces
+    }
+
+    private static let exponents = ["2": "²", "3": "³", "4": "⁴", "-1": "⁻¹", "-2": "⁻²", "-3": "⁻³"]
+
+    /// The code of a language, "de" or "grc" (ISO 639), perhaps with a script or a country.
+    private static func isLanguageCode(_ string: String) -> Bool {
+        if LinkPrefix.isLanguage(string) { return true }
+        let parts = string.split(separator: "-", omittingEmptySubsequences: false)
+        guard let first = parts.first, (2...3).contains(first.count), parts.count <= 3 else { return false }
+        return first.allSatisfy { $0.isASCII && $0.isLowercase }
+            && parts.allSatisfy { !$0.isEmpty && $0.count <= 8 }
+    }
+
+    /// The value of a template whose one purpose is to arrange a list in columns or without marks.
+    private static func listValue(_ call: TemplateCall, in parser: WikitextParser) -> Range<Int>? {
+        guard call.parameters.count <= 4, call.numbered.count <= 2, !call.traits.contains(.box) else {
+            return nil
+        }
+        let values = Array(call.numbered.values) + call.parameters.map(\.value)
+        let lists = values.filter { isList(parser.text[$0]) }
+        return lists.count == 1 ? lists[0] : nil
+    }
+
+    /// Whether a value is two items at least, and nothing before.
+    private static func isList(_ value: ArraySlice<UInt8>) -> Bool {
+        guard let first = value.first, first == UInt8(ascii: "*") || first == UInt8(ascii: "#") else {
+            return false
+        }
+        guard let end = value.firstIndex(of: 0x0A), end + 1 < value.endIndex else { return false }
+        return value[end + 1] == first || value[(end + 1)...].firstRange(of: [0x0A, first]) != nil
+    }
+
+    /// Letters of a text, at least, that is shown although its template stands on a line of its own: a paragraph that a
+    /// template marks as doubtful, or frames. Hatnotes are shorter.
+    private static let lettersOfProse = 150
+
+    private static func prose(
+        _ values: [Range<Int>], _ call: TemplateCall, _ start: Int, _ parser: WikitextParser
+    ) -> [TemplatePiece]? {
+        guard values.count == 1, call.parameters.count <= 2, isBlockStart(start, parser.text) else {
+            return nil
+        }
+        let value = parser.text[values[0]]
+        guard value.count >= lettersOfProse, !value.contains(0x0A) || value.first != UInt8(ascii: "{") else {
+            return nil
+        }
+        let letters = value.prefix(4_000).count { Bytes.isWord($0) }
+        let marks = value.prefix(4_000).count { "{}=|".utf8.contains($0) }
+        return letters >= lettersOfProse && marks * 20 < letters ? [.value(values[0])] : nil
+    }
+
+    private static func isBlockStart(_ start: Int, _ text: [UInt8]) -> Bool {
+        start == 0 || text[start - 1] == 0x0A
+    }
+
+    /// Whether a template without parameters stands between a number and its unit, as those for spaces do.
+    private static func partsMeasure(_ start: Int, _ end: Int, _ text: [UInt8]) -> Bool {
+        start > 0 && Bytes.isDigit(text[start - 1]) && end < text.count
+            && (Bytes.isLetter(text[end]) || text[end] == UInt8(ascii: "%"))
+    }
+
+    private static func isBeforeLink(_ end: Int, _ text: [UInt8]) -> Bool {
+        var position = end
+        while position < text.count, text[position] == 0x20 || text[position] == UInt8(ascii: "'") {
+            position += 1
+        }
+        return position < text.count && text[position] == UInt8(ascii: "[")
     }
 
     /// Whether a template without parameters shows its name, as "{{1er}}" and "{{XXe siècle}}" do: it begins with a
@@ -55,7 +151,10 @@ enum InlineTemplate {
         var lineStart = start
         while lineStart > 0, start - lineStart < 64, text[lineStart - 1] != 0x0A { lineStart -= 1 }
         let line = text[lineStart..<start].drop { $0 == 0x20 || listMarks.contains($0) }
-        if line.isEmpty { return after == 0x20 && end + 1 < text.count && goesOn(text, end + 1) }
+        if line.isEmpty {
+            if after >= 0x80, let next = Bytes.scalar(text, at: end), isUnspaced(next) { return true }
+            return after == 0x20 && end + 1 < text.count && goesOn(text, end + 1)
+        }
         if "{<[".utf8.contains(after) || Bytes.isLetter(after) { return false }
         guard let before = scalar(before: start, text) else { return false }
         if before.properties.isWhitespace { return line.contains(where: Bytes.isWord) }

@@ -19,10 +19,22 @@ enum KnownTemplate {
         "quotation",
         "bquote", "quote box", "rquote", "poemquote", "ipa link", "keypress", "font color", "as written",
         "linktext",
-        "nihongo2", "zh", "script/hebrew", "hebrew", "citation needed span", "clarify span", "text",
+        "nihongo2", "script/hebrew", "hebrew", "citation needed span", "clarify span", "text",
         "nowraplinks",
-        "resize", "color", "underline", "bibleverse", "verse", "chem2", "nihongo", "tooltip", "overline",
-        "sic",
+        "resize", "color", "underline", "bibleverse", "verse", "chem2", "tooltip", "overline",
+        "sic", "citation needed span", "incise", "as written", "not a typo", "proper name", "name", "dfn",
+        "term", "q", "qq",
+        "zitat", "citation bloc", "citazione", "citaat", "citat", "cytat", "цитата", "цитата2",
+        "початок цитати", "引用",
+        "quote frame", "blockquote", "cita", "citação", "اقتباس", "نقل قول", "ציטוט", "alıntı", "trích dẫn",
+        "인용문",
+    ]
+
+    /// Names that the parameter with the text has, where it has one.
+    private static let textKeys = [
+        "text", "quote", "1", "content", "zitat", "texte", "citation", "testo", "texto", "tekst", "citaat",
+        "cytat", "цитата",
+        "текст", "文", "引用文", "متن", "نص", "תוכן", "metin",
     ]
 
     private static let fixed: [String: String] = [
@@ -48,13 +60,40 @@ enum KnownTemplate {
         let name = call.name
         if values.isEmpty, let text = fixed[name] { return [.text(text)] }
         if shown.contains(name) {
-            guard let value = call.value("text", "quote", "1", "content") ?? values.first else { return nil }
+            guard let value = call.value(textKeys) ?? values.first else { return nil }
             return [.value(value)]
         }
+        if let date = DateTemplate.text(call, in: parser) { return [.text(date)] }
+        if name.hasPrefix("ipac-") { return Phonetic.pieces(values, in: parser) }
         if shipPrefixes.contains(name), let ship = values.first {
             return [.text(name.uppercased() + " "), .value(ship)]
         }
         switch name {
+        case "nihongo", "nihongo3", "nihongo krt":
+            // "Jusenkyo (呪泉郷, Jusenkyō)"
+            guard let first = values.first else { return nil }
+            let others = values.dropFirst().prefix(2).filter { !$0.isEmpty }
+            guard !first.isEmpty, let more = joined(Array(others), ", ", before: " (") else {
+                return joined(others, ", ") ?? [.value(first)]
+            }
+            return [.value(first)] + more + [.text(")")]
+        case "zh", "zh-full", "chinese":
+            let forms = ["c", "s", "t", "p"].compactMap { call.value($0) }
+            return joined(forms.isEmpty ? Array(values.prefix(1)) : forms, ", ")
+        case "respell", "respelling": return joined(values, "-")
+        case "s", "s-", "siècle", "-s", "-s-", "s mini":
+            // French: "XIXe siècle"
+            guard parser.site.language?.hasPrefix("fr") ?? true, let century = values.first else {
+                return nil
+            }
+            return [.value(century), .text((parser.string(century) == "I" ? "er" : "e") + " siècle")]
+        case "heure":
+            return joined(Array(values.prefix(1)), "").map { hours in
+                hours + [.text(" h")] + (values.count > 1 ? [.text(" "), .value(values[1])] : [])
+            }
+        case "euro", "euros": return joined(Array(values.prefix(1)), "").map { $0 + [.text(" €")] }
+        case "age":
+            return Age.text(values, in: parser).map { [.text($0)] }
         case "lang", "transl", "transliteration", "langx", "rtl-lang":
             return (call.value("text") ?? values.dropFirst().last).map { [.value($0)] }
         case "convert", "cvt": return Measure.pieces(values, in: parser)
@@ -100,12 +139,31 @@ private enum Measure {
         ",": ", ",
     ]
 
+    /// Codes of units that are no symbols (en.wikipedia.org, Template:Convert/list of units).
+    private static let symbols: [String: String] = [
+        "C": "°C", "F": "°F", "R": "°R", "km2": "km²", "m2": "m²", "cm2": "cm²", "mm2": "mm²", "km3": "km³",
+        "m3": "m³",
+        "cm3": "cm³", "mm3": "mm³", "sqmi": "sq mi", "sqkm": "km²", "sqft": "sq ft", "sqin": "sq in",
+        "sqyd": "sq yd",
+        "ft2": "sq ft", "in2": "sq in", "mi2": "sq mi", "yd2": "sq yd", "cuft": "cu ft", "ft3": "cu ft",
+        "cuyd": "cu yd",
+        "cumi": "cu mi", "impgal": "imp gal", "USgal": "US gal", "kph": "km/h", "kn": "kn", "nmi": "nmi",
+        "lb": "lb",
+        "ozt": "ozt", "LT": "long tons", "ST": "short tons", "inHg": "inHg", "/km2": "/km²",
+        "/sqmi": "/sq mi", "um": "μm",
+        "m/s2": "m/s²", "kg/m3": "kg/m³", "g/cm3": "g/cm³", "lbf": "lbf", "hp": "hp",
+        "Tcuft": "trillion cu ft", "oilbbl": "barrels", "Moilbbl": "million barrels", "Mt": "million tonnes",
+    ]
+
     static func pieces(_ values: [Range<Int>], in parser: WikitextParser) -> [TemplatePiece]? {
         let strings = values.map { parser.string($0) }
         guard strings.count >= 2 else { return KnownTemplate.joined(values, " ") }
         var pieces: [TemplatePiece] = []
         var index = 0
         // Numbers with what joins them, and their unit; again for what is measured in two units.
+        func unit(_ range: Range<Int>) -> TemplatePiece {
+            symbols[parser.string(range)].map { .text($0) } ?? .value(range)
+        }
         repeat {
             if index > 0 { pieces.append(.text(" ")) }
             pieces.append(.value(values[index]))
@@ -115,7 +173,7 @@ private enum Measure {
                 index += 2
             }
             guard index < strings.count else { break }
-            pieces += [.text(" "), .value(values[index])]
+            pieces += [.text(" "), unit(values[index])]
             index += 1
         } while index + 1 < strings.count && isNumber(strings[index]) && !isNumber(strings[index + 1])
         return pieces
@@ -123,6 +181,35 @@ private enum Measure {
 
     private static func isNumber(_ text: String) -> Bool {
         text.first { $0.isLetter || $0.isNumber }?.isNumber ?? false
+    }
+}
+
+/// `{{IPAc-en|æ|l|ˈ|b|iː}}`: sounds, one for each parameter, after words that say what is pronounced.
+private enum Phonetic {
+    private static let words: Set<String> = [
+        "lang", "pron", "us", "uk", "also", "icon", "local", "small", "ipa", "link", "-", "en", "usalso",
+        "ukalso", "uslang",
+    ]
+
+    static func pieces(_ values: [Range<Int>], in parser: WikitextParser) -> [TemplatePiece]? {
+        let sounds = values.filter { value in
+            let string = parser.string(value)
+            return !words.contains(string.lowercased()) && !LinkPrefix.namesFile(string[...])
+        }
+        guard !sounds.isEmpty else { return nil }
+        let pieces = sounds.map { parser.string($0) == "_" ? TemplatePiece.text(" ") : .value($0) }
+        return [.text("/")] + pieces + [.text("/")]
+    }
+}
+
+/// `{{age|1950|5|3|1980|1|1}}`: whole years between two days. Without a second day it would be the age today.
+private enum Age {
+    static func text(_ values: [Range<Int>], in parser: WikitextParser) -> String? {
+        let numbers = values.prefix(6).map { Int(parser.string($0)) ?? -1 }
+        guard numbers.count == 6, numbers.allSatisfy({ (0...3000).contains($0) }) else { return nil }
+        let hadBirthday = (numbers[4], numbers[5]) >= (numbers[1], numbers[2])
+        let years = numbers[3] - numbers[0] - (hadBirthday ? 0 : 1)
+        return years >= 0 ? String(years) : nil
     }
 }
 

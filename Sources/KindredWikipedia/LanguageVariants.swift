@@ -49,11 +49,15 @@ enum LanguageVariants {
         return (rules.first { $0.variant == language?.lowercased() } ?? rules.first)?.value
     }
 
+    /// Bytes before the text of a rule, at most; looking further in nested text would take long.
+    private static let longestHead = 400
+
     /// `variant:text` or `from=>variant:text`.
     private static func rule(_ piece: Range<Int>, _ text: [UInt8]) -> (variant: String, value: Range<Int>)? {
         var start = piece.lowerBound
-        if let arrow = text[piece].firstRange(of: "=>".utf8) { start = arrow.upperBound }
-        guard let colon = text[start..<piece.upperBound].firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        let head = piece.lowerBound..<min(piece.upperBound, piece.lowerBound + longestHead)
+        if let arrow = Bytes.find("=>", in: text, from: start, until: head.upperBound) { start = arrow + 2 }
+        guard let colon = text[start..<head.upperBound].firstIndex(of: UInt8(ascii: ":")) else { return nil }
         let variant = Bytes.trimmed(text[start..<colon])
         guard (2...16).contains(variant.count),
             variant.allSatisfy({ Bytes.isLetter($0) || $0 == UInt8(ascii: "-") })

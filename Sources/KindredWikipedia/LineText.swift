@@ -24,7 +24,7 @@ enum LineText {
             switch byte {
             case Mark.dropped: isGap = true
             case Mark.apostrophe: result.append(UInt8(ascii: "'"))
-            case 0x01...0x08: break
+            case 0x01...0x08, Mark.row...Mark.htmlCell: break
             case 0x09, 0x20:
                 if let last = result.last, last != 0x20, !(isGap && last == UInt8(ascii: "(")) {
                     result.append(0x20)
@@ -139,6 +139,8 @@ enum LineText {
 
     private static func endsSentence(_ line: ArraySlice<UInt8>) -> Bool {
         let end = line.reversed().drop { Mark.contains($0) || Bytes.isSpace($0) || $0 == UInt8(ascii: "'") }
+        guard let byte = end.first else { return false }
+        if byte < 0x80 { return ".!?".utf8.contains(byte) }
         let last = String(decoding: end.prefix(4).reversed(), as: UTF8.self).unicodeScalars.last
         return last.map { ".!?…。！？।॥۔؟။።".unicodeScalars.contains($0) } ?? false
     }

@@ -14,8 +14,14 @@ struct MarkupBrackets {
         let after: Int
     }
 
-    /// By where the bracket opens.
-    private var pairs: [Int: Pair] = [:]
+    /// In the order of where they open.
+    private var pairs: [Pair] = []
+    /// Whether a bracket that closes opens at a place, a bit for each byte of the text.
+    private var opens: [UInt64]
+    /// How many open before each word of `opens`.
+    private var opensBefore: [Int32] = []
+    /// While brackets are matched: with where they open, in the order of where they close.
+    private var found: [(start: Int, pair: Pair)] = []
 
     /// For each byte, whether a bracket or a line may begin with it.
     private static let mayBeBracket: [Bool] = (0..<256).map { "<{[}]|-\n".utf8.contains(UInt8($0)) }
@@ -46,6 +52,7 @@ struct MarkupBrackets {
 
     /// - Parameter hasVariants: whether `-{` is markup, which it is in wikis of languages with variants.
     init(_ text: [UInt8], elements: [Int: PreparedWikitext.Element], hasVariants: Bool) {
+        opens = [UInt64](repeating: 0, count: text.count / 64 + 1)
         var stack = Stack()
         var startsLine = true
         let mayBeBracket = Self.mayBeBracket
@@ -80,8 +87,7 @@ struct MarkupBrackets {
                 position += 1
                 // In "|}}" the braces are a template's.
                 if run(UInt8(ascii: "}")) == 1, let top = stack.top(.table) {
-                    pairs[stack.entries[top].start] = Pair(
-                        kind: .table, end: position - 1, after: position + 1)
+                    add(stack.entries[top].start, Pair(kind: .table, end: position - 1, after: position + 1))
                     stack.pop()
                     position += 1
                 }
@@ -96,6 +102,37 @@ struct MarkupBrackets {
             }
             startsLine = byte == 0x0A || (startsLine && (byte == 0x20 || byte == UInt8(ascii: ":")))
         }
+        sort()
+    }
+
+    private mutating func add(_ start: Int, _ pair: Pair) {
+        // Of a run of brackets the innermost is matched first, and stays.
+        guard opens[start >> 6] & (1 << UInt64(start & 63)) == 0 else { return }
+        opens[start >> 6] |= 1 << UInt64(start & 63)
+        found.append((start, pair))
+    }
+
+    /// Puts the pairs in order, each at the number of those that open before it.
+    private mutating func sort() {
+        opensBefore.reserveCapacity(opens.count)
+        var count: Int32 = 0
+        for word in opens {
+            opensBefore.append(count)
+            count += Int32(word.nonzeroBitCount)
+        }
+        pairs = [Pair](repeating: Pair(kind: .link, end: 0, after: 0), count: found.count)
+        for (start, pair) in found { pairs[rank(start)] = pair }
+        found = []
+    }
+
+    private func rank(_ start: Int) -> Int {
+        let below = opens[start >> 6] & ((1 << UInt64(start & 63)) - 1)
+        return Int(opensBefore[start >> 6]) + below.nonzeroBitCount
+    }
+
+    private func pair(at start: Int) -> Pair? {
+        guard start >> 6 < opens.count, opens[start >> 6] & (1 << UInt64(start & 63)) != 0 else { return nil }
+        return pairs[rank(start)]
     }
 
     /// Matches a run of closing brackets.
@@ -110,7 +147,7 @@ struct MarkupBrackets {
             let kind: Kind = isBrace ? (width == 3 ? .parameter : .template) : .link
             stack.entries[top].count -= width
             let opened = stack.entries[top].start + stack.entries[top].count
-            pairs[opened] = Pair(kind: kind, end: position, after: position + width)
+            add(opened, Pair(kind: kind, end: position, after: position + width))
             if stack.entries[top].count < 2 { stack.pop() }
             position += width
             left -= width
@@ -118,7 +155,7 @@ struct MarkupBrackets {
         let end = start + count
         if isBrace, left > 0, end < text.count, text[end] == UInt8(ascii: "-"), let top = stack.top(.variant)
         {
-            pairs[stack.entries[top].start] = Pair(kind: .variant, end: end - 1, after: end + 1)
+            add(stack.entries[top].start, Pair(kind: .variant, end: end - 1, after: end + 1))
             stack.pop()
             return end + 1
         }
@@ -127,12 +164,12 @@ struct MarkupBrackets {
 
     /// The bracket of a kind that opens at `start` and closes.
     func pair(_ kind: Kind, at start: Int) -> Pair? {
-        guard let found = pairs[start], found.kind == kind else { return nil }
+        guard let found = pair(at: start), found.kind == kind else { return nil }
         return found
     }
 
     /// Past whatever closes again at `start`, closing brackets included.
-    func end(ofAnyAt start: Int) -> Int? { pairs[start]?.after }
+    func end(ofAnyAt start: Int) -> Int? { pair(at: start)?.after }
 
     /// Whether a bracket of markup may open with the byte.
     static func opens(_ byte: UInt8) -> Bool {

@@ -24,6 +24,46 @@ package struct WikiNamespaces: Hashable, Sendable {
     /// The number of the namespace whose name stands before a title's colon; nil where it is none.
     func number(of prefix: some StringProtocol) -> Int? { numbers[Self.normalized(prefix)] }
 
+    /// The same for the prefix of a link. An excerpt's `<siteinfo>` may be shortened, or that of another wiki: so the
+    /// names that other languages have for files and categories count too.
+    func number(ofLink prefix: some StringProtocol) -> Int? {
+        let name = Self.normalized(prefix)
+        if let number = numbers[name] { return number }
+        if Self.categoryNames.contains(name[...]) { return Self.category }
+        return Self.fileNames.contains(name[...]) ? Self.file : nil
+    }
+
+    /// Names of the namespace for categories (MediaWiki's languages/messages), spaces as `_`; without those that are words
+    /// of other languages.
+    private static let categoryNames = names(
+        """
+        categoria categoría categorie catégorie categorîa categorìa catègorie categuria catigurìa categori
+        category catagóir kategooria kategori kategorî kategoria kategória kategoriija kategorija kategoreja
+        kategorio kategoriýa kategoriye kategory kategorya kategorie kategoriya kateqoriya kateggoría
+        katiguriya kattegoriy kategorėjė luokka bólkur flocc rummad kaarangay turkum thể_loại sokajy
+        ñemohenda abdeeling категория категорія катэгорыя категорија категори санат төркем ангилал гурӯҳ
+        κατηγορία կատեգորիա კატეგორია კატეგორი קטגוריה קאטעגאריע تصنيف رده زمره تۈر پۆل زمرو وېشنيزه فئة
+        تصنیف श्रेणी वर्ग वर्गः श्रेणि विषयश्रेणी শ্রেণী বিষয়শ্রেণী শ্ৰেণী શ્રેણી ਸ਼੍ਰੇਣੀ శ్రేణి వర్గం
+        பகுப்பு ವರ್ಗ വർഗ്ഗം විභාග ประเภท หมวดหมู่ ໝວດ ចំណាត់ថ្នាក់ចំណាត់ក្រុម ကဏ္ဍ カテゴリ 分類 分类 분류 መደብ ޤިސްމު
+        ཁོངས་གཏོགས 類別 flokkur
+        """)
+
+    /// The same for files.
+    private static let fileNames = names(
+        """
+        archivo ficheiro fichero fichier fitxer fitxategi datei bild bilde billede bestand plik soubor súbor
+        fájl tiedosto kuva fil fisier fişier fișier datoteka dosya attēls vaizdas fail immagine imagem
+        imagen imatge grafika obrázok slika fasciculus dosiero berkas gambar imej larawan lêer restr
+        skeudenn mynd íomhá delwedd ìomhaigh файл изображение зображення выява слика датотека сурет сүрәт
+        рәсем картинка αρχείο εικόνα պատկեր სურათი קובץ תמונה ملف صورة پرونده تصویر فائل ھۆججەت وێنە चित्र
+        संचिका चित्रम् চিত্র ছবি ચિત્ર ਤਸਵੀਰ దస్త్రం బొమ్మ படிமம் ಚಿತ್ರ പ്രമാണം ചിത്രം ගොනුව ไฟล์ ภาพ ຮູບ
+        ဖိုင် ファイル 画像 檔案 文件 图像 圖像 파일 그림 tập_tin hình wêne şəkil fayl
+        """)
+
+    private static func names(_ list: String) -> Set<Substring> {
+        Set(list.split(whereSeparator: \.isWhitespace).map { Substring($0.replacing("_", with: " ")) })
+    }
+
     /// The namespace that a title is in, 0 for one without a prefix of this wiki.
     func number(ofTitle title: String) -> Int {
         title.firstIndex(of: ":").flatMap { number(of: title[..<$0]) } ?? 0
@@ -49,6 +89,16 @@ enum LinkPrefix {
         "svg",
         "djvu", "tiff", "tif", "opus", "flac", "wav", "webm", "mp3", "mp4", "mpg", "mpeg", "stl",
     ]
+
+    /// Whether a prefix leads to another site: a sister project, a catalogue (meta.wikimedia.org, Interwiki map).
+    static func isOtherSite(_ prefix: String) -> Bool { otherSites.contains(prefix.lowercased()[...]) }
+
+    private static let otherSites: Set<Substring> = Set(
+        """
+        b books c commons d doi foundation hdl m mail mailarchive mediawikiwiki meta mw n outreach phab phabricator
+        pmid q rev rfc s source species testwiki toollabs toolforge v voy w wikibooks wikidata wikimedia wikinews wikipedia
+        wikiquote wikisource wikispecies wikt wiktionary wikiversity wikivoyage wmf
+        """.split(whereSeparator: \.isWhitespace))
 
     /// Whether a prefix is a language's: a link to the same article in that language, which MediaWiki shows beside the
     /// article and not in it.

@@ -10,6 +10,12 @@ struct WikitextParser {
     let title: String
     let site: DumpSite
     var output: [UInt8] = []
+    /// What the text says of its article besides what is shown.
+    var details = ArticleDetails()
+    /// The names of templates that were met.
+    var templateNames = TemplateNames()
+    /// Where the first line begins that begins with `==`.
+    let firstHeading: Int
     /// Up to here no `]` was found from a place before: looking again from the next one would take quadratic time.
     var linkSearched = 0
 
@@ -17,17 +23,21 @@ struct WikitextParser {
     private static let mayBeMarkup: [Bool] = (0..<256).map { "<{[-&_]}".utf8.contains(UInt8($0)) }
 
     /// Deeper nesting is dropped; real articles stay below ten.
-    private static let maximumDepth = 24
+    static let maximumDepth = 24
 
-    static func plainText(_ wikitext: [UInt8], title: String, site: DumpSite) -> [UInt8] {
+    static func plainText(
+        _ wikitext: [UInt8], title: String, site: DumpSite
+    ) -> (text: [UInt8], details: ArticleDetails) {
         let source = PreparedWikitext(wikitext)
         let brackets = MarkupBrackets(
             source.bytes, elements: source.elements, hasVariants: LanguageVariants.areUsed(in: site.language))
+        let heading = Bytes.find("\n==", in: source.bytes, from: 0) ?? source.bytes.count
         var parser = WikitextParser(
-            text: source.bytes, elements: source.elements, brackets: brackets, title: title, site: site)
+            text: source.bytes, elements: source.elements, brackets: brackets, title: title, site: site,
+            firstHeading: heading)
         parser.output.reserveCapacity(source.bytes.count)
         parser.parse(0..<source.bytes.count, depth: 0)
-        return parser.output
+        return (parser.output, parser.details)
     }
 
     mutating func parse(_ range: Range<Int>, depth: Int) {
@@ -91,7 +101,10 @@ struct WikitextParser {
     mutating func captured(_ body: (inout WikitextParser) -> Void) -> [UInt8] {
         let start = output.count
         body(&self)
-        let result = Array(output[start...])
+        // Made of all of the output, an array would share its memory, which is reserved for the whole text.
+        var result: [UInt8] = []
+        result.reserveCapacity(output.count - start)
+        result.append(contentsOf: output[start...])
         output.removeLast(output.count - start)
         return result
     }
@@ -109,7 +122,19 @@ struct WikitextParser {
         case .item:
             endParagraph()
             if !tag.isEnd { output.append(UInt8(ascii: "*")) }
-        case .cell, .lineBreak: output.append(0x20)
+        case .row:
+            if let last = output.last, last != 0x0A, last != Mark.row { output.append(0x0A) }
+            if !tag.isEnd { output.append(Mark.row) }
+        case .cell:
+            // What ends is parted from what follows by the space; what begins, by the mark.
+            if tag.isEnd {
+                output.append(0x20)
+            } else if output.last.map({ $0 == 0x0A }) ?? true {
+                output.append(Mark.row)
+            } else if output.last != Mark.row {
+                output.append(Mark.htmlCell)
+            }
+        case .lineBreak: output.append(0x20)
         case .inline: markText()
         case .nothing: break
         }
@@ -163,6 +188,9 @@ struct WikitextParser {
     /// `__NOTOC__` and its like.
     private mutating func behaviorSwitch(_ start: Int, _ range: Range<Int>) -> Int? {
         guard let end = BehaviorSwitch.end(text, start, until: range.upperBound) else { return nil }
+        if Bytes.find("__disambig__", in: text, from: start, until: end) != nil {
+            details.isDisambiguation = true
+        }
         drop()
         return end
     }
@@ -189,6 +217,15 @@ struct WikitextParser {
     func trimmed(_ range: Range<Int>) -> Range<Int> {
         let slice = Bytes.trimmed(text[range])
         return slice.startIndex..<slice.endIndex
+    }
+
+    /// Where what begins at `start` may be cut, so many bytes on at least, without cutting a bracket or an element.
+    func wholeEnd(_ start: Int, atLeast count: Int) -> Int {
+        var position = start
+        while position < text.count, position - start < count {
+            position = nestedEnd(position, start..<text.count) ?? position + 1
+        }
+        return position
     }
 
     /// The parts between separators that are not inside other brackets or elements.

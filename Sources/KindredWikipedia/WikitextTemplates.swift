@@ -2,7 +2,7 @@ extension WikitextParser {
     mutating func brace(_ start: Int, _ range: Range<Int>, depth: Int) -> Int? {
         guard start + 1 < range.upperBound else { return nil }
         if let table = brackets.pair(.table, at: start), table.end <= range.upperBound {
-            drop()
+            show(WikitextTable(start + 2..<table.end, in: self), at: start, depth: depth)
             return table.after
         }
         if let parameter = brackets.pair(.parameter, at: start), parameter.end <= range.upperBound {
@@ -25,7 +25,7 @@ extension WikitextParser {
         }
         // Of "{{{{a}}" the last two braces are a template's.
         guard brackets.end(ofAnyAt: start + 1) == nil else { return start + 1 }
-        output.append(Mark.rows)
+        output.append(Mark.parameters)
         return start + 2
     }
 
@@ -39,11 +39,16 @@ extension WikitextParser {
     private mutating func template(_ inner: Range<Int>, at start: Int, until after: Int, depth: Int) {
         let parts = split(inner, at: UInt8(ascii: "|"))
         if function(parts, depth: depth) { return }
-        let call = TemplateCall(parts, in: self)
+        let source = Bytes.trimmed(text[parts[0]])
+        guard let name = templateNames.name(source, namespaces: site.namespaces) else { return drop() }
+        let call = TemplateCall(parts, name, in: self)
         let pieces =
             KnownTemplate.pieces(call, in: self)
             ?? InlineTemplate.pieces(call, from: start, until: after, in: self)
-        guard let pieces else { return drop() }
+        guard let pieces else {
+            read(call, at: start, until: after, depth: depth)
+            return drop()
+        }
         if case .value(let range)? = pieces.first, let first = text[range].first,
             Self.listMarks.contains(first)
         {
@@ -60,7 +65,21 @@ extension WikitextParser {
         }
     }
 
-    private static let listMarks: Set<UInt8> = Set("*#:;".utf8)
+    /// Takes from a template that is not shown what it says of the article.
+    private mutating func read(_ call: TemplateCall, at start: Int, until after: Int, depth: Int) {
+        if call.traits.contains(.disambiguation) { details.isDisambiguation = true }
+        guard depth == 0, details.facts.count < Article.mostFacts else { return }
+        var lineEnd = after
+        while lineEnd < text.count, text[lineEnd] == 0x20 { lineEnd += 1 }
+        let endsLine = lineEnd == text.count || text[lineEnd] == 0x0A || text[lineEnd] == UInt8(ascii: "'")
+        let isBox = Infobox.isBox(
+            call, isBlock: startsLine(start) && endsLine, isInLead: start < firstHeading,
+            spansLines: text[start..<after].contains(0x0A))
+        guard isBox else { return }
+        for fact in Infobox.facts(call, in: &self, depth: depth) { details.add(fact) }
+    }
+
+    static let listMarks: Set<UInt8> = Set("*#:;".utf8)
 
     /// Shows a variable or a parser function of MediaWiki; false where it is none that is known here.
     private mutating func function(_ parts: [Range<Int>], depth: Int) -> Bool {

@@ -25,7 +25,7 @@ private func text(_ wikitext: String) -> String { Article(title: "T", wikitext: 
         ("<nowiki>'''not bold''' {{x}}</nowiki>", "'''not bold''' {{x}}"),
         ("a<!-- hidden [[ -->b", "ab"),
         ("Water is <math>H_2O</math> here.", "Water is here."),
-        ("{|\n! a\n|-\n| b || c\n|}\nAfter.", "After."),
+        ("{|\n! a\n|-\n| b || c\n|}\nAfter.", "a\nb | c\n\nAfter."),
         ("__NOTOC__\nText.", "Text."),
         ("unclosed {{template and [[link stay", "unclosed template and link stay"),
         ("closed }} and ]] nothing", "closed and nothing"),

@@ -86,8 +86,9 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
         ("| is a bar.", "| is a bar."), ("<nowiki>#</nowiki> is a hash.", "# is a hash."),
         ("&#42; is a star.", "* is a star."), ("[[A|=]] b =", "= b ="),
         ("'''----''' is a row.", "---- is a row."),
-        ("a\n---- b", "a\n\nb"), ("{{start}}\n! Head\n|-\n| Cell\n|}\nText.", "Text."),
-        ("{|\n| open\n! row\nstill", "still"), ("A.\n * b\n == c ==\n | d", "A. * b == c == | d"),
+        ("a\n---- b", "a\n\nb"), ("{{start}}\n! Head\n|-\n| Cell\n|}\nText.", "Head\nCell\n\nText."),
+        ("{|\n| open\n! row\nstill", "open\nrow\n\nstill"),
+        ("A.\n * b\n == c ==\n | d", "A. * b == c == | d"),
     ])
     func `what a line is shows by the first characters of its source`(wikitext: String, expected: String) {
         #expect(text(wikitext) == expected)
@@ -97,7 +98,7 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
         ("1<2 and 3>2, i<n, b<c and d>e", "1<2 and 3>2, i<n, b<c and d>e"),
         ("Map<Key, Value> <unknown>x</unknown>", "Map<Key, Value> <unknown>x</unknown>"),
         ("<b class=\"x\">a</b><br/>b<BR clear>c <span\nid=x>d</span>", "a b c d"),
-        ("<table><tr><td>a</td><th>b</th></tr><tr><td>c</td></tr></table>", "a b\n\nc"),
+        ("<table><tr><td>a</td><th>b</th></tr><tr><td>c</td></tr></table>", "a\tb\nc"),
         (
             "a<hr>b<h2>c</h2>d<p>e<center>f</center>g<blockquote>h</blockquote>i",
             "a\n\nb\n\nc\n\nd\n\ne\n\nf\n\ng\n\nh\n\ni"
@@ -190,5 +191,12 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
                 * [http://y.example Y]
                 """)
         #expect(article.sections.map { $0.path.last ?? "" } == ["", "Mitglieder", "Literatur", "Filme"])
+    }
+
+    @Test func `an article of nothing but links keeps them`() {
+        let article = Article(
+            title: "T",
+            wikitext: "== A ==\n* [[a]]\n* [[b]]\n== B ==\n* [[c]]\n== C ==\n* [http://x.example D]")
+        #expect(article.sections.map { $0.path.last ?? "" } == ["A", "B"])
     }
 }
