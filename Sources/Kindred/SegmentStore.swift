@@ -16,9 +16,13 @@ struct SegmentStore {
     private let fingerprint: Fingerprint
 
     init(_ directory: IndexDirectory, catalog: Catalog, encoder: TextEncoder) {
+        self.init(directory, catalog: catalog, fingerprint: encoder.fingerprint)
+    }
+
+    init(_ directory: IndexDirectory, catalog: Catalog, fingerprint: Fingerprint) {
         self.directory = directory
         self.catalog = catalog
-        fingerprint = encoder.fingerprint
+        self.fingerprint = fingerprint
     }
 
     /// Whether a writer of segments makes files of this name, also before they get it.

@@ -9,10 +9,10 @@ struct KindredCommand: ParsableCommand {
         commandName: "kindred",
         abstract: "Search your own documents by meaning, on your own machine.",
         discussion: """
-            Kindred reads a Wikipedia dump, encodes its passages with a language model in this process, and answers \
+            Kindred reads dumps of Wikipedia, files and directories, encodes their passages with a language model in this process, and answers \
             questions in your own words. No data leaves your machine.
 
-              kindred index DUMP            read a dump into an index
+              kindred index PATH            read a dump, a file or a directory into an index
               kindred search "QUESTION"     ask once
               kindred repl                  ask several questions
               kindred eval                  measure an encoder
@@ -23,7 +23,8 @@ struct KindredCommand: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            IndexCommand.self, SearchCommand.self, ReplCommand.self, StatusCommand.self, VerifyCommand.self,
+            IndexCommand.self, SearchCommand.self, ReplCommand.self, StatusCommand.self, RemoveCommand.self,
+            VerifyCommand.self,
             TrainCommand.self, ReindexCommand.self, ModelCommand.self, EncodeCommand.self, EvalCommand.self,
             StudyCommand.self, DumpCommand.self,
             VectorsCommand.self,

@@ -7,7 +7,7 @@ enum HTMLFile: WholeFileFormat {
     static func document(_ file: WholeFile, _ options: ReadingOptions) throws -> Document? {
         let declared = options.charset ?? declaredEncoding(file.bytes)
         let text = try TextEncodings.decode(file.bytes, declared: declared, name: file.name)
-        let tree = HTMLTree(text)
+        let tree = try HTMLTree(text, name: file.name)
         var reader = HTMLText(main: tree.mainElement)
         for event in tree.events { reader.take(event) }
         return reader.finish(title: file.title)

@@ -1,4 +1,5 @@
 import CLibXML2
+import KindredSystem
 
 /// An HTML document as libxml2 reads it, in the order of its text.
 @safe
@@ -11,20 +12,29 @@ struct HTMLTree {
 
     private(set) var events: [Event] = []
 
-    init(_ html: String) {
+    /// - Parameter name: of the file, for errors.
+    /// - Throws: `invalidData` where elements nest deeper than libxml2 reads (256).
+    init(_ html: String, name: String) throws {
+        guard let parser = unsafe htmlNewParserCtxt() else { return }
+        defer { unsafe htmlFreeParserCtxt(parser) }
         var copy = html
         let options =
             HTML_PARSE_RECOVER.rawValue | HTML_PARSE_NOERROR.rawValue | HTML_PARSE_NOWARNING.rawValue
             | HTML_PARSE_NONET.rawValue
         let tree = copy.withUTF8 { bytes in
             unsafe bytes.withMemoryRebound(to: CChar.self) { bytes in
-                unsafe htmlReadMemory(
-                    bytes.baseAddress, CInt(clamping: bytes.count), nil, "UTF-8", CInt(options))
+                unsafe htmlCtxtReadMemory(
+                    parser, bytes.baseAddress, CInt(clamping: bytes.count), nil, "UTF-8", CInt(options))
             }
         }
-        guard let tree = unsafe tree else { return }
         defer { unsafe xmlFreeDoc(tree) }
-        guard let root = unsafe xmlDocGetRootElement(tree) else { return }
+        // Faults of the markup are mended; only its limits make the parser stop.
+        guard unsafe parser.pointee.disableSAX == 0 else {
+            throw KindredError(
+                .invalidData, "has elements that nest more than 256 deep, or names and values that are too long",
+                at: .init(path: name, line: unsafe Int(parser.pointee.lastError.line)))
+        }
+        guard let tree = unsafe tree, let root = unsafe xmlDocGetRootElement(tree) else { return }
         unsafe walk(root)
     }
 

@@ -28,7 +28,7 @@ enum MarkdownFile: WholeFileFormat {
                 }
             case .text(let paragraph, let line): builder.add(paragraph, line: firstLine + line)
             case .html(let html, let line):
-                builder.add(HTMLTree(html).plainText, line: firstLine + line)
+                builder.add(try HTMLTree(html, name: file.name).plainText, line: firstLine + line)
             }
         }
         guard var document = builder.finish(title: title ?? file.title) else { return nil }

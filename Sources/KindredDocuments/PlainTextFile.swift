@@ -7,9 +7,11 @@ enum PlainTextFile: WholeFileFormat {
 
     static func document(_ file: WholeFile, _ options: ReadingOptions) throws -> Document? {
         let text = try TextEncodings.decode(file.bytes, declared: options.charset, name: file.name)
+        var pieces: [TextParagraphs.Piece] = []
+        TextParagraphs.forEach(in: text) { pieces.append($0) }
         var builder = DocumentBuilder()
         var title: String?
-        TextParagraphs.forEach(in: text) { piece in
+        for (index, piece) in pieces.enumerated() {
             switch piece {
             case .heading(let heading, let level):
                 if builder.isEmpty, title == nil {
@@ -17,10 +19,22 @@ enum PlainTextFile: WholeFileFormat {
                 } else {
                     builder.begin(heading, level: level)
                 }
-            case .paragraph(let paragraph, let line): builder.add(paragraph, line: line)
+            case .paragraph(let paragraph, let line):
+                if index == 0, pieces.count > 1, isTitle(paragraph) {
+                    title = paragraph
+                } else {
+                    builder.add(paragraph, line: line)
+                }
             }
         }
         return builder.finish(title: title ?? file.title)
+    }
+
+    /// Whether the first paragraph is a title: a short line that ends no sentence.
+    private static func isTitle(_ paragraph: String) -> Bool {
+        paragraph.count <= 80 && !paragraph.contains("\n")
+            && paragraph.contains { $0.isLetter || $0.isNumber }
+            && paragraph.last.map { !".!?,;:。！？".contains($0) } == true
     }
 }
 

@@ -59,9 +59,11 @@ extension Catalog {
         }
     }
 
-    /// Takes articles out in one transaction; their passages become deletions.
+    /// Takes articles out in one transaction; their passages become deletions. Every source counts as read in part then:
+    /// reading it again brings back what it holds.
     package func remove(articles ids: [Int64]) throws {
         try write { database in
+            try database.execute(sql: "UPDATE source SET complete = 0")
             for id in ids { try Self.remove(article: id, database, path) }
         }
     }
