@@ -122,12 +122,7 @@ public struct Indexer {
                 sources: zip(sources, known).map { SourceReport(name: $0.name, nothingToDo: $1!) })
         }
         // The first document is read before anything is created, so that a file that is none leaves no trace.
-        var opened = try known.firstIndex { $0 == nil }.map { (index: $0, try OpenSource(sources[$0])) }
-        if let (_, first) = opened, sources.count == 1, !first.hasDocument, first.source.kind == .directory,
-            !FileManager.default.fileExists(atPath: directory.catalog.string)
-        {
-            throw first.nothingToRead
-        }
+        var opened = try open(sources, known: known)
 
         try directory.create()
         let lock = try directory.lockForWriting()
@@ -176,6 +171,30 @@ public struct Indexer {
         }
         if !run.stopped { try segments.compact(shouldStop: shouldStop) }
         return run.report
+    }
+
+    /// Opens the first source that is to be read and can be.
+    ///
+    /// - Returns: nil where none can be, and others were read before.
+    /// - Throws: what is wrong with the first one where nothing can be read; `invalidData` for a directory without any
+    ///   document where there is no index yet.
+    private func open(
+        _ sources: [DocumentSource], known: [SourceCounts?]
+    ) throws -> (index: Int, source: OpenSource)? {
+        var failure: KindredError?
+        for (index, source) in sources.enumerated() where known[index] == nil {
+            do {
+                let open = try OpenSource(source)
+                if sources.count == 1, source.kind == .directory, !open.hasDocument, try !directory.exists {
+                    throw open.nothingToRead
+                }
+                return (index, open)
+            } catch let error as KindredError where OpenSource.isFault(error) {
+                failure = failure ?? error
+            }
+        }
+        if let failure, known.allSatisfy({ $0 == nil }) { throw failure }
+        return nil
     }
 
     /// For each source, the counts of an earlier run that read this very file to its end, where the index that it made

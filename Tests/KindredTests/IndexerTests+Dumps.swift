@@ -87,7 +87,8 @@ extension IndexerTests {
         list[1].text += String(repeating: " and more", count: 1000)
         list[2].text += "&#1;"
         let report = try Indexer(directory).index(dump: file("a.xml", dump(list)), longestPage: 4096)
-        #expect((report.added, report.skipped["longer than --max-page"], report.forbiddenCharacters) == (2, 1, 1))
+        #expect(
+            (report.added, report.skipped["longer than --max-page"], report.forbiddenCharacters) == (2, 1, 1))
         #expect(report.sources[0].firstForbiddenCharacter?.hasPrefix("U+0001") == true)
     }
 

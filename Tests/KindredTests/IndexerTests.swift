@@ -28,7 +28,10 @@ import Testing
 
     @Test func `the sample answers most of its questions, in every mode`() throws {
         let report = try Indexer(directory).index(dump: Resources.sampleDump().string)
-        #expect((report.pages, report.redirects, report.skipped["of other namespaces"], report.added) == (68, 6, 2, 60))
+        #expect(
+            (report.pages, report.redirects, report.skipped["of other namespaces"], report.added) == (
+                68, 6, 2, 60
+            ))
         let searcher = try Searcher(directory)
         let questions = try String(
             contentsOfFile: FilePath(#filePath).removingLastComponent().removingLastComponent()
