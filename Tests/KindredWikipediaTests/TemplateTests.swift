@@ -80,6 +80,12 @@ private func text(_ wikitext: String, language: String = "en") -> String {
         ("{{quote|text=It rained all day.|author=A}}", "It rained all day."),
         ("{{Spalten|Breite=3|Inhalt=\n* eins\n* zwei\n* drei}}", "eins\nzwei\ndrei"),
         ("{{columns|\n* a\n* b}}", "a\nb"),
+        ("{{Columns|width=3|col1=\n* a\n* b\n|col2=\n* c\n* d}}\nText.", "a\nb\nc\nd\n\nText."),
+        (
+            "the {{ill|Harbour House|de|Hafenhaus}} and {{ill|de|Hafenhaus|Harbour}}",
+            "the Harbour House and Harbour"
+        ),
+        ("{{Box|title=A|group1=B|list1=\n* c\n* d\n|group2=E|state=F|above=G}}\nText.", "Text."),
     ])
     func `quotations and lists that a template frames are shown`(wikitext: String, expected: String) {
         #expect(text(wikitext) == expected)
