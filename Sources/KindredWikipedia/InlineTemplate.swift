@@ -22,7 +22,7 @@ enum InlineTemplate {
         {
             return nil
         }
-        if let list = listValue(call, in: parser) { return [.value(list)] }
+        if let lists = lists(call, in: parser) { return lists }
         let values = call.positional.filter { !$0.isEmpty }
         if values.isEmpty, call.named.isEmpty {
             if partsMeasure(start, end, parser.text) { return [.text(" ")] }
@@ -75,14 +75,16 @@ enum InlineTemplate {
             && parts.allSatisfy { !$0.isEmpty && $0.count <= 8 }
     }
 
-    /// The value of a template whose one purpose is to arrange a list in columns or without marks.
-    private static func listValue(_ call: TemplateCall, in parser: WikitextParser) -> Range<Int>? {
-        guard call.parameters.count <= 4, call.numbered.count <= 2, !call.traits.contains(.box) else {
+    /// The values of a template whose one purpose is to arrange lists in columns or without marks.
+    private static func lists(_ call: TemplateCall, in parser: WikitextParser) -> [TemplatePiece]? {
+        guard call.parameters.count + call.numbered.count <= 12, !call.traits.contains(.box) else {
             return nil
         }
-        let values = Array(call.numbered.values) + call.parameters.map(\.value)
+        let values = call.numbered.sorted { $0.key < $1.key }.map(\.value) + call.parameters.map(\.value)
         let lists = values.filter { isList(parser.text[$0]) }
-        return lists.count == 1 ? lists[0] : nil
+        // Boxes and navigation have more that is no list: titles, groups, pictures.
+        guard !lists.isEmpty, values.count - lists.count <= 4 else { return nil }
+        return lists.flatMap { [.value($0), .text("\n")] }
     }
 
     /// Whether a value is two items at least, and nothing before.

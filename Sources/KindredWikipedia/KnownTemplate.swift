@@ -11,7 +11,7 @@ enum KnownTemplate {
     private static let shown: Set<String> = [
         "nowrap", "nobr", "no wrap", "nobold", "noitalic", "small", "smaller", "big", "larger", "abbr",
         "smallcaps",
-        "sc", "em", "strong", "ill", "interlanguage link", "math", "mvar", "var", "sup", "sub", "flag",
+        "sc", "em", "strong", "math", "mvar", "var", "sup", "sub", "flag",
         "flagcountry",
         "flagu", "mono", "code", "tt", "kbd", "samp", "angbr", "angle bracket", "center", "centre",
         "visible anchor",
@@ -62,6 +62,13 @@ enum KnownTemplate {
         if shown.contains(name) {
             guard let value = call.value(textKeys) ?? values.first else { return nil }
             return [.value(value)]
+        }
+        if name == "ill" || name == "interlanguage link" {
+            // The name, or, as it was once written, the code of a language before it.
+            guard let first = values.first else { return nil }
+            return [
+                .value(values.count > 2 && LinkPrefix.isLanguage(parser.string(first)) ? values[2] : first)
+            ]
         }
         if let date = DateTemplate.text(call, in: parser) { return [.text(date)] }
         if name.hasPrefix("ipac-") { return Phonetic.pieces(values, in: parser) }

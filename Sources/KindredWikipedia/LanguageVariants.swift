@@ -12,6 +12,11 @@ enum LanguageVariants {
         return languages.contains(base.lowercased())
     }
 
+    /// Whether a text has rules of variants, whatever its dump says of its language.
+    static func areWritten(in text: [UInt8]) -> Bool {
+        ["-{zh", "-{sr-", "-{H|zh"].contains { Bytes.find($0, in: text, from: 0) != nil }
+    }
+
     /// The range of the text that is shown; nil where nothing is.
     ///
     /// - Parameters:

@@ -29,8 +29,9 @@ struct WikitextParser {
         _ wikitext: [UInt8], title: String, site: DumpSite
     ) -> (text: [UInt8], details: ArticleDetails) {
         let source = PreparedWikitext(wikitext)
-        let brackets = MarkupBrackets(
-            source.bytes, elements: source.elements, hasVariants: LanguageVariants.areUsed(in: site.language))
+        let hasVariants =
+            LanguageVariants.areUsed(in: site.language) || LanguageVariants.areWritten(in: source.bytes)
+        let brackets = MarkupBrackets(source.bytes, elements: source.elements, hasVariants: hasVariants)
         let heading = Bytes.find("\n==", in: source.bytes, from: 0) ?? source.bytes.count
         var parser = WikitextParser(
             text: source.bytes, elements: source.elements, brackets: brackets, title: title, site: site,

@@ -172,7 +172,7 @@ import Testing
             (["train", "mntp", text, "--out", out], 65, "one block"),
             (["train", "simcse", text, "--out", out], 65, "sentences"),
             (["train", "mntp", latin, "--out", out], 65, "latin.txt, line 1, byte 0: is not UTF-8"),
-            (["train", "mntp", packed, "--out", out], 65, "xz -dc"),
+            (["train", "mntp", packed, "--out", out], 65, "xz stream"),
             (["train", "mntp", text, "--out", out, "--model", "/nowhere"], 66, "/nowhere"),
             (["train", "pairs", text, "--out", out], 65, "text.txt, line 1: is not a pair"),
             (["train", "mntp", text, "--out", out, "--mask-token", "two words"], 64, "single token"),

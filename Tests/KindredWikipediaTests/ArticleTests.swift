@@ -77,6 +77,20 @@ private func text(_ wikitext: String) -> String { Article(title: "T", wikitext: 
             _ = text(String(repeating: opening, count: 100_000))
             _ = text(String(repeating: opening, count: 100_000) + ">")
         }
+        for repeated in [
+            "{{a}}", "[[a|b]]", "[[Category:a]]", "|-\n", "{|\n|a||b\n|}\n", "({{x}})",
+            "{{birth date|1950|5|3}}",
+            "<table><tr><td>", "<b a=1 ", ":", "----", "{{infobox|a=",
+        ] { _ = text(String(repeating: repeated, count: 20_000)) }
+        for (opening, closing) in [
+            ("{|\n|\n", "\n|}"), ("-{", "}-"), ("{{nowrap|", "}}"), ("{{#if:a|", "}}"), ("{{quote|", "}}"),
+            ("{{infobox x\n|a=", "\n}}\n"), ("{{plainlist|\n* ", "\n* b}}"), ("<span>", "</span>"),
+        ] {
+            _ = text(String(repeating: opening, count: 20_000) + String(repeating: closing, count: 20_000))
+        }
+        _ = text("{|\n" + String(repeating: "|a|", count: 50_000) + "\n|}")
+        _ = text("{{infobox x\n" + String(repeating: "|a=b\n", count: 50_000) + "}}")
+        _ = text((0..<20_000).map { "{{t\($0)}} [[p\($0)|l\($0)]] [[Category:c\($0)]]" }.joined())
         _ = text(String(repeating: "{{a|", count: 50_000) + String(repeating: "}}", count: 50_000))
         _ = text(String(repeating: "[[a|", count: 50_000) + String(repeating: "]]", count: 50_000))
     }

@@ -58,6 +58,16 @@ private func text(_ wikitext: String, language: String = "en") -> String {
         #expect(text(wikitext) == expected)
     }
 
+    @Test func `French templates of dates, centuries, measures and persons are shown`() {
+        let wikitext =
+            "Né le {{date|4|avril|1802}} au {{s|XVIII}}, le {{1er}} juin il vend {{nombre|12|barques}} et {{formatnum:900}} filets."
+            + " {{citation|Le vent tourne}}, dit {{Mme|Roche}} à {{heure|6|15}}, {{unité|30|km}} plus loin, pour {{euro|5}}."
+        #expect(
+            text(wikitext, language: "fr")
+                == "Né le 4 avril 1802 au XVIIIe siècle, le 1er juin il vend 12 barques et 900 filets. Le vent tourne, dit Roche"
+                + " à 6 h 15, 30 km plus loin, pour 5 €.")
+    }
+
     @Test func `a flag before a name is left out, one instead of a name shows it`() {
         #expect(
             text("* {{flagicon|FRA}} [[Paris]]\n* {{USA}} [[Austin]]\n* {{прапор|UKR}} '''[[Kyiv]]'''")
@@ -70,6 +80,12 @@ private func text(_ wikitext: String, language: String = "en") -> String {
         ("{{quote|text=It rained all day.|author=A}}", "It rained all day."),
         ("{{Spalten|Breite=3|Inhalt=\n* eins\n* zwei\n* drei}}", "eins\nzwei\ndrei"),
         ("{{columns|\n* a\n* b}}", "a\nb"),
+        ("{{Columns|width=3|col1=\n* a\n* b\n|col2=\n* c\n* d}}\nText.", "a\nb\nc\nd\n\nText."),
+        (
+            "the {{ill|Harbour House|de|Hafenhaus}} and {{ill|de|Hafenhaus|Harbour}}",
+            "the Harbour House and Harbour"
+        ),
+        ("{{Box|title=A|group1=B|list1=\n* c\n* d\n|group2=E|state=F|above=G}}\nText.", "Text."),
     ])
     func `quotations and lists that a template frames are shown`(wikitext: String, expected: String) {
         #expect(text(wikitext) == expected)

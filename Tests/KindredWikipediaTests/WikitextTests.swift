@@ -163,6 +163,7 @@ private func text(_ wikitext: String, title: String = "Otter", site: DumpSite = 
         site.language = "sr"
         #expect(text("-{Linux}- је систем", site: site) == "Linux је систем")
         #expect(text("x -{y}- z") == "x -{y}- z")
+        #expect(text("-{zh-hans:网; zh-hant:網}-和") == "网和")
     }
 
     @Test func `sections of works and links go whatever they are called, and prose stays`() {

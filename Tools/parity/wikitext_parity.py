@@ -9,7 +9,7 @@ categories and left-out sections), and which share of Kindred's words mwparserfr
 words come from. With --samples, examples of those whose origin is
 not known follow.
 
-Words are runs of letters and digits in lower case, counted with repetition. Both references work without templates: a
+Words are runs of letters and digits in lower case, and single characters of Chinese and Japanese, counted with repetition. Both references work without templates: a
 dump does not say what a template shows, and neither looks them up here.
 
 Needs mwparserfromhell and wikiextractor (Tools/requirements.txt).
@@ -21,14 +21,16 @@ import json
 import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import mwparserfromhell
 from wikiextractor.extract import Extractor
 
 FILE = re.compile(r"\.(?:jpe?g|png|svg|gif|ogg|oga|ogv|tiff?|webm|pdf|djvu|mid|flac|wav)\s*$", re.IGNORECASE)
-WORD = re.compile(r"[^\W_]+")
+# Chinese and Japanese write no spaces: there each character is a word.
+UNSPACED = r"\u3041-\u30ff\u3400-\u9fff"
+WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
 TAG = re.compile(
     r"</?(?:ref|br|div|span|table|tr|td|th|small|sup|sub|p|center|big|font|ul|ol|li|gallery|math|blockquote|includeonly|noinclude)"
     r"(?:\s[^<>]*)?/?>", re.IGNORECASE)
@@ -106,18 +108,19 @@ def compare(kindred, path, samples):
     prefixes = re.compile(
         r"(?<!\w)(?:" + "|".join(re.escape(name) for name in wiki.files | wiki.categories) + r"):\w", re.IGNORECASE)
     run = subprocess.run([kindred, "dump", "text", path, "--json"], capture_output=True, text=True)
-    ours = {}
+    ours = defaultdict(list)
     for line in run.stdout.splitlines():
         article = json.loads(line)
-        ours[article["title"]] = article
+        ours[article["title"]].append(article)
     row = Counter(articles=0)
     kinds, extra_kinds, examples = Counter(), Counter(), []
     for title, source in wiki.articles:
-        if title not in ours:
+        if not ours[title]:
             row["missing"] += 1
             continue
+        article = ours[title].pop(0)
         code = mwparserfromhell.parse(source)
-        text, theirs = ours[title]["text"], stripped(code)
+        text, theirs = article["text"], stripped(code)
         extracted = "\n".join(Extractor(0, 0, "", title, []).clean_text(source, expand_templates=False))
         row["articles"] += 1
         row["kindred"] += residue(text, prefixes)
@@ -128,10 +131,14 @@ def compare(kindred, path, samples):
         row["ours"] += a.total()
         row["theirs"] += b.total()
         missing, extra = b - a, a - b
-        sections = [WORD.findall(part["path"][-1].lower()) for part in ours[title]["sections"] if part["path"]]
+        sections = [WORD.findall(part["path"][-1].lower()) for part in article["sections"] if part["path"]]
         for kind, found in origins(code, wiki, sections).items():
             kinds[kind] += (missing & found).total()
             missing -= found
+        for table in code.filter_tags(recursive=False, matches=lambda node: str(node.tag).strip() == "table"):
+            cells = words(stripped(table.contents)) if table.contents else Counter()
+            kinds["tables"] += (missing & cells).total()
+            missing -= cells
         kinds["other"] += missing.total()
         templates = Counter()
         for template in code.filter_templates(recursive=False):
@@ -159,16 +166,16 @@ def main():
     parser.add_argument("--samples", type=int, default=0)
     arguments = parser.parse_args()
     print("| dump | articles | markup left: Kindred | mwparserfromhell | wikiextractor | recall | recall of the comparable | precision |"
-          " lacks: references | files | categories, languages | left-out sections | other | has: templates | tables | other |")
-    print("|---|" + "---:|" * 15)
+          " lacks: references | files | categories, languages | left-out sections | tables | other | has: templates | tables | other |")
+    print("|---|" + "---:|" * 16)
     shown = []
     for path in arguments.dumps:
         row, kinds, extra, examples = compare(arguments.kindred, path, arguments.samples)
         share = lambda count, of: f"{100 * count / max(1, row[of]):.1f} %"
         cells = [Path(path).name.split(".")[0][:28], row["articles"], row["kindred"], row["mwparserfromhell"], row["wikiextractor"],
                  share(row["both"], "theirs"),
-                 f"{100 * row['both'] / max(1, row['both'] + kinds['other']):.1f} %", share(row["both"], "ours")]
-        cells += [share(kinds[kind], "theirs") for kind in ("references", "files", "categories, languages", "left-out sections", "other")]
+                 f"{100 * row['both'] / max(1, row['both'] + kinds['tables'] + kinds['other']):.1f} %", share(row["both"], "ours")]
+        cells += [share(kinds[kind], "theirs") for kind in ("references", "files", "categories, languages", "left-out sections", "tables", "other")]
         cells += [share(extra[kind], "ours") for kind in ("templates", "tables", "other")]
         print("| " + " | ".join(map(str, cells)) + " |", flush=True)
         shown += examples
