@@ -74,6 +74,8 @@ public struct IndexingReport: Sendable {
     public package(set) var seconds = 0.0
     /// Whether the run ended because it was asked to.
     public package(set) var stopped = false
+    /// What the user should know of the encoder and the texts: that its vocabulary does not fit them.
+    public package(set) var warning: String?
 
     /// New documents.
     public var added: Int { sum(\.added) }

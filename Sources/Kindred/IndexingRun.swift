@@ -62,6 +62,7 @@ struct IndexingRun {
     private let segments: SegmentStore
     private let progress: (IndexingProgress) -> Void
     private let cutter: PassageCutter
+    private let counter: TokenCounter
     private let started = ContinuousClock.now
     /// Bytes of each source; nil where they are not known.
     private let sizes: [Int?]
@@ -108,7 +109,9 @@ struct IndexingRun {
         self.segments = segments
         self.sizes = sizes
         self.progress = progress
-        cutter = PassageCutter(budget: Indexer.tokensPerPassage) { encoder.tokenCount($0) }
+        let counter = TokenCounter(encoder)
+        self.counter = counter
+        cutter = PassageCutter(budget: Indexer.tokensPerPassage) { counter.count($0) }
     }
 
     /// Whether the source was read to its end.
@@ -126,6 +129,7 @@ struct IndexingRun {
         guard !source.name.isEmpty else { return }
         report.sources.append(source)
         report.stopped = stopped
+        report.warning = counter.fit.warning
         report.seconds = (ContinuousClock.now - started) / .seconds(1)
         source = SourceReport(name: "")
         reader = nil
@@ -423,6 +427,20 @@ struct IndexingRun {
                 pages: report.pages + source.counts.pages, passages: report.passages + source.passages,
                 source: source.name, bytesRead: done + (reader?.bytesRead ?? 0), totalBytes: total,
                 isStopping: isStopping, seconds: (ContinuousClock.now - started) / .seconds(1)))
+    }
+}
+
+/// Counts the tokens of texts, and how well the vocabulary fits them.
+private final class TokenCounter {
+    private let encoder: TextEncoder
+    private(set) var fit = VocabularyFit()
+
+    init(_ encoder: TextEncoder) { self.encoder = encoder }
+
+    func count(_ text: String) -> Int {
+        let tokens = encoder.tokenCount(text)
+        fit.add(bytes: text.utf8.count, tokens: tokens)
+        return tokens
     }
 }
 

@@ -99,6 +99,7 @@ struct IndexCommand: ParsableCommand {
             let faults = source.faults - source.errors.count
             if faults > 0 { CommandOutput.warning("\(source.name): \(Format.count(faults)) more like these") }
         }
+        if let warning = report.warning { CommandOutput.warning(warning) }
         let status = try? IndexStatus(directory)
         if json {
             try CommandOutput.json(IndexingOutput(index: directory.name, report: report, status: status))
@@ -374,7 +375,7 @@ private struct IndexingOutput: Encodable {
     let seconds, passagesPerSecond: Double
     let bytes: Int?
     let nothingToDo, stopped: Bool
-    let error: String?
+    let warning, error: String?
 
     init(index: String, report: IndexingReport, status: IndexStatus?) {
         self.index = index
@@ -397,6 +398,7 @@ private struct IndexingOutput: Encodable {
         bytes = status?.totalBytes
         nothingToDo = report.isIdle
         stopped = report.stopped
+        warning = report.warning
         error = report.failure?.description
     }
 }
