@@ -1,5 +1,6 @@
 import Foundation
 import KindredSystem
+import KindredWikipedia
 
 /// A path that documents are read from: a dump, a file in one of the formats, a directory, or "-" for standard input.
 package struct DocumentSource: Sendable {
@@ -18,7 +19,7 @@ package struct DocumentSource: Sendable {
     private let options: ReadingOptions
     private let argument: String
 
-    /// - Throws: `notFound` where there is no such file.
+    /// - Throws: `notFound` where there is no such file; `invalidRequest` for the index of a multistream dump.
     package init(_ argument: String, options: ReadingOptions) throws {
         self.argument = argument
         self.options = options
@@ -34,6 +35,11 @@ package struct DocumentSource: Sendable {
         case .directory: kind = .directory
         case .regular: kind = .file
         case .pipe: kind = .stream
+        }
+        if kind == .file, let dump = MultistreamIndex.dumpPath(of: argument) {
+            throw KindredError(
+                .invalidRequest, "is the index of a multistream dump; name the dump: \(dump)",
+                at: .init(path: argument))
         }
         path =
             kind == .stream

@@ -9,6 +9,7 @@ package final class DumpFile: DocumentReader {
     static let version = 1
 
     private let reader: DumpReader
+    private let name: String
 
     package var bytesRead: Int { reader.bytesRead }
     package var totalBytes: Int? { reader.totalBytes }
@@ -23,11 +24,15 @@ package final class DumpFile: DocumentReader {
     }
 
     init(_ source: ByteSource, options: ReadingOptions) throws {
+        name = source.name
         reader = try DumpReader(source, longestPage: options.longest)
     }
 
     package func next() throws -> SourceItem? {
-        guard let page = try reader.next() else { return nil }
+        guard let page = try reader.next() else {
+            try checkEnd()
+            return nil
+        }
         if let target = page.redirectTarget {
             return .redirect(
                 id: page.id, title: page.title, target: page.namespace == 0 ? Self.title(target) : "")
@@ -44,6 +49,13 @@ package final class DumpFile: DocumentReader {
                 id: page.id, key: page.title, title: page.title, revision: page.revision,
                 digest: Array(hash.finalize().prefix(16)), reader: Self.version,
                 load: { Self.document(page, site, url) }))
+    }
+
+    /// A multistream dump that was cut off between two streams looks whole; its index, where it lies beside it, tells.
+    private func checkEnd() throws {
+        guard let index = MultistreamIndex.path(besides: name), FileManager.default.fileExists(atPath: index)
+        else { return }
+        try MultistreamIndex(path: index).check(dump: name)
     }
 
     private static func document(_ page: DumpPage, _ site: DumpSite, _ url: String) -> Document? {

@@ -136,4 +136,12 @@ import Testing
         #expect(document.anchors == "town\tPort town\n")
         #expect(reading.redirects.map(\.target) == ["Valmer"] && reading.counts == ["of other types": 1])
     }
+
+    @Test func `the index of a multistream dump is refused with the dump's name`() throws {
+        let path = try files.write("w-pages-articles-multistream-index.txt", "600:1:Valmer\n")
+        let error = #expect(throws: KindredError.self) { try Reading(path) }
+        #expect(error?.code == .invalidRequest)
+        #expect(error?.message.contains("w-pages-articles-multistream.xml") == true)
+        #expect(try Reading(files.root).counts == ["index of a multistream dump": 1])
+    }
 }
