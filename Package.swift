@@ -36,6 +36,7 @@ let package = Package(
         .systemLibrary(
             name: "CCMark", pkgConfig: "libcmark-gfm",
             providers: [.apt(["libcmark-gfm-dev", "libcmark-gfm-extensions-dev"])]),
+        .systemLibrary(name: "CStemmer", providers: [.apt(["libstemmer-dev"])]),
         .systemLibrary(name: "CLibEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
 
         // Layer 1: what several of the layers above need of the operating system and of C.
@@ -65,7 +66,8 @@ let package = Package(
         .target(
             name: "KindredStore",
             dependencies: [
-                "CPageChecksums", "CLZ4", "KindredSystem", .product(name: "GRDB", package: "GRDB.swift"),
+                "CPageChecksums", "CLZ4", "CStemmer", "KindredSystem",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ]
         ),
 

@@ -32,6 +32,8 @@ public struct SearchHit: Sendable {
     public let passageID: Int64
     /// Text of the passage, without title and headings.
     public let text: String
+    /// In which the full-text index has the passage.
+    package let language: KeywordLanguage
 }
 
 /// The answers to a query.
@@ -49,6 +51,17 @@ public struct SearchResults: Sendable {
     /// For each field that was asked for, how many of the documents that were found have each value, the most frequent
     /// first. The documents are those of the ranked passages: at least the best hundred of each half in a hybrid search.
     public let facets: [String: [FacetCount]]
+    /// Words that the index does not have, with those by which passages were found instead. Empty for a semantic search.
+    public let corrections: [QueryCorrection]
+}
+
+/// A word of a query that the index does not have, and the one that was searched instead: the most frequent one that
+/// differs by a letter.
+public struct QueryCorrection: Hashable, Sendable {
+    /// As it is in the query.
+    public let word: String
+    /// As the index has it, in lower case.
+    public let correction: String
 }
 
 /// How many documents have a value.
@@ -120,6 +133,10 @@ public final class Searcher: @unchecked Sendable {
 
     /// The `limit` best passages for `query`.
     ///
+    /// Words in quotation marks must stand in a passage in this order, in any inflection; `-word` and `-"two words"` exclude
+    /// passages that hold them. Both hold for every mode. A word that the index does not have is corrected for the keyword
+    /// half.
+    ///
     /// A hybrid search answers by keywords alone, with a warning, where a segment cannot be read.
     ///
     /// - Parameters:
@@ -129,8 +146,8 @@ public final class Searcher: @unchecked Sendable {
     ///   - efSearch: candidates that the walk through the graph keeps: more find more and take longer; nil: the default.
     ///   - filter: which documents may answer; nil for all. It goes into the walk, which passes over the others.
     ///   - facets: fields whose values are counted.
-    /// - Throws: `invalidData` where the index is damaged; `invalidRequest` for a query without any letter or digit, or of
-    ///   more than `maximumQueryLength` characters, and for a field that no document has.
+    /// - Throws: `invalidData` where the index is damaged; `invalidRequest` for a query without any letter or digit, of
+    ///   exclusions only or of more than `maximumQueryLength` characters, and for a field that no document has.
     public func search(
         _ query: String, mode: SearchMode = .hybrid, limit: Int = 10, efSearch: Int? = nil,
         filter: SearchFilter? = nil, facets: [String] = []
@@ -139,23 +156,23 @@ public final class Searcher: @unchecked Sendable {
         let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
         try Self.check(query, limit: limit)
         let depth = max(limit, mode == .hybrid || !facets.isEmpty ? Fusion.candidates : 0)
-        let allowed = try filter.map { try catalog.passages(where: $0.expression) }
-        let ranked: [ScoredPassage]
+        let parsed = try KeywordQuery(query)
+        let allowed = try allowed(filter, parsed)
+        var ranked: [ScoredPassage] = []
+        var corrections: [KeywordCorrection] = []
         var warning: String?
-        switch mode {
-        case .semantic:
+        if mode != .semantic {
+            let answer = try catalog.keywordSearch(parsed, limit: depth, among: allowed)
+            (ranked, corrections) = (answer.passages, answer.corrections)
+        }
+        if mode != .keyword {
             do {
-                ranked = try semantic(query, limit: depth, efSearch: efSearch, among: allowed)
-            } catch let error as DamagedSegment { throw error.reason }
-        case .keyword: ranked = try catalog.keywordSearch(query, limit: depth, among: allowed)
-        case .hybrid:
-            let keyword = try catalog.keywordSearch(query, limit: depth, among: allowed)
-            do {
-                ranked = Fusion.standard.fuse(
-                    semantic: try semantic(query, limit: depth, efSearch: efSearch, among: allowed),
-                    keyword: keyword)
+                let semantic = try semantic(parsed.text, limit: depth, efSearch: efSearch, among: allowed)
+                ranked =
+                    mode == .semantic
+                    ? semantic : Fusion.standard.fuse(semantic: semantic, keyword: ranked)
             } catch let error as DamagedSegment {
-                ranked = keyword
+                guard mode == .hybrid else { throw error.reason }
                 warning = "these passages are found by keywords alone: \(error.reason.description)"
             }
         }
@@ -166,12 +183,14 @@ public final class Searcher: @unchecked Sendable {
                 SearchHit(
                     rank: index + 1, score: found.1, title: found.0.title, sectionPath: found.0.sectionPath,
                     url: found.0.url, path: found.0.path, line: found.0.line, metadata: found.0.metadata,
-                    articleID: found.0.articleID, passageID: found.0.id, text: found.0.text)
+                    articleID: found.0.articleID, passageID: found.0.id, text: found.0.text,
+                    language: found.0.language)
             }
         let counts = try facetCounts(facets, of: ranked)
         let elapsed = (ContinuousClock.now - started) / .milliseconds(1)
         return SearchResults(
-            query: query, mode: mode, hits: hits, milliseconds: elapsed, warning: warning, facets: counts)
+            query: query, mode: mode, hits: hits, milliseconds: elapsed, warning: warning, facets: counts,
+            corrections: corrections.map { QueryCorrection(word: $0.word, correction: $0.correction) })
     }
 
     /// The article that a hit is from, with the hit's range in it (UTF-8 bytes).
@@ -184,6 +203,15 @@ public final class Searcher: @unchecked Sendable {
     }
 
     // MARK: Pieces
+
+    /// The passages that may answer; nil for all.
+    private func allowed(_ filter: SearchFilter?, _ query: KeywordQuery) throws -> IDSet? {
+        let matching = try catalog.passages(matching: query)
+        guard let filter else { return matching }
+        var allowed = try catalog.passages(where: filter.expression)
+        if let matching { allowed.formIntersection(matching) }
+        return allowed
+    }
 
     /// Values of a facet that are listed, at most.
     private static let facetValues = 100

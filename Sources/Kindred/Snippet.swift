@@ -24,22 +24,35 @@ public struct Snippet: Hashable, Sendable {
     public let isCutAfter: Bool
 
     /// The stretch of at most `length` characters that holds the most distinct words of the query, the earliest of
-    /// those; cut at words.
+    /// those; cut at words. The language, by whose stems words are compared, is guessed from the text.
     public init(of text: String, query: String, length: Int = 240) {
-        let words = Self.words(text)
-        let wanted = Set(KeywordQuery.words(query).map(Self.stem))
-        let stems = words.map { Self.stem(String(text[$0]).lowercased()) }
-        let window = Self.bestWindow(text, words: words, stems: stems, wanted: wanted, length: length)
+        self.init(
+            of: text,
+            marks: KeywordMarks(
+                query, corrections: [], language: KeywordLanguage(site: "", text: Array(text.utf8))),
+            length: length)
+    }
+
+    /// The stretch of a hit, as above, with corrected words marked too.
+    public init(of hit: SearchHit, in results: SearchResults, length: Int = 240) {
+        self.init(
+            of: hit.text,
+            marks: KeywordMarks(
+                results.query, corrections: results.corrections.map(\.correction), language: hit.language),
+            length: length)
+    }
+
+    private init(of text: String, marks: KeywordMarks, length: Int) {
+        let words = marks.words(in: text)
+        let window = Self.bestWindow(text, words: words, length: length)
         var pieces: [Piece] = []
         var plain = ""
         var position = window.lowerBound
         func append(_ piece: some StringProtocol) {
             plain += piece.split(whereSeparator: \.isNewline).joined(separator: " ")
         }
-        for (range, stem) in zip(words, stems)
-        where range.lowerBound >= window.lowerBound && range.upperBound <= window.upperBound
-            && wanted.contains(stem)
-        {
+        for range in Self.matches(words)
+        where range.lowerBound >= window.lowerBound && range.upperBound <= window.upperBound {
             append(text[position..<range.lowerBound])
             if !plain.isEmpty { pieces.append(Piece(text: plain, isMatch: false)) }
             plain = ""
@@ -53,69 +66,51 @@ public struct Snippet: Hashable, Sendable {
         isCutAfter = window.upperBound < text.endIndex
     }
 
-    private static func words(_ text: String) -> [Range<String.Index>] {
-        var words: [Range<String.Index>] = []
-        var start: String.Index?
-        for index in text.indices {
-            let inside = text[index].isLetter || text[index].isNumber
-            if inside, start == nil { start = index }
-            if !inside, let begun = start {
-                words.append(begun..<index)
-                start = nil
+    /// The words of the query in a text; characters of scripts without spaces that touch are one.
+    private static func matches(_ words: [KeywordMarks.Word]) -> [Range<String.Index>] {
+        var matches: [Range<String.Index>] = []
+        for word in words where word.term != nil {
+            if let last = matches.last, last.upperBound == word.range.lowerBound {
+                matches[matches.count - 1] = last.lowerBound..<word.range.upperBound
+            } else {
+                matches.append(word.range)
             }
         }
-        if let start { words.append(start..<text.endIndex) }
-        return words
+        return matches
     }
 
     private static func bestWindow(
-        _ text: String, words: [Range<String.Index>], stems: [String], wanted: Set<String>, length: Int
+        _ text: String, words: [KeywordMarks.Word], length: Int
     ) -> Range<String.Index> {
         let whole = text.startIndex..<text.endIndex
         guard text.count > length, !words.isEmpty else { return whole }
         var best = (score: -1, range: whole)
         // A window starts at the text's start or shortly before a match.
-        let starts = [0] + words.indices.filter { wanted.contains(stems[$0]) }.map { max(0, $0 - 4) }
+        let starts = [0] + words.indices.filter { words[$0].term != nil }.map { max(0, $0 - 4) }
         for first in starts {
-            let lower = first == 0 ? text.startIndex : words[first].lowerBound
+            let lower = first == 0 ? text.startIndex : words[first].range.lowerBound
             guard let limit = text.index(lower, offsetBy: length, limitedBy: text.endIndex) else {
                 let tail = text.index(text.endIndex, offsetBy: -length)
-                let from = words.first { $0.lowerBound >= tail }?.lowerBound ?? tail
-                let score = distinct(words, stems, wanted, from..<text.endIndex)
+                let from = words.first { $0.range.lowerBound >= tail }?.range.lowerBound ?? tail
+                let score = distinct(words, from..<text.endIndex)
                 if score > best.score { best = (score, from..<text.endIndex) }
                 continue
             }
-            let upper = words.last { $0.upperBound <= limit && $0.lowerBound >= lower }?.upperBound ?? limit
-            let score = distinct(words, stems, wanted, lower..<upper)
+            let upper =
+                words.last { $0.range.upperBound <= limit && $0.range.lowerBound >= lower }?.range.upperBound
+                ?? limit
+            let score = distinct(words, lower..<upper)
             if score > best.score { best = (score, lower..<upper) }
         }
         return best.range
     }
 
-    private static func distinct(
-        _ words: [Range<String.Index>], _ stems: [String], _ wanted: Set<String>,
-        _ window: Range<String.Index>
-    ) -> Int {
+    private static func distinct(_ words: [KeywordMarks.Word], _ window: Range<String.Index>) -> Int {
         var found: Set<String> = []
-        for (range, stem) in zip(words, stems)
-        where range.lowerBound >= window.lowerBound && range.upperBound <= window.upperBound
-            && wanted.contains(stem)
-        {
-            found.insert(stem)
+        for word in words
+        where word.range.lowerBound >= window.lowerBound && word.range.upperBound <= window.upperBound {
+            if let term = word.term { found.insert(term) }
         }
         return found.count
-    }
-
-    /// A word without its inflection, roughly as the porter tokenizer of the full-text index has it.
-    static func stem(_ word: String) -> String {
-        var stem = word.folding(options: [.diacriticInsensitive, .caseInsensitive], locale: nil)
-        for suffix in ["ings", "ing", "ies", "ed", "es", "s", "ly", "e", "y"] where stem.hasSuffix(suffix) {
-            if stem.count - suffix.count >= 3 {
-                stem.removeLast(suffix.count)
-                break
-            }
-        }
-        if stem.count > 3, let last = stem.last, stem.dropLast().last == last { stem.removeLast() }
-        return stem
     }
 }

@@ -27,9 +27,7 @@ struct ResultList {
         }
         let rank = String(repeating: " ", count: max(0, 2 - String(hit.rank).count)) + "\(hit.rank)."
         CommandOutput.line("\(rank) \(heading)  \(style.dim(Format.score(hit.score)))")
-        for line in Self.lines(
-            Snippet(of: hit.text, query: results.query), width: max(40, Terminal.columns - 4))
-        {
+        for line in Self.lines(Snippet(of: hit, in: results), width: max(40, Terminal.columns - 4)) {
             CommandOutput.line(
                 "    " + line.map { $0.isMatch ? style.highlighted($0.text) : $0.text }.joined())
         }

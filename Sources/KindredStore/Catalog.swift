@@ -117,8 +117,10 @@ package final class Catalog: Sendable {
             var found: [Int64: PassageRecord] = [:]
             let statement = try database.makeStatement(
                 sql: """
-                    SELECT article_id, ordinal, title, url, section, start, end, path, passage.line, metadata
-                    FROM passage JOIN article ON article.id = article_id WHERE passage.id = ?
+                    SELECT article_id, ordinal, title, url, section, start, end, path, passage.line, metadata,
+                        language
+                    FROM passage JOIN article ON article.id = article_id JOIN site ON site.id = site_id
+                    WHERE passage.id = ?
                     """)
             for id in ids {
                 guard let row = try Row.fetchOne(statement, arguments: [id]) else { continue }
@@ -129,6 +131,7 @@ package final class Catalog: Sendable {
                     id: id, articleID: articleID, ordinal: try row.value(1), title: try row.value(2),
                     url: try row.value(3), path: try row.value(7), line: try row.decode(atIndex: 8),
                     metadata: try CatalogMetadata.parse(try row.value(9)),
+                    language: KeywordLanguage(site: try row.value(10), text: text),
                     sectionPath: Self.sectionPath(try row.value(4)),
                     text: try Self.slice(
                         text, from: row.value(5), to: row.value(6), passage: id, path))
@@ -364,6 +367,7 @@ package final class Catalog: Sendable {
                 article.anchors.utf8.count, anchors(article), Data(LZ4.compress(text)),
             ])
         let articleID = database.lastInsertedRowID
+        let language = KeywordLanguage(site: try language(ofSite: siteID, database), text: text)
         try CatalogMetadata.add(article.metadata, article: articleID, database)
         for (ordinal, passage) in article.passages.enumerated() {
             let section = section(passage.sectionPath)
@@ -378,8 +382,14 @@ package final class Catalog: Sendable {
                 ])
             let body = String(decoding: text[passage.range], as: UTF8.self)
             try KeywordIndex.add(
-                passage.id, title: article.title, section: section, body: body, database)
+                KeywordRow(
+                    id: passage.id, title: article.title, section: section, body: body, language: language),
+                database)
         }
+    }
+
+    private static func language(ofSite id: Int64, _ database: Database) throws -> String {
+        try String.fetchOne(database, sql: "SELECT language FROM site WHERE id = ?", arguments: [id]) ?? ""
     }
 
     private static func anchors(_ article: NewArticle) -> Data? {
@@ -415,9 +425,8 @@ package final class Catalog: Sendable {
     static func remove(article id: Int64, _ database: Database, _ path: FilePath) throws {
         guard let metadata = try metadata(ofArticle: id, database) else { return }
         try CatalogMetadata.remove(metadata, article: id, database)
-        for passage in try passages(ofArticle: id, database, path) {
-            try KeywordIndex.remove(
-                passage.id, title: passage.title, section: passage.section, body: passage.body, database)
+        for passage in try keywordRows(ofArticle: id, database, path) {
+            try KeywordIndex.remove(passage, database)
             try database.execute(sql: "INSERT INTO deletion (passage_id) VALUES (?)", arguments: [passage.id])
         }
         try database.execute(sql: "DELETE FROM passage WHERE article_id = ?", arguments: [id])
@@ -425,10 +434,14 @@ package final class Catalog: Sendable {
     }
 
     /// What the full-text index holds of each passage of an article.
-    static func passages(
+    static func keywordRows(
         ofArticle id: Int64, _ database: Database, _ path: FilePath
-    ) throws -> [(id: Int64, title: String, section: String, body: String)] {
+    ) throws -> [KeywordRow] {
         let text = try text(ofArticle: id, database, path)
+        let site = try String.fetchOne(
+            database, sql: "SELECT language FROM site JOIN article ON site.id = site_id WHERE article.id = ?",
+            arguments: [id])
+        let language = KeywordLanguage(site: site ?? "", text: text)
         return try Row.fetchAll(
             database,
             sql: """
@@ -441,7 +454,9 @@ package final class Catalog: Sendable {
             // The first passage is found by every title.
             let others: String = try row.value(5) == 0 ? row.value(6) : ""
             let title: String = try row.value(1)
-            return (passage, others.isEmpty ? title : title + "\n" + others, try row.value(2), body)
+            return KeywordRow(
+                id: passage, title: others.isEmpty ? title : title + "\n" + others,
+                section: try row.value(2), body: body, language: language)
         }
     }
 

@@ -89,12 +89,12 @@ extension Catalog {
     }
 
     private func settle(article id: Int64, _ alternatives: String, _ database: Database) throws {
-        guard let old = try Self.passages(ofArticle: id, database, path).first else { return }
-        try KeywordIndex.remove(old.id, title: old.title, section: old.section, body: old.body, database)
+        guard let old = try Self.keywordRows(ofArticle: id, database, path).first else { return }
+        try KeywordIndex.remove(old, database)
         try database.execute(
             sql: "UPDATE article SET alternatives = ? WHERE id = ?", arguments: [alternatives, id])
-        guard let new = try Self.passages(ofArticle: id, database, path).first else { return }
-        try KeywordIndex.add(new.id, title: new.title, section: new.section, body: new.body, database)
+        guard let new = try Self.keywordRows(ofArticle: id, database, path).first else { return }
+        try KeywordIndex.add(new, database)
     }
 
     /// The titles that have a word which neither `title` nor one before them has: those that differ in case, accents or

@@ -12,6 +12,7 @@ import SystemPackage
 /// | `redirect` | a page that redirects: id in its site, title, title of its target |
 /// | `metadata_field`, `metadata` | a field's name; an article that has a value in it, ordered by value |
 /// | `passage_text` | FTS5 over title, headings and body of each passage, as `KeywordText` writes them; contentless, the text is in `article` |
+/// | `keyword_language` | a language in which passages of `passage_text` are stemmed, and how many |
 /// | `segment` | a file of vectors under `segments/`: encoder fingerprint, number of vectors, whether it is staged by a reindex or live |
 /// | `deletion` | a passage that is gone while a segment still holds its vector |
 /// | `source` | a dump that was read: identity, counts, whether to its end |
@@ -100,6 +101,7 @@ enum CatalogSchema {
                     counts TEXT NOT NULL
                 ) STRICT;
                 \(KeywordIndex.table);
+                \(KeywordIndex.languageTable);
                 PRAGMA user_version = \(version);
                 PRAGMA application_id = \(applicationID);
                 """)

@@ -62,6 +62,7 @@ enum CatalogUpgrade {
         }
         // The next run reads each source again, for what format 2 did not keep.
         try database.execute(sql: "UPDATE source SET complete = 0")
+        try database.execute(sql: KeywordIndex.languageTable)
         try KeywordIndex.rebuild(database, path)
         try database.execute(sql: "PRAGMA user_version = \(CatalogSchema.version)")
     }

@@ -122,42 +122,46 @@ private struct FullTextComparison {
         var problems: [String] = []
         if counts[0] > 0 { problems.append("full-text index: \(counts[0]) passages are missing") }
         if counts[1] > 0 { problems.append("full-text index: \(counts[1]) entries have no passage") }
-        let expected = try words(ofPassagesIn: database, path)
+        let (expected, languages) = try words(ofPassagesIn: database, path)
         let held = try words(of: "passage_text", in: "main", database)
         if held != expected {
             problems.append(
                 "full-text index: holds \(held.count) words where the passages have \(expected.count), or others"
             )
         }
+        if try KeywordIndex.languages(database) != languages {
+            problems.append("full-text index: its list of languages is not that of the passages")
+        }
         return problems
     }
 
-    private static func words(ofPassagesIn database: Database, _ path: FilePath) throws -> Words {
+    /// The words of the passages, and how many passages there are in each language.
+    private static func words(
+        ofPassagesIn database: Database, _ path: FilePath
+    ) throws -> (Words, languages: [String: Int]) {
         // The table that compares has the index's own tokenizer.
         let declaration = try String.fetchOne(
             database, sql: "SELECT sql FROM sqlite_schema WHERE name = 'passage_text'")
-        guard let declaration, let using = declaration.range(of: "USING") else { return Words() }
+        guard let declaration, let using = declaration.range(of: "USING") else { return (Words(), [:]) }
         let copy = try DatabaseQueue()
+        try copy.write { try $0.execute(sql: KeywordIndex.languageTable) }
         let ids = try Int64.fetchAll(database, sql: "SELECT id FROM article ORDER BY id")
         var words = Words()
         for start in stride(from: 0, to: ids.count, by: articlesAtATime) {
             let passages = try ids[start..<min(start + articlesAtATime, ids.count)].flatMap {
-                try Catalog.passages(ofArticle: $0, database, path)
+                try Catalog.keywordRows(ofArticle: $0, database, path)
             }
             let part = try copy.write { copy in
                 try copy.execute(
                     sql: "DROP TABLE IF EXISTS passage_text; DROP TABLE IF EXISTS word;"
                         + "CREATE VIRTUAL TABLE passage_text \(declaration[using.lowerBound...])")
-                for passage in passages {
-                    try KeywordIndex.add(
-                        passage.id, title: passage.title, section: passage.section, body: passage.body, copy)
-                }
+                for passage in passages { try KeywordIndex.add(passage, copy) }
                 return try Self.words(of: "passage_text", in: "main", copy)
             }
             words.count += part.count
             words.sum &+= part.sum
         }
-        return words
+        return (words, try copy.read(KeywordIndex.languages))
     }
 
     private static func words(of table: String, in schema: String, _ database: Database) throws -> Words {

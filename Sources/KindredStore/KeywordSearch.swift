@@ -2,6 +2,14 @@ import Foundation
 import GRDB
 import KindredSystem
 
+/// What a search by keywords found.
+package struct KeywordAnswer: Sendable {
+    /// Best first; empty where the query has no word.
+    package var passages: [ScoredPassage] = []
+    /// Words that the index does not have, with those that were searched instead.
+    package var corrections: [KeywordCorrection] = []
+}
+
 extension Catalog {
     /// Passages by BM25 whose words' proximity is scored, at least.
     private static let candidates = 200
@@ -9,6 +17,8 @@ extension Catalog {
     private static let pairWeight = 0.2
     /// Words between the two of a pair, at most.
     private static let pairDistance = 6
+    /// More pairs than any question has; each is a search of its own.
+    private static let maximumPairs = 32
 
     /// The passages that hold words of `query`, best first, by BM25 (SQLite's fts5.html §5.1.1, k1 = 1.2, b = 0.75) and by
     /// how many words that follow each other in the query stand near each other in the passage.
@@ -16,21 +26,75 @@ extension Catalog {
     /// The words are joined by OR, so that a question in a person's own words finds passages that hold only some
     /// of them. Each is quoted: nothing in the query is FTS5 syntax. A word of the title or a heading counts more
     /// than one of the body. Two words of the query at most six words apart, in either order, count as a rare word does,
-    /// with a fifth of its weight (after Metzler and Croft 2005, §3: unordered windows beside single words).
-    /// - Parameter allowed: the passages that may be found; nil for all.
-    /// - Returns: best first; empty where the query has no word.
+    /// with a fifth of its weight (after Metzler and Croft 2005, §3: unordered windows beside single words). A word counts
+    /// in the form that it has in each language of the index.
+    /// - Parameter allowed: the passages that may be found, those of `passages(matching:)` where the query has conditions;
+    ///   nil for all.
     package func keywordSearch(
-        _ query: String, limit: Int, among allowed: IDSet? = nil
-    ) throws -> [ScoredPassage] {
-        let words = KeywordQuery.terms(query)
-        return try read { try Self.search(words, limit: limit, among: allowed, $0) }
+        _ query: KeywordQuery, limit: Int, among allowed: IDSet? = nil
+    ) throws -> KeywordAnswer {
+        try inspect { database in
+            let reader = QueryReader(try Self.languages(database))
+            var words = reader.words(query)
+            guard !words.isEmpty else { return KeywordAnswer() }
+            var answer = KeywordAnswer()
+            if words.contains(where: \.mayBeCorrected) {
+                answer.corrections = try KeywordVocabulary(database, path).correct(&words, reader)
+            }
+            answer.passages = try Self.search(words, limit: limit, among: allowed, database)
+            return answer
+        }
+    }
+
+    /// The passages for a query with all its conditions, as `keywordSearch` ranks them.
+    /// - Throws: `invalidRequest` for a query that is none.
+    package func keywordSearch(_ query: String, limit: Int) throws -> [ScoredPassage] {
+        let query = try KeywordQuery(query)
+        return try keywordSearch(query, limit: limit, among: try passages(matching: query)).passages
+    }
+
+    /// The passages that hold every phrase of a query, and nothing that it excludes.
+    ///
+    /// - Returns: nil where the query has no such condition.
+    package func passages(matching query: KeywordQuery) throws -> IDSet? {
+        guard !query.phrases.isEmpty || !query.exclusions.isEmpty else { return nil }
+        return try read { database in
+            let reader = QueryReader(try Self.languages(database))
+            let phrases = query.phrases.compactMap(reader.expression).joined(separator: " AND ")
+            let exclusions = query.exclusions.compactMap(reader.expression).joined(separator: " OR ")
+            let found = "SELECT rowid FROM passage_text WHERE passage_text MATCH ?"
+            switch (phrases.isEmpty, exclusions.isEmpty) {
+            case (true, true): return nil
+            case (false, true): return IDSet(try Int64.fetchAll(database, sql: found, arguments: [phrases]))
+            case (true, false):
+                return IDSet(
+                    try Int64.fetchAll(
+                        database, sql: "SELECT id FROM passage WHERE id NOT IN (\(found))",
+                        arguments: [exclusions]))
+            case (false, false):
+                return IDSet(
+                    try Int64.fetchAll(
+                        database, sql: found, arguments: ["(\(phrases)) NOT (\(exclusions))"]))
+            }
+        }
+    }
+
+    /// The languages of the index, the one of most passages first.
+    private static func languages(_ database: Database) throws -> [KeywordLanguage] {
+        let counts = try KeywordIndex.languages(database).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        return counts.isEmpty ? [.standard] : counts.map { KeywordLanguage($0.key) }
     }
 
     private static func search(
-        _ words: [(word: String, isPrefix: Bool)], limit: Int, among allowed: IDSet?, _ database: Database
+        _ words: [QueryWord], limit: Int, among allowed: IDSet?, _ database: Database
     ) throws -> [ScoredPassage] {
-        guard !words.isEmpty else { return [] }
-        let match = words.map { "\"\($0.word)\"" + ($0.isPrefix ? "*" : "") }.joined(separator: " OR ")
+        var terms: [String] = []
+        for word in words {
+            for term in word.terms.joined() {
+                let term = QueryReader.quoted(term) + (word.isPrefix ? "*" : "")
+                if !terms.contains(term) { terms.append(term) }
+            }
+        }
         // A limit lets SQLite keep the best only, but those may not be allowed.
         let wanted = max(limit, candidates)
         let rows = try Row.fetchCursor(
@@ -39,29 +103,42 @@ extension Catalog {
                 SELECT rowid, -bm25(passage_text, 2.0, 1.5, 1.0) AS score
                 FROM passage_text WHERE passage_text MATCH ? ORDER BY score DESC, rowid LIMIT ?
                 """,
-            arguments: [match, allowed == nil ? wanted : -1])
+            arguments: [terms.joined(separator: " OR "), allowed == nil ? wanted : -1])
         var found: [ScoredPassage] = []
         while found.count < wanted, let row = try rows.next() {
             let passage = ScoredPassage(id: try row.value(0), score: try row.value(1))
             if allowed?.contains(passage.id) ?? true { found.append(passage) }
         }
-        let bonuses = try proximity(of: KeywordQuery.pairs(words.map(\.word)), database)
+        let bonuses = try proximity(of: pairs(words), database)
         for index in found.indices { found[index].score += bonuses[found[index].id] ?? 0 }
         return Array(found.ranked().prefix(limit))
     }
 
+    /// Words that follow each other in a query, each pair in the forms of the index's languages.
+    private static func pairs(_ words: [QueryWord]) -> [[[String]]] {
+        zip(words, words.dropFirst()).prefix(maximumPairs).map { first, second in
+            var forms: [[String]] = []
+            for (first, second) in zip(first.terms, second.terms) {
+                guard let first = first.first, let second = second.first else { continue }
+                if !forms.contains([first, second]) { forms.append([first, second]) }
+            }
+            return forms
+        }
+    }
+
     /// For every passage that holds pairs of words near each other, what they are worth.
-    private static func proximity(
-        of pairs: [(String, String)], _ database: Database
-    ) throws -> [Int64: Double] {
+    private static func proximity(of pairs: [[[String]]], _ database: Database) throws -> [Int64: Double] {
         guard !pairs.isEmpty else { return [:] }
         // The highest id is about the number of passages, which would have to be counted.
         let count = Double(try Int64.fetchOne(database, sql: "SELECT max(id) FROM passage") ?? 0)
         var bonuses: [Int64: Double] = [:]
-        for (first, second) in pairs {
+        for forms in pairs {
+            let near = forms.map { terms in
+                "NEAR(\(terms.map(QueryReader.quoted).joined(separator: " ")), \(pairDistance))"
+            }
             let passages = try Int64.fetchAll(
                 database, sql: "SELECT rowid FROM passage_text WHERE passage_text MATCH ?",
-                arguments: ["NEAR(\"\(first)\" \"\(second)\", \(pairDistance))"])
+                arguments: [near.joined(separator: " OR ")])
             let holding = Double(passages.count)
             // As BM25 weights a word, by how rare it is (fts5.html §5.1.1).
             let weight = pairWeight * log(max((count - holding + 0.5) / (holding + 0.5), 1))
@@ -70,53 +147,4 @@ extension Catalog {
         }
         return bonuses
     }
-}
-
-/// A question as a list of words.
-package enum KeywordQuery {
-    /// More words than any question has; a pasted page is cut here so that its search stays quick.
-    static let maximumWords = 256
-
-    /// More pairs than any question has; each is a search of its own.
-    private static let maximumPairs = 32
-
-    /// Words that follow each other in a question.
-    static func pairs(_ words: [String]) -> [(String, String)] {
-        Array(zip(words, words.dropFirst()).prefix(maximumPairs))
-    }
-
-    /// The distinct words of `query` in order, lower-cased, without English function words (unless it has no others), as
-    /// a text has them.
-    package static func words(_ query: String) -> [String] {
-        distinct(query.lowercased().split { !$0.isLetter && !$0.isNumber }.map { (String($0), false) }).map(
-            \.word)
-    }
-
-    /// The same as the full-text index has them; whether a word is only the start of one.
-    static func terms(_ query: String) -> [(word: String, isPrefix: Bool)] {
-        distinct(KeywordText.words(query))
-    }
-
-    private static func distinct(_ all: [(word: String, isPrefix: Bool)]) -> [(word: String, isPrefix: Bool)]
-    {
-        var seen: Set<String> = []
-        var words: [(word: String, isPrefix: Bool)] = []
-        for word in all where words.count < maximumWords && seen.insert(word.word).inserted {
-            words.append(word)
-        }
-        let content = words.filter { !functionWords.contains($0.word) }
-        return content.isEmpty ? words : content
-    }
-
-    /// Words that carry no topic. BM25 gives them little weight, but each costs a walk over half the index.
-    private static let functionWords: Set<String> = [
-        "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does",
-        "for",
-        "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its",
-        "me",
-        "my", "of", "on", "or", "our", "s", "she", "should", "so", "some", "t", "than", "that", "the",
-        "their",
-        "them", "then", "there", "these", "they", "this", "those", "to", "was", "we", "were", "what", "when",
-        "where", "which", "while", "who", "whom", "whose", "why", "will", "with", "would", "you", "your",
-    ]
 }

@@ -104,6 +104,8 @@ package struct PassageRecord: Sendable {
     /// Line of the file where it starts, from 1; nil where lines do not tell.
     package let line: Int?
     package let metadata: Metadata
+    /// In which the full-text index has it.
+    package let language: KeywordLanguage
     package let sectionPath: [String]
     package let text: String
 }

@@ -136,7 +136,7 @@ import Testing
                         sql: "DELETE FROM \(table); INSERT INTO \(table) SELECT * FROM new.\(table)")
                 }
                 for id in try Int64.fetchAll($0, sql: "SELECT id FROM article") {
-                    for passage in try Catalog.passages(ofArticle: id, $0, old) {
+                    for passage in try Catalog.keywordRows(ofArticle: id, $0, old) {
                         try $0.execute(
                             sql: "INSERT INTO passage_text (rowid, title, section, body) VALUES (?, ?, ?, ?)",
                             arguments: [passage.id, passage.title, passage.section, passage.body])

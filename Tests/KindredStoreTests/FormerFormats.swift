@@ -29,6 +29,7 @@ enum FormerFormats {
                 ALTER TABLE article_2 RENAME TO article;
                 ALTER TABLE passage DROP COLUMN line;
                 DROP TABLE redirect;
+                DROP TABLE keyword_language;
                 DROP TABLE metadata;
                 DROP TABLE metadata_field;
                 PRAGMA user_version = 2;

@@ -1,0 +1,2 @@
+// The part of Debian's library that Kindred calls.
+#include <libstemmer.h>

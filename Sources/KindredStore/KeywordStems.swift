@@ -1,0 +1,93 @@
+import Foundation
+
+/// Turns words of one language into terms of the full-text index. It keeps its stemmers, so it serves one thread.
+package final class KeywordStems {
+    package let language: KeywordLanguage
+    private var stemmers: [String: Stemmer?] = [:]
+
+    package init(_ language: KeywordLanguage) { self.language = language }
+
+    /// The term of a word: lower case, without inflection, Latin and Greek letters without accents.
+    func term(_ word: String) -> String {
+        var word = lowercased(word)
+        guard let letter = word.unicodeScalars.first(where: { KeywordLanguage.Script($0) != nil }),
+            let script = KeywordLanguage.Script(letter), let algorithm = language.algorithm(for: script)
+        else { return Self.plain(word) }
+        switch algorithm {
+        case "english", "indonesian":
+            // Written without accents, but for foreign words, which are written both ways.
+            return stemmer(algorithm)?.stem(Self.plain(word)) ?? word
+        case "arabic": word = Self.withoutArticle(word)
+        default: break
+        }
+        return Self.plain(stemmer(algorithm)?.stem(word) ?? word)
+    }
+
+    /// A word's parts without an English possessive 's.
+    func withoutPossessive(_ parts: [String]) -> [String] {
+        guard parts.count > 1, let last = parts.last, last == "s" || last == "S",
+            language.algorithm(for: .latin) == "english"
+        else { return parts }
+        return parts.dropLast()
+    }
+
+    private func stemmer(_ algorithm: String) -> Stemmer? {
+        if let known = stemmers[algorithm] { return known }
+        let new = Stemmer(algorithm)
+        stemmers[algorithm] = .some(new)
+        return new
+    }
+
+    private func lowercased(_ word: String) -> String {
+        guard language.hasDotlessI else { return word.lowercased() }
+        return word.replacingOccurrences(of: "I", with: "ı").replacingOccurrences(of: "İ", with: "i")
+            .lowercased()
+    }
+
+    /// A word without what is written or left out at will once it is stemmed: accents, and the strokes of Latin letters.
+    private static func plain(_ word: String) -> String {
+        guard word.utf8.contains(where: { $0 >= 0x80 }) else { return word }
+        var result = String.UnicodeScalarView()
+        var isAccented = false
+        for scalar in word.decomposedStringWithCanonicalMapping.unicodeScalars {
+            switch scalar.value {
+            case 0x300...0x36F where isAccented: continue
+            case 0xF8: result.append("o")
+            case 0x111, 0xF0: result.append("d")
+            case 0x131: result.append("i")
+            case 0x142: result.append("l")
+            case 0x127: result.append("h")
+            case 0x167: result.append("t")
+            case 0x3C2: result.append("σ")
+            case 0x629: result.append("ه")
+            default: result.append(scalar)
+            }
+            let script = KeywordLanguage.Script(scalar)
+            isAccented = script == .latin || script == .greek
+        }
+        return String(result).precomposedStringWithCanonicalMapping
+    }
+
+    /// An Arabic word without the article, also behind a particle. Snowball's stemmer leaves it before short nouns.
+    ///
+    /// A final heh is written for teh marbuta; the stemmer takes away either, but not in the same words.
+    private static func withoutArticle(_ word: String) -> String {
+        var letters = Array(word.unicodeScalars)
+        if letters.count > 2, letters.last == "ه" { letters[letters.count - 1] = "ة" }
+        let article: [Unicode.Scalar] = ["ا", "ل"]
+        if letters.count >= 6, ["و", "ف", "ب", "ك"].contains(letters[0]), Array(letters[1..<3]) == article,
+            // "Father" and its kin begin like "and the".
+            !word.hasPrefix("والد")
+        {
+            letters.removeFirst(3)
+        } else if letters.count >= 4, Array(letters[..<2]) == article, !pronouns.contains(word) {
+            letters.removeFirst(2)
+        }
+        var result = String.UnicodeScalarView()
+        result.append(contentsOf: letters)
+        return String(result)
+    }
+
+    /// Words that begin like the article and are other words without it.
+    private static let pronouns: Set<String> = ["الله", "الذي", "التي", "الذين", "الان"]
+}
