@@ -10,6 +10,12 @@ struct ResultList {
     init(_ results: SearchResults) { self.results = results }
 
     func print() {
+        for correction in results.corrections {
+            CommandOutput.line(
+                style.dim(
+                    "\"\(Terminal.sanitized(correction.word))\" is not in the index; searched for "
+                        + "\"\(Terminal.sanitized(correction.correction))\""))
+        }
         for hit in results.hits { print(hit) }
         if results.hits.isEmpty {
             CommandOutput.line("Nothing found. Try other words, or --mode semantic.")

@@ -84,6 +84,10 @@ struct SearchOutput: Encodable {
         let text: String
     }
 
+    struct Correction: Encodable {
+        let word, correction: String
+    }
+
     struct Facet: Encodable {
         let value: MetadataValue
         let count: Int
@@ -95,6 +99,7 @@ struct SearchOutput: Encodable {
     let tookMs: Double
     let hits: [Hit]
     let facets: [String: [Facet]]?
+    let corrections: [Correction]?
     let warning: String?
 
     init(_ results: SearchResults, index: String) {
@@ -102,6 +107,9 @@ struct SearchOutput: Encodable {
         self.index = index
         mode = results.mode.rawValue
         warning = results.warning
+        corrections =
+            results.corrections.isEmpty
+            ? nil : results.corrections.map { Correction(word: $0.word, correction: $0.correction) }
         facets =
             results.facets.isEmpty
             ? nil : results.facets.mapValues { $0.map { Facet(value: $0.value, count: $0.count) } }
