@@ -1,3 +1,5 @@
+import Foundation
+
 /// Templates that are known by nothing but where they stand.
 ///
 /// No dump says what a template shows without running it. But one that stands in a sentence as a word does, with
@@ -17,11 +19,7 @@ enum InlineTemplate {
         _ call: TemplateCall, from start: Int, until end: Int, in parser: WikitextParser
     ) -> [TemplatePiece]? {
         if call.traits.contains(.aside) { return nil }
-        if call.traits.contains(.flag), call.numbered.isEmpty || call.written.utf8.count != 3,
-            isBeforeLink(end, parser.text)
-        {
-            return nil
-        }
+        if call.traits.contains(.flag), isPicture(call, until: end, in: parser) { return nil }
         if let lists = lists(call, in: parser) { return lists }
         let values = call.positional.filter { !$0.isEmpty }
         if values.isEmpty, call.named.isEmpty {
@@ -49,7 +47,7 @@ enum InlineTemplate {
         _ values: [Range<Int>], _ strings: [String], _ call: TemplateCall
     ) -> [TemplatePiece]? {
         // "{{US$|5}}" and "{{€|5}}" begin with their sign, "{{INR|5}}" with its code.
-        let isCode = call.written.count == 3 && call.written.allSatisfy { $0.isUppercase && $0.isASCII }
+        let isCode = currencies.contains(call.written)
         let isMoney = call.written.contains { $0.isCurrencySymbol }
         var pieces: [TemplatePiece] = isMoney || isCode ? [.text(call.written + (isCode ? " " : ""))] : []
         for (index, value) in values.enumerated() {
@@ -64,6 +62,8 @@ enum InlineTemplate {
         return pieces
     }
 
+    private static let currencies = Set(Locale.commonISOCurrencyCodes)
+
     private static let exponents = ["2": "²", "3": "³", "4": "⁴", "-1": "⁻¹", "-2": "⁻²", "-3": "⁻³"]
 
     /// The code of a language, "de" or "grc" (ISO 639), perhaps with a script or a country.
@@ -77,15 +77,31 @@ enum InlineTemplate {
 
     /// The values of a template whose one purpose is to arrange lists in columns or without marks.
     private static func lists(_ call: TemplateCall, in parser: WikitextParser) -> [TemplatePiece]? {
-        guard call.parameters.count + call.numbered.count <= 12, !call.traits.contains(.box) else {
-            return nil
-        }
+        guard call.parameters.count + call.numbered.count <= 12, !call.traits.contains(.box),
+            !navigation.contains(where: call.name.contains),
+            !call.parameters.contains(where: { isNavigationKey($0.name) })
+        else { return nil }
         let values = call.numbered.sorted { $0.key < $1.key }.map(\.value) + call.parameters.map(\.value)
         let lists = values.filter { isList(parser.text[$0]) }
         // Boxes and navigation have more that is no list: titles, groups, pictures.
         guard !lists.isEmpty, values.count - lists.count <= 4 else { return nil }
         return lists.flatMap { [.value($0), .text("\n")] }
     }
+
+    private static let navigation = [
+        "nav", "sidebar", "portal", "palette", "succession", "ناو", "נוו", "ナビ", "导航", "導航",
+    ]
+
+    /// Whether a parameter's name is one of a navigation box, "list1" or "group2".
+    private static func isNavigationKey(_ name: String) -> Bool {
+        let word = name.lowercased().prefix { $0.isLetter }
+        let isNumbered = word.count < name.count && name.dropFirst(word.count).allSatisfy(\.isNumber)
+        return isNumbered && navigationKeys.contains(word)
+    }
+
+    private static let navigationKeys: Set<Substring> = [
+        "list", "group", "liste", "lista", "grupo", "groupe", "gruppe", "gruppo", "группа", "список",
+    ]
 
     /// Whether a value is two items at least, and nothing before.
     private static func isList(_ value: ArraySlice<UInt8>) -> Bool {
@@ -123,6 +139,18 @@ enum InlineTemplate {
     private static func partsMeasure(_ start: Int, _ end: Int, _ text: [UInt8]) -> Bool {
         start > 0 && Bytes.isDigit(text[start - 1]) && end < text.count
             && (Bytes.isLetter(text[end]) || text[end] == UInt8(ascii: "%"))
+    }
+
+    /// Whether a flag stands before the name that belongs to it.
+    private static func isPicture(_ call: TemplateCall, until end: Int, in parser: WikitextParser) -> Bool {
+        if AsideTemplate.isIcon(call.name) { return true }
+        // "{{USA}}" alone is a flag, "{{USD|5}}" is none.
+        if !call.numbered.isEmpty, call.written.utf8.count == 3 { return false }
+        if isBeforeLink(end, parser.text) { return true }
+        let value = call.positional.first.map { parser.string($0) } ?? ""
+        let isCode =
+            (2...3).contains(value.utf8.count) && value.utf8.allSatisfy { (0x41...0x5A).contains($0) }
+        return isCode && goesOn(parser.text, end + 1)
     }
 
     private static func isBeforeLink(_ end: Int, _ text: [UInt8]) -> Bool {

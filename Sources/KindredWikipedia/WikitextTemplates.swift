@@ -49,6 +49,9 @@ extension WikitextParser {
             read(call, at: start, until: after, depth: depth)
             return drop()
         }
+        let isBlock = KnownTemplate.isQuotation(call.name) && startsLine(start)
+        if isBlock { endParagraph() }
+        defer { if isBlock { endParagraph() } }
         if case .value(let range)? = pieces.first, let first = text[range].first,
             Self.listMarks.contains(first)
         {
