@@ -78,7 +78,7 @@ enum InlineTemplate {
     /// The values of a template whose one purpose is to arrange lists in columns or without marks.
     private static func lists(_ call: TemplateCall, in parser: WikitextParser) -> [TemplatePiece]? {
         guard call.parameters.count + call.numbered.count <= 12, !call.traits.contains(.box),
-            !navigation.contains(where: call.name.contains),
+            !call.traits.contains(.navigation),
             !call.parameters.contains(where: { isNavigationKey($0.name) })
         else { return nil }
         let values = call.numbered.sorted { $0.key < $1.key }.map(\.value) + call.parameters.map(\.value)
@@ -87,6 +87,9 @@ enum InlineTemplate {
         guard !lists.isEmpty, values.count - lists.count <= 4 else { return nil }
         return lists.flatMap { [.value($0), .text("\n")] }
     }
+
+    /// Whether a name says that its template is a box of links.
+    static func isNavigation(_ name: String) -> Bool { navigation.contains { name.contains($0) } }
 
     private static let navigation = [
         "nav", "sidebar", "portal", "palette", "succession", "ناو", "נוו", "ナビ", "导航", "導航",

@@ -49,7 +49,7 @@ extension WikitextParser {
             read(call, at: start, until: after, depth: depth)
             return drop()
         }
-        let isBlock = KnownTemplate.isQuotation(call.name) && startsLine(start)
+        let isBlock = call.traits.contains(.quotation) && startsLine(start)
         if isBlock { endParagraph() }
         defer { if isBlock { endParagraph() } }
         if case .value(let range)? = pieces.first, let first = text[range].first,
