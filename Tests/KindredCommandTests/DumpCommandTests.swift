@@ -44,19 +44,21 @@ import Testing
             let categories: [String]
             let facts: [Fact]
             let anchors: [Anchor]
-            let is_disambiguation: Bool
+            let isDisambiguation: Bool
         }
         let run = try Run(["dump", "text", dump, "--json"], indexes: directory.path)
         let lines = run.output.split(separator: "\n")
         try #require(lines.count == 1)
-        let line = try JSONDecoder().decode(Line.self, from: Data(lines[0].utf8))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let line = try decoder.decode(Line.self, from: Data(lines[0].utf8))
         #expect((line.id, line.title, line.timestamp) == (1, "Otter", "2026-01-02T03:04:05Z"))
         #expect(
             line.sections == [
                 .init(path: [], text: "An otter eats fishes."), .init(path: ["Home"], text: "Rivers."),
             ])
         #expect(line.categories == ["Animals"] && line.facts == [.init(name: "length", value: "90 cm")])
-        #expect(line.anchors == [.init(text: "fishes", target: "Fish")] && !line.is_disambiguation)
+        #expect(line.anchors == [.init(text: "fishes", target: "Fish")] && !line.isDisambiguation)
     }
 
     @Test func `a file that is no dump is an error`() throws {
