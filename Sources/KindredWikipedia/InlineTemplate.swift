@@ -25,7 +25,7 @@ enum InlineTemplate {
         if values.isEmpty, call.named.isEmpty {
             if partsMeasure(start, end, parser.text) { return [.text(" ")] }
             guard standsAsWord(start, end, parser.text) else { return nil }
-            return isItsText(call.written) ? [.text(call.written)] : nil
+            return call.traits.contains(.showsName) ? [.text(call.written)] : nil
         }
         guard standsAsWord(start, end, parser.text) else { return prose(values, call, start, parser) }
         guard (1...4).contains(values.count), call.named.count <= 2, !call.name.contains(":") else {
@@ -166,7 +166,7 @@ enum InlineTemplate {
 
     /// Whether a template without parameters shows its name, as "{{1er}}" and "{{XXe siècle}}" do: it begins with a
     /// number, in Roman digits perhaps, or a sign.
-    private static func isItsText(_ name: String) -> Bool {
+    static func isItsText(_ name: String) -> Bool {
         guard let first = name.first, name.contains(where: { $0.isLetter }) else { return false }
         guard first.isLetter else { return first != "#" }
         let roman = name.prefix { "IVXLCDM".contains($0) }

@@ -10,6 +10,7 @@ struct TemplateNames {
         static let disambiguation = Traits(rawValue: 16)
         static let navigation = Traits(rawValue: 32)
         static let quotation = Traits(rawValue: 64)
+        static let showsName = Traits(rawValue: 128)
     }
 
     final class Name: Sendable {
@@ -59,6 +60,7 @@ struct TemplateNames {
         if Disambiguation.isTemplate(name) { traits.insert(.disambiguation) }
         if InlineTemplate.isNavigation(name) { traits.insert(.navigation) }
         if KnownTemplate.isQuotation(name) { traits.insert(.quotation) }
+        if InlineTemplate.isItsText(written) { traits.insert(.showsName) }
         return traits
     }
 }
