@@ -153,7 +153,20 @@ private struct ArticleBuilder {
         }
         let marks = line.prefix { Self.itemMarks.contains($0) }
         line = Bytes.trimmed(line.dropFirst(marks.count))
-        if !line.isEmpty { takeText(line, marks: marks) }
+        if !line.isEmpty, !isHatnote(line, marks) { takeText(line, marks: marks) }
+    }
+
+    /// Whether a line is a pointer to another article that its author wrote by hand: the first of a section, indented, in
+    /// italics, with a link.
+    private func isHatnote(_ line: ArraySlice<UInt8>, _ marks: ArraySlice<UInt8>) -> Bool {
+        guard marks.count == 1, marks.first == UInt8(ascii: ":"), section.text.isEmpty, paragraph.isEmpty,
+            line.contains(Mark.link)
+        else { return false }
+        let runs = line.filter { !Mark.contains($0) }.split(
+            separator: UInt8(ascii: "'"), omittingEmptySubsequences: false)
+        // Two apostrophes, the text, two apostrophes; single ones may be in the text.
+        return runs.count >= 5 && runs.prefix(2).allSatisfy(\.isEmpty) && runs.suffix(2).allSatisfy(\.isEmpty)
+            && runs.dropFirst(2).dropLast(2).allSatisfy { !$0.isEmpty }
     }
 
     /// - Parameter marks: `*#:;` before an item of a list.

@@ -16,6 +16,11 @@ enum AsideTemplate {
         return flags.contains { name.contains($0) }
     }
 
+    /// Whether a flag is never more than a picture.
+    static func isIcon(_ name: String) -> Bool {
+        ["icon", "ikon", "deco", "bild"].contains { name.contains($0) }
+    }
+
     private static let flags = [
         "flag", "vlag", "bandera", "bandeira", "bandiera", "drapeau", "fáni", "zászló", "vlajka", "zastava",
         "steag",
@@ -55,7 +60,7 @@ enum AsideTemplate {
         anchor, anchors, citation needed, cn, fact, note, ref, refn, efn, sfn, sfnp, sfnm, harv, r, rp, ref label, note label
         listen, coordinates, clarify, who, which, when, by whom, dubious, better source needed, dead link
         inflation, currentyear, update after, update inline, increase, decrease, steady, gain, loss, profit, rise, fall
-        decreasepositive, increasenegative, loop, clear, break, col-break, wikidata, #invoke, sort, hs, ntsh, sdash, shy, zwsp
+        decreasepositive, increasenegative, loop, clear, break, col-break, wikidata, #invoke, hs, ntsh, sdash, shy, zwsp
         """)
 
     /// What names begin with.

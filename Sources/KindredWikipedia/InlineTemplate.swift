@@ -1,3 +1,5 @@
+import Foundation
+
 /// Templates that are known by nothing but where they stand.
 ///
 /// No dump says what a template shows without running it. But one that stands in a sentence as a word does, with
@@ -17,17 +19,13 @@ enum InlineTemplate {
         _ call: TemplateCall, from start: Int, until end: Int, in parser: WikitextParser
     ) -> [TemplatePiece]? {
         if call.traits.contains(.aside) { return nil }
-        if call.traits.contains(.flag), call.numbered.isEmpty || call.written.utf8.count != 3,
-            isBeforeLink(end, parser.text)
-        {
-            return nil
-        }
+        if call.traits.contains(.flag), isPicture(call, until: end, in: parser) { return nil }
         if let lists = lists(call, in: parser) { return lists }
         let values = call.positional.filter { !$0.isEmpty }
         if values.isEmpty, call.named.isEmpty {
             if partsMeasure(start, end, parser.text) { return [.text(" ")] }
             guard standsAsWord(start, end, parser.text) else { return nil }
-            return isItsText(call.written) ? [.text(call.written)] : nil
+            return call.traits.contains(.showsName) ? [.text(call.written)] : nil
         }
         guard standsAsWord(start, end, parser.text) else { return prose(values, call, start, parser) }
         guard (1...4).contains(values.count), call.named.count <= 2, !call.name.contains(":") else {
@@ -49,7 +47,7 @@ enum InlineTemplate {
         _ values: [Range<Int>], _ strings: [String], _ call: TemplateCall
     ) -> [TemplatePiece]? {
         // "{{US$|5}}" and "{{€|5}}" begin with their sign, "{{INR|5}}" with its code.
-        let isCode = call.written.count == 3 && call.written.allSatisfy { $0.isUppercase && $0.isASCII }
+        let isCode = currencies.contains(call.written)
         let isMoney = call.written.contains { $0.isCurrencySymbol }
         var pieces: [TemplatePiece] = isMoney || isCode ? [.text(call.written + (isCode ? " " : ""))] : []
         for (index, value) in values.enumerated() {
@@ -64,6 +62,8 @@ enum InlineTemplate {
         return pieces
     }
 
+    private static let currencies = Set(Locale.commonISOCurrencyCodes)
+
     private static let exponents = ["2": "²", "3": "³", "4": "⁴", "-1": "⁻¹", "-2": "⁻²", "-3": "⁻³"]
 
     /// The code of a language, "de" or "grc" (ISO 639), perhaps with a script or a country.
@@ -77,15 +77,34 @@ enum InlineTemplate {
 
     /// The values of a template whose one purpose is to arrange lists in columns or without marks.
     private static func lists(_ call: TemplateCall, in parser: WikitextParser) -> [TemplatePiece]? {
-        guard call.parameters.count + call.numbered.count <= 12, !call.traits.contains(.box) else {
-            return nil
-        }
+        guard call.parameters.count + call.numbered.count <= 12, !call.traits.contains(.box),
+            !call.traits.contains(.navigation),
+            !call.parameters.contains(where: { isNavigationKey($0.name) })
+        else { return nil }
         let values = call.numbered.sorted { $0.key < $1.key }.map(\.value) + call.parameters.map(\.value)
         let lists = values.filter { isList(parser.text[$0]) }
         // Boxes and navigation have more that is no list: titles, groups, pictures.
         guard !lists.isEmpty, values.count - lists.count <= 4 else { return nil }
         return lists.flatMap { [.value($0), .text("\n")] }
     }
+
+    /// Whether a name says that its template is a box of links.
+    static func isNavigation(_ name: String) -> Bool { navigation.contains { name.contains($0) } }
+
+    private static let navigation = [
+        "nav", "sidebar", "portal", "palette", "succession", "ناو", "נוו", "ナビ", "导航", "導航",
+    ]
+
+    /// Whether a parameter's name is one of a navigation box, "list1" or "group2".
+    private static func isNavigationKey(_ name: String) -> Bool {
+        let word = name.lowercased().prefix { $0.isLetter }
+        let isNumbered = word.count < name.count && name.dropFirst(word.count).allSatisfy(\.isNumber)
+        return isNumbered && navigationKeys.contains(word)
+    }
+
+    private static let navigationKeys: Set<Substring> = [
+        "list", "group", "liste", "lista", "grupo", "groupe", "gruppe", "gruppo", "группа", "список",
+    ]
 
     /// Whether a value is two items at least, and nothing before.
     private static func isList(_ value: ArraySlice<UInt8>) -> Bool {
@@ -125,6 +144,18 @@ enum InlineTemplate {
             && (Bytes.isLetter(text[end]) || text[end] == UInt8(ascii: "%"))
     }
 
+    /// Whether a flag stands before the name that belongs to it.
+    private static func isPicture(_ call: TemplateCall, until end: Int, in parser: WikitextParser) -> Bool {
+        if AsideTemplate.isIcon(call.name) { return true }
+        // "{{USA}}" alone is a flag, "{{USD|5}}" is none.
+        if !call.numbered.isEmpty, call.written.utf8.count == 3 { return false }
+        if isBeforeLink(end, parser.text) { return true }
+        let value = call.positional.first.map { parser.string($0) } ?? ""
+        let isCode =
+            (2...3).contains(value.utf8.count) && value.utf8.allSatisfy { (0x41...0x5A).contains($0) }
+        return isCode && goesOn(parser.text, end + 1)
+    }
+
     private static func isBeforeLink(_ end: Int, _ text: [UInt8]) -> Bool {
         var position = end
         while position < text.count, text[position] == 0x20 || text[position] == UInt8(ascii: "'") {
@@ -135,7 +166,7 @@ enum InlineTemplate {
 
     /// Whether a template without parameters shows its name, as "{{1er}}" and "{{XXe siècle}}" do: it begins with a
     /// number, in Roman digits perhaps, or a sign.
-    private static func isItsText(_ name: String) -> Bool {
+    static func isItsText(_ name: String) -> Bool {
         guard let first = name.first, name.contains(where: { $0.isLetter }) else { return false }
         guard first.isLetter else { return first != "#" }
         let roman = name.prefix { "IVXLCDM".contains($0) }

@@ -21,7 +21,7 @@ enum KnownTemplate {
         "linktext",
         "nihongo2", "script/hebrew", "hebrew", "citation needed span", "clarify span", "text",
         "nowraplinks",
-        "resize", "color", "underline", "bibleverse", "verse", "chem2", "tooltip", "overline",
+        "resize", "color", "underline", "chem2", "tooltip", "overline",
         "sic", "citation needed span", "incise", "as written", "not a typo", "proper name", "name", "dfn",
         "term", "q", "qq",
         "zitat", "citation bloc", "citazione", "citaat", "citat", "cytat", "цитата", "цитата2",
@@ -46,6 +46,24 @@ enum KnownTemplate {
         "middot": "·", "bull": "•", "ad": "AD", "bc": "BC", "(": "{", ")": "}", "((": "{{", "))": "}}",
         "!!": "||",
         "'s": "'s",
+        // Cells of tables.
+        "yes": "Yes", "no": "No", "n/a": "N/A", "won": "Won", "nom": "Nominated", "nominated": "Nominated",
+        "pending": "Pending", "unknown": "Unknown", "tba": "TBA", "tbd": "TBD", "partial": "Partial",
+        "some": "Some",
+        "maybe": "Maybe", "none": "None", "any": "Any", "check": "✓", "tick": "✓", "check mark": "✓",
+        "aye": "✓", "y": "✓",
+        "cross": "✗", "x mark": "✗", "nay": "✗", "n": "✗", "rarely": "Rarely", "dropped": "Dropped",
+    ]
+
+    /// Whether a template shows a text on lines of its own.
+    static func isQuotation(_ name: String) -> Bool { quotations.contains(name) }
+
+    private static let quotations: Set<String> = [
+        "quote", "blockquote", "cquote", "quotation", "bquote", "quote box", "rquote", "poemquote", "zitat",
+        "citation bloc",
+        "citazione", "citaat", "citat", "cytat", "цитата", "цитата2", "початок цитати", "引用", "quote frame",
+        "cita",
+        "citação", "اقتباس", "نقل قول", "ציטוט", "alıntı", "trích dẫn", "인용문",
     ]
 
     /// Ships' prefixes, which a ship's name follows.
@@ -94,6 +112,19 @@ enum KnownTemplate {
                 return nil
             }
             return [.value(century), .text((parser.string(century) == "I" ? "er" : "e") + " siècle")]
+        case "bibleverse", "bibleref", "verse":
+            return joined(Array(values.filter { !$0.isEmpty }.prefix(2)), " ")
+        case "music":
+            let signs = ["sharp": "♯", "flat": "♭", "natural": "♮", "doublesharp": "𝄪", "doubleflat": "𝄫"]
+            guard let value = values.first else { return nil }
+            return signs[parser.string(value)].map { [.text($0)] } ?? [.value(value)]
+        case "sort": return (values.dropFirst().first ?? values.first).map { [.value($0)] }
+        case "sortname": return joined(Array(values.prefix(2)), " ")
+        case "reign", "r.": return joined(Array(values.prefix(2)), "–", before: "r. ")
+        case "fl.", "floruit", "fl": return joined(Array(values.prefix(2)), "–", before: "fl. ")
+        case "oldstyledate":
+            guard values.count >= 3 else { return joined(values, " ") }
+            return [.value(values[0]), .text(" [O.S. "), .value(values[2]), .text("] "), .value(values[1])]
         case "heure":
             return joined(Array(values.prefix(1)), "").map { hours in
                 hours + [.text(" h")] + (values.count > 1 ? [.text(" "), .value(values[1])] : [])

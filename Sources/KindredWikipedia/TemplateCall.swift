@@ -8,6 +8,9 @@ struct TemplateNames {
         static let aside = Traits(rawValue: 4)
         static let box = Traits(rawValue: 8)
         static let disambiguation = Traits(rawValue: 16)
+        static let navigation = Traits(rawValue: 32)
+        static let quotation = Traits(rawValue: 64)
+        static let showsName = Traits(rawValue: 128)
     }
 
     final class Name: Sendable {
@@ -55,6 +58,9 @@ struct TemplateNames {
         if AsideTemplate.isAside(name) { traits.insert(.aside) }
         if Infobox.isNamed(name) { traits.insert(.box) }
         if Disambiguation.isTemplate(name) { traits.insert(.disambiguation) }
+        if InlineTemplate.isNavigation(name) { traits.insert(.navigation) }
+        if KnownTemplate.isQuotation(name) { traits.insert(.quotation) }
+        if InlineTemplate.isItsText(written) { traits.insert(.showsName) }
         return traits
     }
 }

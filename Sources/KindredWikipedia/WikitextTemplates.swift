@@ -49,6 +49,9 @@ extension WikitextParser {
             read(call, at: start, until: after, depth: depth)
             return drop()
         }
+        let isBlock = call.traits.contains(.quotation) && startsLine(start)
+        if isBlock { endParagraph() }
+        defer { if isBlock { endParagraph() } }
         if case .value(let range)? = pieces.first, let first = text[range].first,
             Self.listMarks.contains(first)
         {
@@ -84,8 +87,10 @@ extension WikitextParser {
     /// Shows a variable or a parser function of MediaWiki; false where it is none that is known here.
     private mutating func function(_ parts: [Range<Int>], depth: Int) -> Bool {
         let head = trimmed(parts[0])
-        let name = String(decoding: text[head].prefix(24), as: UTF8.self)
-        if parts.count == 1, let value = variable(name) {
+        guard let first = text[head].first else { return false }
+        // Variables are in capitals, but for two.
+        let mayBeVariable = parts.count == 1 && ((0x41...0x5A).contains(first) || "!=".utf8.contains(first))
+        if mayBeVariable, let value = variable(String(decoding: text[head].prefix(24), as: UTF8.self)) {
             markText()
             output += value.utf8
             return true

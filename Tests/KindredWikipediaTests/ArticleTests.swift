@@ -55,9 +55,13 @@ private func text(_ wikitext: String) -> String { Article(title: "T", wikitext: 
         let pieces = [
             "{{", "}}", "[[", "]]", "{|", "|}", "|", "<ref>", "</ref>", "<ref/>", "<!--", "-->", "'''", "==",
             "\n", "a", "é", "<", "&amp;", "__", "<nowiki>", "[http://x ", "<math>", "日",
+            "|-", "||", "!!", "|+", "\n!", "\n|", "<tr>", "<td>", "</table>", "{{quote|",
+            "{{birth date|1|2|3}}", "-{zh:",
+            "}-", "[[Category:", "__DISAMBIG__", "{{infobox\n|a=", "*", ":''", "=", "{{yes}}", "{{{", "}}}",
+            "\u{301}",
         ]
         var generator = SeededGenerator(seed: 11)
-        for _ in 0..<400 {
+        for _ in 0..<800 {
             let wikitext = (0..<Int.random(in: 1...60, using: &generator)).map { _ in
                 pieces.randomElement(using: &generator)!
             }.joined()

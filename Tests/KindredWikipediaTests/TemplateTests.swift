@@ -53,6 +53,12 @@ private func text(_ wikitext: String, language: String = "en") -> String {
         ("at {{nihongo|Jusen|呪泉|Jusen}} now", "at Jusen (呪泉, Jusen) now"),
         ("{{zh|s=北京|p=Běijīng}} is", "北京, Běijīng is"),
         ("say {{respell|OT|ər}} so", "say OT-ər so"),
+        ("in F{{music|sharp}} of {{bibleverse|John|3:16}}", "in F♯ of John 3:16"),
+        (
+            "on {{OldStyleDate|3 May|1900|20 April}} by {{sortname|Anna|Roche}}",
+            "on 3 May [O.S. 20 April] 1900 by Anna Roche"
+        ),
+        ("Otto ({{reign|1900|1910}}) in {{BCE|500}}", "Otto (r. 1900–1910) in 500"),
     ])
     func `measures, money and sounds are shown whole`(wikitext: String, expected: String) {
         #expect(text(wikitext) == expected)
@@ -72,6 +78,7 @@ private func text(_ wikitext: String, language: String = "en") -> String {
         #expect(
             text("* {{flagicon|FRA}} [[Paris]]\n* {{USA}} [[Austin]]\n* {{прапор|UKR}} '''[[Kyiv]]'''")
                 == "Paris\nAustin\nKyiv")
+        #expect(text("{{flagicon|FRA}} Paris; {{bandera|PER}} Lima") == "Paris; Lima")
         #expect(text("* {{flag|France}}\nfrom {{flag|Peru}} to") == "France\n\nfrom Peru to")
     }
 
@@ -85,6 +92,8 @@ private func text(_ wikitext: String, language: String = "en") -> String {
             "the {{ill|Harbour House|de|Hafenhaus}} and {{ill|de|Hafenhaus|Harbour}}",
             "the Harbour House and Harbour"
         ),
+        ("One.\n{{quote|Two.}}\n{{cquote|Three.}}\nFour.", "One.\n\nTwo.\n\nThree.\n\nFour."),
+        ("{{Navbox|list1=\n* a\n* b}}\nText.", "Text."), ("{{x|y=1|group=\n* a\n* b}}", "a\nb"),
         ("{{Box|title=A|group1=B|list1=\n* c\n* d\n|group2=E|state=F|above=G}}\nText.", "Text."),
     ])
     func `quotations and lists that a template frames are shown`(wikitext: String, expected: String) {
@@ -97,5 +106,19 @@ private func text(_ wikitext: String, language: String = "en") -> String {
         #expect(
             text("{{Hinweis|Dieser Artikel behandelt das Tier, siehe auch [[Otter (Boot)]].}}\nText.")
                 == "Text.")
+    }
+
+    @Test func `a pointer that is written by hand is left out where a section begins`() {
+        let note = ":''For the boat, see [[Otter (boat)|Anna's boat]].''\n"
+        #expect(
+            text(note + "Text.\n== A ==\n" + note + "More.\n" + note)
+                == "Text.\n\nA\n\nMore.\n\nFor the boat, see Anna's boat.")
+        #expect(text(":''A verse by [[Anna]]'' she wrote") == "A verse by Anna she wrote")
+    }
+
+    @Test func `templates of cells show their word`() {
+        #expect(
+            text("{|\n| {{yes}} || {{no|Never}} || style=\"x\" {{n/a}} || {{sort|1|One}} || {{won}}\n|}")
+                == "Yes | Never | N/A | One | Won")
     }
 }
