@@ -47,8 +47,9 @@ final class KeywordCorpus {
 
     deinit { try? FileManager.default.removeItem(atPath: directory.string) }
 
+    /// - Parameter query: a question of the data set; its quotation marks and dashes are not those of a search.
     func search(_ query: String, limit: Int) throws -> [ScoredPassage] {
         try Interrupts.check()
-        return try catalog.keywordSearch(query, limit: limit)
+        return try catalog.keywordSearch(KeywordQuery(plain: query), limit: limit).passages
     }
 }

@@ -70,6 +70,9 @@ package struct KeywordQuery: Sendable {
         }
     }
 
+    /// A question in which nothing has a meaning of its own: of a data set, or of a program.
+    package init(plain text: String) { parts = [Part(text: text, isPhrase: false)] }
+
     /// What passages should be about: the query without exclusions and the marks of phrases.
     package var text: String {
         parts.map { $0.text.trimmingCharacters(in: .whitespacesAndNewlines) }.joined(separator: " ")
@@ -136,7 +139,8 @@ package struct KeywordQuery: Sendable {
 struct QueryWord {
     /// As it is typed, in its normal form.
     var surface: String
-    /// The terms in each language of the index, in order; a word with an apostrophe has several.
+    /// The terms in each language of the index, its own first; a word with an apostrophe has several, and one with other
+    /// spellings.
     var terms: [[String]]
     /// Whether the terms are only the start of one: a single character of a script without spaces.
     var isPrefix = false
@@ -196,14 +200,14 @@ struct QueryReader {
     /// Of a word with apostrophes, single letters say nothing.
     private func terms(_ parts: [String], _ stems: KeywordStems) -> [String] {
         let all = KeywordText.terms(of: .word(parts), stems)
-        guard all.count > 1 else { return all }
+        guard all.count > 1 else { return stems.queried(stems.withoutPossessive(parts)[0]) }
         let telling = zip(stems.withoutPossessive(parts), all).filter { $0.0.count > 1 }.map(\.1)
         return telling + all.suffix(1)
     }
 
     /// The same word in another spelling.
     func word(_ surface: String) -> QueryWord {
-        QueryWord(surface: surface, terms: stems.map { [$0.term(surface)] })
+        QueryWord(surface: surface, terms: stems.map { $0.queried(surface) })
     }
 
     /// An FTS5 expression for passages that hold a phrase; nil where it has no word.

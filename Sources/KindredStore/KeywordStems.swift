@@ -7,7 +7,7 @@ package final class KeywordStems {
 
     package init(_ language: KeywordLanguage) { self.language = language }
 
-    /// The term of a word: lower case, without inflection, Latin and Greek letters without accents.
+    /// The term of a word of a text: lower case, without inflection, Latin and Greek letters without accents.
     func term(_ word: String) -> String {
         var word = lowercased(word)
         guard let letter = word.unicodeScalars.first(where: { KeywordLanguage.Script($0) != nil }),
@@ -22,6 +22,48 @@ package final class KeywordStems {
         }
         return Self.plain(stemmer(algorithm)?.stem(word) ?? word)
     }
+
+    /// The terms of a word of a query: its own first, then those of other spellings in which a text may have it.
+    ///
+    /// A word that is typed without accents is also tried with each of those that the language's stems depend on
+    /// (organizacion: organización). A Hebrew word is also tried behind the particles that are written to it, and without
+    /// the article.
+    func queried(_ word: String) -> [String] {
+        var terms = [term(word)]
+        for spelling in spellings(of: lowercased(word)) {
+            let term = term(spelling)
+            if !terms.contains(term) { terms.append(term) }
+        }
+        return terms
+    }
+
+    private func spellings(of word: String) -> [String] {
+        guard let first = word.unicodeScalars.first else { return [] }
+        if KeywordLanguage.Script(first) == .hebrew {
+            let bare = word.hasPrefix("ה") && word.count > 3 ? [String(word.dropFirst())] : []
+            return bare + Self.particles.map { $0 + word }
+        }
+        guard let accented = Self.accented[language.code],
+            word.unicodeScalars.allSatisfy({ $0.isASCII || $0 == "ı" })
+        else { return [] }
+        let letters = Array(word)
+        return letters.indices.flatMap { index in
+            accented.filter { Self.plain(String($0)) == Self.plain(String(letters[index])) }.map { letter in
+                var other = letters
+                other[index] = letter
+                return String(other)
+            }
+        }
+    }
+
+    /// Letters that words are often typed without, in languages whose stems depend on them.
+    private static let accented: [String: String] = [
+        "ca": "àèéíïòóúüç", "es": "áéíóúüñ", "fr": "àâçèéêëîïôùû", "ga": "áéíóú", "hu": "áéíóöőúüű",
+        "it": "àèéìòù", "lt": "ąčęėįšųūž", "pt": "áâãçéêíóôõú", "ro": "ăâîșț", "tr": "çğışöü",
+    ]
+
+    /// Article, conjunctions and prepositions that are written to a Hebrew word.
+    private static let particles = ["ה", "ו", "ב", "ל", "מ", "ש", "כ", "וה", "שה"]
 
     /// A word's parts without an English possessive 's.
     func withoutPossessive(_ parts: [String]) -> [String] {

@@ -12,7 +12,8 @@ package struct KeywordCorrection: Hashable, Sendable {
 /// The terms of the full-text index, by which words are corrected.
 ///
 /// A term is looked up in FTS5's vocabulary (fts5.html §7), in a B-tree for each of the index's segments. A word of ten
-/// letters has about 600 neighbours; no list of terms is walked.
+/// letters has about 600 neighbors. In order, each look-up gives the next term that there is, up to which neighbors are
+/// passed over; no list of terms is walked.
 struct KeywordVocabulary {
     /// Words of one query that are corrected, at most.
     private static let maximumCorrections = 16
@@ -21,7 +22,7 @@ struct KeywordVocabulary {
 
     private let database: Database
     private let path: FilePath
-    private let instance: Statement
+    private let next: Statement
     private let summary: Statement
 
     /// - Parameter database: of `CatalogConnections.inspect`, since the tables are temporary.
@@ -33,11 +34,36 @@ struct KeywordVocabulary {
                 CREATE VIRTUAL TABLE IF NOT EXISTS temp.word USING fts5vocab(main, passage_text, instance);
                 CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_count USING fts5vocab(main, passage_text, row);
                 """)
-        instance = try database.makeStatement(sql: "SELECT 1 FROM temp.word WHERE term = ? LIMIT 1")
+        next = try database.makeStatement(
+            sql: "SELECT term FROM temp.word WHERE term >= ? ORDER BY term LIMIT 1")
         summary = try database.makeStatement(sql: "SELECT doc FROM temp.word_count WHERE term = ?")
     }
 
-    func has(_ term: String) throws -> Bool { try Int.fetchOne(instance, arguments: [term]) != nil }
+    /// The first term from `term` on, in the order of UTF-8.
+    private func next(from term: String) throws -> String? {
+        try String.fetchOne(next, arguments: [term])
+    }
+
+    func has(_ term: String) throws -> Bool { try next(from: term) == term }
+
+    /// Those of `terms` that the index has, in order.
+    private func existing(_ terms: some Sequence<String>) throws -> [String] {
+        let terms = terms.sorted(by: Self.precedes)
+        var existing: [String] = []
+        var index = 0
+        while index < terms.count, let next = try next(from: terms[index]) {
+            while index < terms.count, Self.precedes(terms[index], next) { index += 1 }
+            if index < terms.count, terms[index] == next {
+                existing.append(next)
+                index += 1
+            }
+        }
+        return existing
+    }
+
+    private static func precedes(_ first: String, _ second: String) -> Bool {
+        first.utf8.lexicographicallyPrecedes(second.utf8)
+    }
 
     private func passages(with term: String) throws -> Int {
         try Int.fetchOne(summary, arguments: [term]) ?? 0
@@ -65,7 +91,7 @@ struct KeywordVocabulary {
         }
         var best: (term: String, count: Int)?
         // In order, so that of equally frequent ones the same is taken every time.
-        for term in spellings.keys.sorted() where try has(term) {
+        for term in try existing(spellings.keys) {
             let count = try passages(with: term)
             if count > best?.count ?? 0 { best = (term, count) }
         }

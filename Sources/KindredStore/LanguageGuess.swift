@@ -4,33 +4,38 @@
 /// of the words, and more than twice as many as those that only English has.
 enum LanguageGuess {
     /// Bytes of a text that are looked at.
-    static let length = 8192
+    static let length = 4096
 
     static func language(of text: String) -> KeywordLanguage {
+        // ASCII letters are counted as they pass; others are looked at closely.
+        var latin = 0
         var letters: [KeywordLanguage.Script: Int] = [:]
         var marked: [String: Int] = [:]
         for scalar in text.unicodeScalars {
-            guard let script = KeywordLanguage.Script(scalar) else { continue }
-            letters[script, default: 0] += 1
-            for (code, own) in letter where own.contains(scalar) { marked[code, default: 0] += 1 }
+            switch scalar.value {
+            case 0x41...0x5A, 0x61...0x7A: latin += 1
+            case 0..<0xAA: break
+            default:
+                guard let script = KeywordLanguage.Script(scalar) else { continue }
+                letters[script, default: 0] += 1
+                guard script != .latin else { continue }
+                for (code, own) in letter where own.contains(scalar) { marked[code, default: 0] += 1 }
+            }
         }
-        let latin = letters[.latin] ?? 0
-        guard let (script, count) = letters.max(by: { ($0.value, order($0.key)) < ($1.value, order($1.key)) })
-        else { return .standard }
-        guard script == .latin || count <= latin else {
-            // Languages that share a script, by letters that the script's default language does not have.
-            let own = marked.filter { $0.value * 100 >= count }.max {
+        latin += letters.removeValue(forKey: .latin) ?? 0
+        // Languages that share a script are told by letters that the script's default language does not have.
+        let others = letters.values.max() ?? 0
+        guard others <= latin else {
+            let best = marked.filter { $0.value * 100 >= others }.max {
                 ($0.value, $1.key) < ($1.value, $0.key)
             }
-            return own.map { KeywordLanguage($0.key) } ?? .standard
+            return best.map { KeywordLanguage($0.key) } ?? .standard
         }
-        return byFunctionWords(text)
+        return latin == 0 ? .standard : byFunctionWords(text)
     }
 
-    private static func order(_ script: KeywordLanguage.Script) -> Int { script == .latin ? 1 : 0 }
-
     private static func byFunctionWords(_ text: String) -> KeywordLanguage {
-        let words = text.lowercased().split { !$0.isLetter }.map(String.init)
+        let words = text.lowercased().unicodeScalars.split { !KeywordText.isWord($0) }.map { String($0) }
         // How many words a language has and English has not, and how many both have.
         var own: [String: Int] = [:]
         var shared: [String: Int] = [:]

@@ -22,4 +22,26 @@ import Testing
         _ = Snippet(of: text, query: "x")
         #expect(Snippet(of: text, query: "").pieces.allSatisfy { !$0.isMatch })
     }
+
+    private func marked(_ text: String, _ query: String) -> [String] {
+        Snippet(of: text, query: query).pieces.filter(\.isMatch).map(\.text)
+    }
+
+    @Test func `words are marked by the stems of the text's language`() {
+        #expect(marked("Die alten Häuser sind aus dem Stein der Berge", "haus Berg") == ["Häuser", "Berge"])
+        #expect(marked("Мосты через реки", "мост река") == ["Мосты", "реки"])
+        #expect(marked("Generous winds and news", "new wind") == ["winds"])
+    }
+
+    @Test func `words are marked in any spelling, and parts of text without spaces`() {
+        #expect(marked("O’Brien saw a naïve ﬁsh", "obrien NAIVE fish") == ["O’Brien", "naïve", "ﬁsh"])
+        #expect(marked("古い東京湾の灯台。", "東京湾") == ["東京湾"])
+        #expect(marked("湾と灯台", "湾") == ["湾"])
+        #expect(marked("서울에는 한강이 흐른다", "한강") == ["한강"])
+    }
+
+    @Test func `phrases are marked and exclusions are not`() {
+        #expect(marked("A stone bridge, no game", "\"stone bridge\" -game") == ["stone", "bridge"])
+        #expect(marked("A game", "-game").isEmpty)
+    }
 }
