@@ -15,10 +15,11 @@ struct KeywordRow: Sendable {
 
 /// The full-text index `passage_text`, and `keyword_language` with the languages of its passages.
 enum KeywordIndex {
-    /// Combining marks are part of words, as vowels are in the scripts of India.
+    /// Combining marks are part of words, as vowels are in the scripts of India. `exact` has the words of the passage that
+    /// differ from their stems, so that a passage with the very word of a query comes before those with its kin.
     static let table = """
         CREATE VIRTUAL TABLE passage_text USING fts5(
-            title, section, body, content='',
+            title, section, body, exact, content='',
             tokenize='unicode61 remove_diacritics 2 categories ''L* N* Co Mn Mc'''
         )
         """
@@ -28,14 +29,17 @@ enum KeywordIndex {
 
     static func add(_ row: KeywordRow, _ database: Database) throws {
         try execute(
-            "INSERT INTO passage_text (rowid, title, section, body) VALUES (?, ?, ?, ?)", row, database)
+            "INSERT INTO passage_text (rowid, title, section, body, exact) VALUES (?, ?, ?, ?, ?)", row,
+            database)
         try count(row, 1, database)
     }
 
     static func remove(_ row: KeywordRow, _ database: Database) throws {
         try execute(
-            "INSERT INTO passage_text (passage_text, rowid, title, section, body) VALUES ('delete', ?, ?, ?, ?)",
-            row, database)
+            """
+            INSERT INTO passage_text (passage_text, rowid, title, section, body, exact)
+            VALUES ('delete', ?, ?, ?, ?, ?)
+            """, row, database)
         try count(row, -1, database)
     }
 
@@ -44,6 +48,7 @@ enum KeywordIndex {
         try database.cachedStatement(sql: sql).execute(arguments: [
             row.id, KeywordText.indexed(row.title, stems), KeywordText.indexed(row.section, stems),
             KeywordText.indexed(row.body, stems),
+            KeywordText.exactForms([row.title, row.section, row.body], stems),
         ])
     }
 

@@ -142,6 +142,8 @@ struct QueryWord {
     /// The terms in each language of the index, its own first; a word with an apostrophe has several, and one with other
     /// spellings.
     var terms: [[String]]
+    /// The word as texts may have it, where that differs from its terms.
+    var exactForms: [String] = []
     /// Whether the terms are only the start of one: a single character of a script without spaces.
     var isPrefix = false
     /// Whether another word may be meant.
@@ -183,7 +185,7 @@ struct QueryReader {
             let surface = parts.joined(separator: "'")
             return [
                 QueryWord(
-                    surface: surface, terms: stems.map { terms(parts, $0) },
+                    surface: surface, terms: stems.map { terms(parts, $0) }, exactForms: exactForms(parts),
                     mayBeCorrected: !isQuoted && parts.count == 1
                         && Self.correctable.contains(surface.count)
                         && surface.allSatisfy(\.isLetter))
@@ -205,9 +207,18 @@ struct QueryReader {
         return telling + all.suffix(1)
     }
 
+    private func exactForms(_ parts: [String]) -> [String] {
+        stems.flatMap { stems in
+            stems.withoutPossessive(parts).filter { $0.count > 1 }.compactMap {
+                KeywordText.exactForm($0, stems)
+            }
+        }
+    }
+
     /// The same word in another spelling.
     func word(_ surface: String) -> QueryWord {
-        QueryWord(surface: surface, terms: stems.map { $0.queried(surface) })
+        QueryWord(
+            surface: surface, terms: stems.map { $0.queried(surface) }, exactForms: exactForms([surface]))
     }
 
     /// An FTS5 expression for passages that hold a phrase; nil where it has no word.

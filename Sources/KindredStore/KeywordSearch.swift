@@ -13,6 +13,9 @@ package struct KeywordAnswer: Sendable {
 extension Catalog {
     /// Passages by BM25 whose words' proximity is scored, at least.
     private static let candidates = 200
+    /// What a word counts in the very form of the query, beside its stem, in a query of at most `exactWords` words.
+    private static let exactWeight = 0.3
+    private static let exactWords = 3
     /// What a pair of near words counts, as a share of a word that is as rare.
     private static let pairWeight = 0.2
     /// Words between the two of a pair, at most.
@@ -94,13 +97,18 @@ extension Catalog {
                 let term = QueryReader.quoted(term) + (word.isPrefix ? "*" : "")
                 if !terms.contains(term) { terms.append(term) }
             }
+            // Of a few words the person means these; in a question the inflection follows from the grammar.
+            guard words.count <= exactWords else { continue }
+            for form in word.exactForms.map(QueryReader.quoted) where !terms.contains(form) {
+                terms.append(form)
+            }
         }
         // A limit lets SQLite keep the best only, but those may not be allowed.
         let wanted = max(limit, candidates)
         let rows = try Row.fetchCursor(
             database,
             sql: """
-                SELECT rowid, -bm25(passage_text, 2.0, 1.5, 1.0) AS score
+                SELECT rowid, -bm25(passage_text, 2.0, 1.5, 1.0, \(exactWeight)) AS score
                 FROM passage_text WHERE passage_text MATCH ? ORDER BY score DESC, rowid LIMIT ?
                 """,
             arguments: [terms.joined(separator: " OR "), allowed == nil ? wanted : -1])

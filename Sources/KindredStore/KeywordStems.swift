@@ -65,6 +65,9 @@ package final class KeywordStems {
     /// Article, conjunctions and prepositions that are written to a Hebrew word.
     private static let particles = ["ה", "ו", "ב", "ל", "מ", "ש", "כ", "וה", "שה"]
 
+    /// A word in lower case and without accents, with its inflection.
+    func exact(_ word: String) -> String { Self.plain(lowercased(word)) }
+
     /// A word's parts without an English possessive 's.
     func withoutPossessive(_ parts: [String]) -> [String] {
         guard parts.count > 1, let last = parts.last, last == "s" || last == "S",

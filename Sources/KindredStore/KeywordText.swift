@@ -30,6 +30,28 @@ package enum KeywordText {
         return result
     }
 
+    /// Each word of the texts that differs from its term, once, as the column `exact` has it.
+    static func exactForms(_ texts: [String], _ stems: KeywordStems) -> String {
+        var seen: Set<String> = []
+        var result = ""
+        for text in texts {
+            for case .word(let parts) in pieces(text) {
+                for word in stems.withoutPossessive(parts) {
+                    guard let form = exactForm(word, stems), seen.insert(form).inserted else { continue }
+                    if !result.isEmpty { result += " " }
+                    result += form
+                }
+            }
+        }
+        return result
+    }
+
+    /// A word as the column `exact` has it, with a mark that no other term begins with; nil where it is its own term.
+    static func exactForm(_ word: String, _ stems: KeywordStems) -> String? {
+        let form = stems.exact(word)
+        return form == stems.term(word) ? nil : "\u{E000}" + form
+    }
+
     /// The terms of the index for a piece.
     package static func terms(of piece: Piece, _ stems: KeywordStems) -> [String] {
         switch piece {

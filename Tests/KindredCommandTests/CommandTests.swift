@@ -36,7 +36,7 @@ import Testing
         #expect(hits.count == 3 && hits[0]["title"] as? String == "Pierre-Joseph Proudhon")
         #expect(
             Set(hits[0].keys) == [
-                "rank", "score", "title", "section", "url", "article_id", "passage_id", "text",
+                "rank", "score", "title", "section", "url", "article_id", "passage_id", "text", "metadata",
             ])
 
         let repl = try run(
@@ -181,7 +181,7 @@ import Testing
             (["model", "info", "/nowhere/model"], 66, "/nowhere/model"),
             (["reindex", "none", "--encoder", "embedded"], 66, "no index"),
             (["index", "/nowhere/dump.bz2"], 66, "/nowhere/dump.bz2"),
-            (["index", html], 65, "not a MediaWiki dump"),
+            (["index", html, "--format", "dump"], 65, "not a MediaWiki dump"),
             (["index", html, "--encoder", "/nowhere/model"], 66, "/nowhere/model"),
             (["index", html, "--index", "../x"], 64, "cannot name an index"),
             (["search", "x", "--index", "none"], 66, "none"),
