@@ -31,7 +31,8 @@ struct HTMLTree {
         // Faults of the markup are mended; only its limits make the parser stop.
         guard unsafe parser.pointee.disableSAX == 0 else {
             throw KindredError(
-                .invalidData, "has elements that nest more than 256 deep, or names and values that are too long",
+                .invalidData,
+                "has elements that nest more than 256 deep, or names and values that are too long",
                 at: .init(path: name, line: unsafe Int(parser.pointee.lastError.line)))
         }
         guard let tree = unsafe tree, let root = unsafe xmlDocGetRootElement(tree) else { return }

@@ -7,15 +7,11 @@ enum PDFFile: WholeFileFormat {
 
     static func document(_ file: WholeFile, _ options: ReadingOptions) throws -> Document? {
         let copy = try TemporaryCopy(of: file.bytes, ending: ".pdf")
-        let text = String(
-            decoding: try Program("pdftotext", package: "poppler-utils").run(
-                ["-enc", "UTF-8", "-q", copy.path, "-"], input: file.name),
-            as: UTF8.self)
-        let info = try Program("pdfinfo", package: "poppler-utils").run(
-            ["-enc", "UTF-8", "-isodates", copy.path], input: file.name)
+        let text = try output(of: "pdftotext", ["-enc", "UTF-8", "-q", copy.path, "-"], name: file.name)
+        let info = try output(of: "pdfinfo", ["-enc", "UTF-8", "-isodates", copy.path], name: file.name)
         var metadata: Metadata = [:]
         var title = ""
-        for line in String(decoding: info, as: UTF8.self).split(separator: "\n") {
+        for line in info.split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 1)
             guard parts.count == 2 else { continue }
             let value = String(parts[1]).trimmed
@@ -74,58 +70,31 @@ private final class TemporaryCopy {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-/// A program that this system may have.
-private struct Program {
-    private let name: String
-    private let executable: URL
-
-    /// - Parameter package: Debian's package that has it.
-    /// - Throws: `unavailable` where it is not installed.
-    init(_ name: String, package: String) throws {
-        self.name = name
-        let places = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
-        let found = places.map { "\($0)/\(name)" }.first { FileManager.default.isExecutableFile(atPath: $0) }
-        guard let found else {
+extension PDFFile {
+    /// What one of Poppler's programs prints.
+    ///
+    /// - Parameter name: of the file that it reads, for errors.
+    /// - Throws: `unavailable` where the program is not installed; `invalidData` where it fails; `interrupted`.
+    fileprivate static func output(of program: String, _ arguments: [String], name: String) throws -> String {
+        guard let (_, path) = ChildProcess.installed([program]) else {
             throw KindredError(
                 .unavailable,
-                "reading PDF needs \(name); install it (Debian and Ubuntu: apt install \(package))")
+                "reading PDF needs \(program); install it (Debian and Ubuntu: apt install poppler-utils)",
+                at: .init(path: name))
         }
-        executable = URL(fileURLWithPath: found)
-    }
-
-    /// What it writes to standard output.
-    ///
-    /// - Parameter input: the name of the file that it reads, for errors.
-    /// - Throws: `invalidData` where it fails.
-    func run(_ arguments: [String], input: String) throws -> Data {
-        let process = Process()
-        process.executableURL = executable
-        process.arguments = arguments
-        let (output, errors) = (Pipe(), Pipe())
-        process.standardOutput = output
-        process.standardError = errors
-        process.standardInput = FileHandle.nullDevice
-        do {
-            try process.run()
-        } catch {
-            throw KindredError(.unavailable, "\(name) cannot be started", cause: error)
+        let child = try ChildProcess(path, arguments)
+        var output: [UInt8] = []
+        while true {
+            let bytes = try child.read(upTo: 1 << 18)
+            if bytes.isEmpty { break }
+            output += bytes
         }
-        // What it complains of is short, and `-q` keeps it from filling the pipe.
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        let complaint = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        // Ctrl-C reaches the programs that this one has started, too.
-        guard process.terminationReason == .exit else {
-            throw KindredError(.interrupted, "\(name) was stopped by signal \(process.terminationStatus)")
-        }
-        guard process.terminationStatus == 0 else {
-            let reason =
-                complaint.split(separator: "\n").first.map(String.init)
-                ?? "status \(process.terminationStatus)"
+        let status = child.wait()
+        guard status == 0 else {
             throw KindredError(
-                .invalidData, "is damaged or protected: \(name) says \"\(reason.prefix(200))\"",
-                at: .init(path: input))
+                .invalidData, "is damaged or needs a password (\(program) ended with status \(status))",
+                at: .init(path: name))
         }
-        return data
+        return String(decoding: output, as: UTF8.self)
     }
 }

@@ -27,7 +27,7 @@ final class ArchiveReader {
     ///   damaged or does not hold exactly one file.
     init(_ path: FilePath) throws {
         self.path = path
-        guard let (name, program) = Self.installed() else {
+        guard let (name, program) = ChildProcess.installed(Self.programs) else {
             throw KindredError(
                 .unavailable,
                 "is a 7z archive, and none of \(Self.programs.joined(separator: ", ")) is installed; install the package "
@@ -58,7 +58,8 @@ final class ArchiveReader {
         KindredError(
             .invalidData,
             "the 7z archive is damaged, cut off or needs a password (\(program) ended with status \(status)); what came "
-                + "before is kept, get the file again", at: .init(path: path.string))
+                + "before is kept, get the file again, or unpack it yourself and pipe it: 7z x -so FILE | kindred … -",
+            at: .init(path: path.string))
     }
 
     /// Finds whether the archive holds one file.
@@ -92,59 +93,5 @@ final class ArchiveReader {
                         + "the one you mean: \(name == "bsdtar" ? "bsdtar -xOf" : name + " x -so") FILE NAME | kindred … -",
                 at: .init(path: path.string))
         }
-    }
-
-    private static func installed() -> (name: String, path: String)? {
-        let directories = (systemEnvironment("PATH") ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":")
-        for name in programs {
-            for directory in directories {
-                let path = "\(directory)/\(name)"
-                if systemMayRun(path) { return (name, path) }
-            }
-        }
-        return nil
-    }
-}
-
-/// A program that runs beside this one and whose standard output is read. It is ended and waited for when the value is
-/// dropped, so that it never outlives its reader and leaves no zombie.
-final class ChildProcess {
-    private let process: pid_t
-    private let output: CInt
-    private let path: FilePath
-    private var status: CInt?
-
-    /// Starts a program with nothing to read, and without its messages.
-    /// - Throws: `unavailable` where it cannot be started.
-    init(_ program: String, _ arguments: [String]) throws {
-        path = FilePath(program)
-        guard let started = systemSpawn(program, arguments) else {
-            throw KindredError.systemCall("start", path: path, errno: errno)
-        }
-        (process, output) = started
-    }
-
-    deinit {
-        close(output)
-        if status == nil {
-            kill(process, SIGKILL)
-            _ = wait()
-        }
-    }
-
-    /// The next bytes that the program writes; none at the end.
-    func read(upTo count: Int) throws -> [UInt8] {
-        var bytes: [UInt8] = []
-        try retryingOnInterrupt("read", path, isInput: true) { systemRead(output, into: &bytes, upTo: count) }
-        return bytes
-    }
-
-    /// Waits for the program's end.
-    /// - Returns: its exit status; 128 and the signal's number where a signal ended it.
-    func wait() -> CInt {
-        if let status { return status }
-        let result = systemWait(process)
-        status = result
-        return result
     }
 }
