@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import KindredSystem
 import KindredTestSupport
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -241,6 +242,19 @@ import Testing
         try catalog.remove(articles: articles.map(\.id))
         #expect(try found("haus", catalog).isEmpty)
         #expect(try catalog.problems().isEmpty)
+    }
+
+    @Test func `threads search at the same time`() throws {
+        let catalog = try catalog(["The old bridges of the city"])
+        try add(["Die alten Häuser der Stadt"], language: "de", from: 2, to: catalog)
+        let right = Mutex(0)
+        DispatchQueue.concurrentPerform(iterations: 64) { index in
+            let query = index % 2 == 0 ? "bridge citty" : "haus stadtt"
+            guard let answer = try? catalog.keywordSearch(KeywordQuery(query), limit: 5) else { return }
+            let isRight = answer.passages.map(\.id) == [index % 2 == 0 ? 1 : 2]
+            if isRight, answer.corrections.count == 1 { right.withLock { $0 += 1 } }
+        }
+        #expect(right.withLock { $0 } == 64)
     }
 
     @Test func `the list of languages is checked against the passages`() throws {
