@@ -167,7 +167,10 @@ import Testing
 
     @Test(
         arguments: [
-            ("tr", "DIŞ KAPI ve ışık", ["dış", "diş", "kapı", "IŞIK", "isik"]),
+            (
+                "tr", "DIŞ KAPI ve ışık",
+                ["dış", "diş", "kapı", "IŞIK", "isik", "isiklar", "ışıklar", "ISIKLAR"]
+            ),
             ("tr", "İstanbul'da Iğdır", ["istanbul", "İSTANBUL", "ığdır", "IĞDIR", "igdir"]),
             ("ru", "Зелёная ёлка за́мок", ["зеленая", "ЕЛКА", "ёлки", "замок"]),
             (
