@@ -7,7 +7,7 @@ struct SearchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search", abstract: "Answer a question from an index.",
         discussion: """
-            Words in quotation marks must stand in a passage as they are; '-word' excludes passages with a word.
+            Words in quotation marks must stand in a passage in this order; '-word' excludes passages with a word.
 
               kindred search "what keeps a bridge from swaying" --mode semantic -k 5
               kindred search comets --where "category = 'Astronomy' and date >= 2020" --facets category --json

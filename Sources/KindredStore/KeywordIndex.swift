@@ -15,12 +15,13 @@ struct KeywordRow: Sendable {
 
 /// The full-text index `passage_text`, and `keyword_language` with the languages of its passages.
 enum KeywordIndex {
-    /// Combining marks are part of words, as vowels are in the scripts of India. `exact` has the words of the passage that
+    /// Combining marks are part of words, as vowels are in the scripts of India. `KeywordStems` takes accents away where
+    /// they do not count. `exact` has the words of the passage that
     /// differ from their stems, so that a passage with the very word of a query comes before those with its kin.
     static let table = """
         CREATE VIRTUAL TABLE passage_text USING fts5(
             title, section, body, exact, content='',
-            tokenize='unicode61 remove_diacritics 2 categories ''L* N* Co Mn Mc'''
+            tokenize='unicode61 remove_diacritics 0 categories ''L* N* Co Mn Mc'''
         )
         """
     static let languageTable = """

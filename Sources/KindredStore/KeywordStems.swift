@@ -46,9 +46,13 @@ package final class KeywordStems {
         guard let accented = Self.accented[language.code],
             word.unicodeScalars.allSatisfy({ $0.isASCII || $0 == "ı" })
         else { return [] }
+        let choices = word.map { letter in
+            accented.filter { Self.plain(String($0)) == Self.plain(String(letter)) }
+        }
+        if language.code == "tr", let all = Self.combinations(word, choices) { return all }
         let letters = Array(word)
         return letters.indices.flatMap { index in
-            accented.filter { Self.plain(String($0)) == Self.plain(String(letters[index])) }.map { letter in
+            choices[index].map { letter in
                 var other = letters
                 other[index] = letter
                 return String(other)
@@ -56,17 +60,28 @@ package final class KeywordStems {
         }
     }
 
+    /// A word with every combination of other letters; nil where they are too many. In Turkish one vowel depends on the
+    /// next, so that several of a word's letters differ.
+    private static func combinations(_ word: String, _ choices: [[Character]]) -> [String]? {
+        var words = [""]
+        for (letter, others) in zip(word, choices) {
+            words = words.flatMap { start in ([letter] + others).map { start + String($0) } }
+            guard words.count <= 64 else { return nil }
+        }
+        return words
+    }
+
     /// Letters that words are often typed without, in languages whose stems depend on them.
-    private static let accented: [String: String] = [
+    private static let accented = [
         "ca": "àèéíïòóúüç", "es": "áéíóúüñ", "fr": "àâçèéêëîïôùû", "ga": "áéíóú", "hu": "áéíóöőúüű",
         "it": "àèéìòù", "lt": "ąčęėįšųūž", "pt": "áâãçéêíóôõú", "ro": "ăâîșț", "tr": "çğışöü",
-    ]
+    ].mapValues { [Character]($0) }
 
     /// Article, conjunctions and prepositions that are written to a Hebrew word.
     private static let particles = ["ה", "ו", "ב", "ל", "מ", "ש", "כ", "וה", "שה"]
 
-    /// A word in lower case and without accents, with its inflection.
-    func exact(_ word: String) -> String { Self.plain(lowercased(word)) }
+    /// A word in lower case, with its accents and its inflection.
+    func exact(_ word: String) -> String { lowercased(word).precomposedStringWithCanonicalMapping }
 
     /// A word's parts without an English possessive 's.
     func withoutPossessive(_ parts: [String]) -> [String] {

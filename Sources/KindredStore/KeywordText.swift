@@ -105,6 +105,8 @@ package enum KeywordText {
             parts = []
         }
         for scalar in text {
+            // In the scripts of India it tells how letters are drawn.
+            if scalar.value == 0x200C, !isApostrophe(scalar, after: part.last) { continue }
             if isApostrophe(scalar, after: part.last) {
                 isAfterApostrophe = true
                 continue
@@ -150,10 +152,12 @@ package enum KeywordText {
     }
 
     /// Whether a character after a letter may be an apostrophe: those of any keyboard, the letters that transliterations
-    /// write so, and in a Hebrew word also a quotation mark, which stands in abbreviations.
+    /// write so; in a Hebrew word also a quotation mark, which stands in abbreviations; and the mark that keeps the parts
+    /// of a Persian word apart, which some leave out.
     package static func isApostrophe(_ scalar: Unicode.Scalar, after last: Unicode.Scalar?) -> Bool {
         switch scalar.value {
         case 0x27, 0x60, 0xB4, 0x2018, 0x2019, 0x201B, 0x2032, 0x02B9...0x02BF, 0x02C8, 0xA78C: true
+        case 0x200C: last.map { (0x0620...0x06FF).contains($0.value) } ?? false
         case 0x05F3, 0x05F4, 0x22, 0x201D: last.map { (0x05D0...0x05EA).contains($0.value) } ?? false
         default: false
         }
@@ -218,7 +222,7 @@ package enum KeywordText {
         case 0x0610...0x061A, 0x0640, 0x064B...0x065F, 0x0670, 0x06D6...0x06DC, 0x06DF...0x06E8,
             0x06EA...0x06ED:
             true
-        case 0x00AD, 0x200B...0x200F, 0x2060, 0xFE00...0xFE0F, 0xFEFF: true
+        case 0x00AD, 0x200B, 0x200D...0x200F, 0x2060, 0xFE00...0xFE0F, 0xFEFF: true
         default: false
         }
     }

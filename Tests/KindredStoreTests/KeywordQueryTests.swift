@@ -48,6 +48,12 @@ import Testing
         #expect(#expect(throws: KindredError.self) { _ = try KeywordQuery(many) }?.code == .invalidRequest)
     }
 
+    @Test func `a plain question has no conditions`() {
+        let query = KeywordQuery(plain: "Who wrote \"Moby Dick\" -dash")
+        #expect(query.phrases.isEmpty && query.exclusions.isEmpty)
+        #expect(query.text == "Who wrote \"Moby Dick\" -dash")
+    }
+
     @Test func `the neighbours of a word are one edit away`() {
         let neighbors = Set(KeywordVocabulary.neighbors(of: "brige"))
         for word in ["bridge", "brigge", "birge", "bige", "abrige", "briges"] {

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import KindredSystem
 import KindredTestSupport
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -166,7 +167,10 @@ import Testing
 
     @Test(
         arguments: [
-            ("tr", "DIŞ KAPI ve ışık", ["dış", "diş", "kapı", "IŞIK", "isik"]),
+            (
+                "tr", "DIŞ KAPI ve ışık",
+                ["dış", "diş", "kapı", "IŞIK", "isik", "isiklar", "ışıklar", "ISIKLAR"]
+            ),
             ("tr", "İstanbul'da Iğdır", ["istanbul", "İSTANBUL", "ığdır", "IĞDIR", "igdir"]),
             ("ru", "Зелёная ёлка за́мок", ["зеленая", "ЕЛКА", "ёлки", "замок"]),
             (
@@ -243,6 +247,19 @@ import Testing
         #expect(try catalog.problems().isEmpty)
     }
 
+    @Test func `threads search at the same time`() throws {
+        let catalog = try catalog(["The old bridges of the city"])
+        try add(["Die alten Häuser der Stadt"], language: "de", from: 2, to: catalog)
+        let right = Mutex(0)
+        DispatchQueue.concurrentPerform(iterations: 64) { index in
+            let query = index % 2 == 0 ? "bridge citty" : "haus stadtt"
+            guard let answer = try? catalog.keywordSearch(KeywordQuery(query), limit: 5) else { return }
+            let isRight = answer.passages.map(\.id) == [index % 2 == 0 ? 1 : 2]
+            if isRight, answer.corrections.count == 1 { right.withLock { $0 += 1 } }
+        }
+        #expect(right.withLock { $0 } == 64)
+    }
+
     @Test func `the list of languages is checked against the passages`() throws {
         let catalog = try catalog(["Die Häuser"], language: "de")
         let path = directory.path.appending("catalog.sqlite")
@@ -306,5 +323,22 @@ import Testing
         #expect(try catalog.keywordSearch("Populated town", limit: 3).map(\.id).first == 21)
         #expect(try catalog.keywordSearch("populations", limit: 30).count == 21)
         #expect(try catalog.problems().isEmpty)
+    }
+
+    @Test(arguments: ["کتاب\u{200C}های", "کتابهای", "کتاب", "های"])
+    func `the parts of a Persian word are found, with the mark between them or without`(_ query: String)
+        throws
+    {
+        let catalog = try catalog(
+            ["آن کتاب\u{200C}های کهنه", "رودخانه به دریا می\u{200C}ریزد"], language: "fa")
+        #expect(try catalog.keywordSearch(query, limit: 9).map(\.id) == [1])
+    }
+
+    @Test func `the tones of a query come before other tones`() throws {
+        let other = (1...15).map { "Thành phố điện số \($0)" }
+        let catalog = try catalog(
+            other + ["Họ điền vào tờ khai dài ở một nơi rất xa trên núi cao"], language: "vi")
+        #expect(try catalog.keywordSearch("điền", limit: 3).map(\.id).first == 16)
+        #expect(try catalog.keywordSearch("dien", limit: 30).count == 16)
     }
 }
