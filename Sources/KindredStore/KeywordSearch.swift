@@ -14,7 +14,7 @@ extension Catalog {
     /// Passages by BM25 whose words' proximity is scored, at least.
     private static let candidates = 200
     /// What a word counts in the very form of the query, beside its stem, in a query of at most `exactWords` words.
-    private static let exactWeight = 0.3
+    private static let exactWeight = 0.1
     private static let exactWords = 3
     /// What a pair of near words counts, as a share of a word that is as rare.
     private static let pairWeight = 0.2
