@@ -90,7 +90,10 @@ public struct Indexer {
     /// - Parameters:
     ///   - path: the dump, which may be compressed.
     ///   - longestPage: maximum bytes of a page's wikitext; longer pages are skipped and counted. Default: 64 MB.
-    /// - Returns, Throws: as `index(_:shouldStop:progress:)`.
+    ///   - shouldStop: called often. After it returns true, the run drops the batch that is not yet encoded and ends.
+    ///   - progress: called after each step.
+    /// - Returns: what the run did. A dump that is damaged is indexed up to that place, and the report holds the error.
+    /// - Throws: `notFound` and `invalidData` before anything is written; `busy`; `inputOutput`.
     @discardableResult
     public func index(
         dump path: String, longestPage: Int? = nil, shouldStop: () -> Bool = { false },
