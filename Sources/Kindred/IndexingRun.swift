@@ -260,10 +260,7 @@ struct IndexingRun {
                 source.failure = error
                 return
             }
-            source.counts.skip(
-                (error.code == .unavailable
-                    ? Skipped.Reason.unreadable
-                    : error.message.hasPrefix("is not UTF-8") ? .encoding : .damaged).name)
+            source.counts.skip(Skipped.reason(error).name)
             if source.errors.count < Self.errorsKept { source.errors.append(error.description) }
             return
         }
@@ -331,7 +328,7 @@ struct IndexingRun {
     ///
     /// - Parameters:
     ///   - isWhole: whether a dump is known to be all of its wiki.
-    ///   - mayRemove: whether so many of so many may go.
+    ///   - mayRemove: whether the documents may be removed; gets how many are gone and of how many.
     mutating func removeVanished(
         from source: DocumentSource, isWhole: Bool, mayRemove: (Int, Int) -> Bool
     ) throws {
@@ -402,7 +399,7 @@ struct IndexingRun {
         let file =
             ids.isEmpty ? nil : try segments.write(Matrix(stacking: encoded, rows: ids.count), ids: ids)
         try catalog.commit(
-            site: SiteRecord(collection), articles: articles, refreshed: refreshed, removed: removed,
+            site: collection, articles: articles, refreshed: refreshed, removed: removed,
             redirects: redirects, segment: file.map { ($0, encoder.fingerprint, ids.count) })
         source.counts.articles += articles.count
         source.counts.passages += ids.count
@@ -441,13 +438,5 @@ private final class TokenCounter {
         let tokens = encoder.tokenCount(text)
         fit.add(bytes: text.utf8.count, tokens: tokens)
         return tokens
-    }
-}
-
-extension SiteRecord {
-    init(_ collection: DocumentCollection) {
-        self.init(
-            name: collection.name, wiki: collection.identity, base: collection.base,
-            language: collection.language)
     }
 }

@@ -24,7 +24,7 @@ struct SourceFile {
         guard source.kind == .file else {
             path = nil
             identity = ""
-            size = source.kind == .directory ? try source.size() : nil
+            size = source.treeSize
             return
         }
         let file = try MappedFile(FilePath(source.name))

@@ -15,15 +15,11 @@ final class DirectoryReader: DocumentReader {
     var bytesRead: Int { bytesBefore + (current?.bytesRead ?? 0) }
     var totalBytes: Int? { size }
 
-    /// - Parameters:
-    ///   - root: absolute.
-    ///   - name: as the user named it.
-    init(root: String, name: String, options: ReadingOptions) throws {
+    init(_ tree: FileTree, options: ReadingOptions) {
         self.options = options
-        let tree = try FileTree(root: root, name: name, options: options)
         files = tree.files[...]
         skipped = tree.skipped.reversed()
-        size = tree.files.reduce(0) { $0 + $1.size }
+        size = tree.size
         collection = .files(language: options.language)
     }
 
@@ -45,16 +41,8 @@ final class DirectoryReader: DocumentReader {
             } catch let error as KindredError where ![.interrupted, .unavailable].contains(error.code) {
                 bytesBefore += current?.bytesRead ?? 0
                 current = nil
-                return .skipped(Skipped(Self.reason(error), error: error))
+                return .skipped(Skipped(Skipped.reason(error), error: error))
             }
-        }
-    }
-
-    private static func reason(_ error: KindredError) -> Skipped.Reason {
-        switch error.code {
-        case .invalidData: error.message.hasPrefix("is not UTF-8") ? .encoding : .damaged
-        case .invalidRequest: .otherType
-        default: .unreadable
         }
     }
 }

@@ -1,33 +1,6 @@
 import KindredSystem
 import KindredWikipedia
 
-/// Documents that belong together: the articles of a wiki, or files.
-package struct DocumentCollection: Hashable, Sendable {
-    package var name: String
-    /// What tells it from other collections of an index.
-    package var identity: String
-    /// URL of a wiki's main page; empty for files.
-    package var base: String
-    /// Code of the language, "de"; empty where it is not known.
-    package var language: String
-
-    package init(name: String, identity: String, base: String, language: String) {
-        self.name = name
-        self.identity = identity
-        self.base = base
-        self.language = language
-    }
-
-    /// Files and records of files.
-    ///
-    /// - Parameter language: empty where it is not known.
-    package static func files(language: String) -> DocumentCollection {
-        DocumentCollection(
-            name: "files", identity: language.isEmpty ? "files" : "files:\(language)", base: "",
-            language: language)
-    }
-}
-
 /// A document as plain text with its sections, and what is known of it.
 package struct Document: Sendable {
     package var title: String
@@ -98,6 +71,15 @@ package struct Skipped: Sendable {
         package static let duplicate: Reason = "duplicate records"
         package static let judgments: Reason = "queries and judgments of a BEIR corpus"
         package static let dumpIndex: Reason = "index of a multistream dump"
+    }
+
+    /// Why a file or record is not indexed that cannot be read.
+    package static func reason(_ error: KindredError) -> Reason {
+        switch error.code {
+        case .invalidData: error.message.hasPrefix("is not UTF-8") ? .encoding : .damaged
+        case .invalidRequest: .otherType
+        default: .unreadable
+        }
     }
 
     package var reason: Reason

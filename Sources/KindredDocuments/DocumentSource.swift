@@ -18,13 +18,18 @@ package struct DocumentSource: Sendable {
     package let path: String?
     private let options: ReadingOptions
     private let argument: String
+    /// The files of a directory.
+    private let tree: FileTree?
 
-    /// - Throws: `notFound` where there is no such file; `invalidRequest` for the index of a multistream dump.
+    /// Lists a directory's files.
+    ///
+    /// - Throws: `notFound` where there is no such file; `invalidRequest` for the index of a multistream dump; `inputOutput`
+    ///   for a directory that cannot be listed.
     package init(_ argument: String, options: ReadingOptions) throws {
         self.argument = argument
         self.options = options
         if argument == "-" {
-            (name, kind, path) = ("standard input", .stream, nil)
+            (name, kind, path, tree) = ("standard input", .stream, nil, nil)
             return
         }
         name = argument.count > 1 && argument.hasSuffix("/") ? String(argument.dropLast()) : argument
@@ -44,23 +49,22 @@ package struct DocumentSource: Sendable {
         path =
             kind == .stream
             ? nil : URL(fileURLWithPath: argument).resolvingSymlinksInPath().standardizedFileURL.path
+        if kind == .directory, let path {
+            tree = try FileTree(root: path, name: name, options: options)
+        } else {
+            tree = nil
+        }
     }
 
-    /// Bytes of the files of a directory that are read.
-    /// - Throws: `inputOutput` where it cannot be listed.
-    package func size() throws -> Int {
-        guard kind == .directory, let path else { return 0 }
-        return try FileTree(root: path, name: name, options: options).files.reduce(0) { $0 + $1.size }
-    }
+    /// Bytes of the files of a directory that are read; nil for any other source.
+    package var treeSize: Int? { tree?.size }
 
     /// Opens the source.
     ///
     /// - Throws: `notFound`, `inputOutput`; `invalidRequest` where neither name nor content tells the format; what
     ///   reading the start of a dump throws.
     package func open() throws -> any DocumentReader {
-        if kind == .directory, let path {
-            return try DirectoryReader(root: path, name: name, options: options)
-        }
+        if let tree { return DirectoryReader(tree, options: options) }
         let format = options.format ?? (kind == .stream ? nil : FileFormat(fileName: argument))
         if let reader = try Self.reader(
             of: argument, at: path ?? "", format: format, options: options, isListed: false)

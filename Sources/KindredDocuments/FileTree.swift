@@ -3,8 +3,8 @@ import KindredSystem
 import SystemPackage
 
 /// The files of a directory and of those below it, in the order of their names.
-struct FileTree {
-    struct File {
+struct FileTree: Sendable {
+    struct File: Sendable {
         /// Absolute.
         let path: String
         /// As the user would name it, for errors.
@@ -16,6 +16,9 @@ struct FileTree {
     private(set) var files: [File] = []
     private(set) var skipped: [Skipped] = []
     private let options: ReadingOptions
+
+    /// Bytes of the files.
+    var size: Int { files.reduce(0) { $0 + $1.size } }
 
     /// - Parameters:
     ///   - root: absolute.

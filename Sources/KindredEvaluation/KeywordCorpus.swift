@@ -27,7 +27,7 @@ final class KeywordCorpus {
                 at: .init(path: url.path), cause: error)
         }
         catalog = try Catalog(path: directory.appending("catalog.sqlite"), access: .create)
-        let site = SiteRecord(name: "Evaluation", wiki: "evaluation", base: "", language: "")
+        let site = DocumentCollection(name: "Evaluation", identity: "evaluation", base: "", language: "")
         for start in stride(from: 0, to: documents.count, by: Self.documentsPerCommit) {
             try Interrupts.check()
             let range = start..<min(start + Self.documentsPerCommit, documents.count)

@@ -204,12 +204,12 @@ package final class Catalog: Sendable {
     /// transaction. An article that is there already is replaced; its old passages become deletions.
     ///
     /// - Parameters:
-    ///   - refreshed: articles whose text and passages stay, by their ids here, with all else anew.
+    ///   - refreshed: articles of which all but title, text and passages is replaced, by their ids in the catalogue.
     ///   - removed: ids of articles that go.
     ///   - redirects: pages of the site that redirect; `settleRedirects` has the search find them.
     ///   - segment: the file that holds the vectors of exactly the new passages; nil where there are none.
     package func commit(
-        site: SiteRecord, articles: [NewArticle], refreshed: [(id: Int64, article: NewArticle)] = [],
+        site: DocumentCollection, articles: [NewArticle], refreshed: [(id: Int64, article: NewArticle)] = [],
         removed: [Int64] = [], redirects: [RedirectRecord] = [],
         segment: (file: String, fingerprint: Fingerprint, count: Int)?
     ) throws {
@@ -218,9 +218,9 @@ package final class Catalog: Sendable {
                 sql: """
                     INSERT INTO site (name, wiki, base, language) VALUES (?, ?, ?, ?)
                     ON CONFLICT (wiki) DO UPDATE SET name = excluded.name, base = excluded.base
-                    """, arguments: [site.name, site.wiki, site.base, site.language])
+                    """, arguments: [site.name, site.identity, site.base, site.language])
             let siteID = try Int64.fetchOne(
-                database, sql: "SELECT id FROM site WHERE wiki = ?", arguments: [site.wiki])!
+                database, sql: "SELECT id FROM site WHERE wiki = ?", arguments: [site.identity])!
             for id in removed { try Self.remove(article: id, database, path) }
             for (id, article) in refreshed { try Self.refresh(id, article, database) }
             for article in articles {

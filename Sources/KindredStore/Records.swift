@@ -1,21 +1,5 @@
 import KindredSystem
 
-/// A wiki that articles come from.
-package struct SiteRecord: Hashable, Sendable {
-    package var name: String
-    /// The wiki's database name ("enwiki"), its identity in the catalogue.
-    package var wiki: String
-    package var base: String
-    package var language: String
-
-    package init(name: String, wiki: String, base: String, language: String) {
-        self.name = name
-        self.wiki = wiki
-        self.base = base
-        self.language = language
-    }
-}
-
 /// An article or another document on its way into the catalogue, with its passages in order.
 package struct NewArticle: Sendable {
     package var sourceID: Int64

@@ -70,7 +70,7 @@ package struct MultistreamIndex: Sendable {
             at: .init(path: path, line: line))
     }
 
-    /// Pages in the streams that end before a byte of the dump: how far a reader has come that has read so many bytes.
+    /// Pages in the streams that end before a byte of the dump: the progress of a reader that has read up to there.
     package func pages(before byte: Int) -> Int {
         var (low, high) = (0, streamOffsets.count)
         while low < high {

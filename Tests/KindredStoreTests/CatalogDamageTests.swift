@@ -16,7 +16,8 @@ import Testing
         directory = try TemporaryDirectory()
         path = directory.path.appending("catalog with spaces & 50%?.sqlite")
         let catalog = try Catalog(path: path, access: .create)
-        let site = SiteRecord(name: "Test", wiki: "testwiki", base: "https://t.example/", language: "en")
+        let site = DocumentCollection(
+            name: "Test", identity: "testwiki", base: "https://t.example/", language: "en")
         for batch in 0..<3 {
             let articles = (0..<20).map { index in
                 let id = Int64(20 * batch + index + 1)

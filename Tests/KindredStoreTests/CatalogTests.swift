@@ -7,8 +7,8 @@ import Testing
 
 @testable import KindredStore
 
-private let site = SiteRecord(
-    name: "Test", wiki: "testwiki", base: "https://test.example/wiki/", language: "en")
+private let site = DocumentCollection(
+    name: "Test", identity: "testwiki", base: "https://test.example/wiki/", language: "en")
 
 private func article(_ id: Int64, _ text: String, passages first: Int64, digest: UInt8 = 1) -> NewArticle {
     let half = text.utf8.count / 2

@@ -6,7 +6,7 @@ import Testing
 
 @testable import KindredStore
 
-private let site = SiteRecord(name: "Test", wiki: "test", base: "", language: "en")
+private let site = DocumentCollection(name: "Test", identity: "test", base: "", language: "en")
 
 @Suite struct FilterTests {
     private let directory: TemporaryDirectory

@@ -22,7 +22,7 @@ import Testing
 
     private func add(_ texts: [String], language: String, from first: Int64, to catalog: Catalog) throws {
         try catalog.commit(
-            site: SiteRecord(name: "Test", wiki: "test\(language)", base: "", language: language),
+            site: DocumentCollection(name: "Test", identity: "test\(language)", base: "", language: language),
             articles: texts.enumerated().map { index, text in
                 let id = first + Int64(index)
                 return NewArticle(
