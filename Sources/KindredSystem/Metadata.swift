@@ -7,17 +7,13 @@ public enum MetadataValue: Hashable, Sendable, Codable, CustomStringConvertible 
     /// Any other finite number.
     case real(Double)
 
-    /// The value that a field of a text file means: a number where the text is one, else the text.
+    /// The value that a field of a text file means: a number where the text is one as numbers are written, else the text.
+    /// Codes stay texts: "007", "+49 30", "12E4", more digits than a number keeps.
     package init(parsing text: String) {
         let trimmed = text.trimmingSpaces()
         if let number = Int64(trimmed), String(number) == trimmed {
             self = .integer(number)
-        } else if trimmed.utf8.contains(where: { (0x30...0x39).contains($0) }),
-            trimmed.utf8.allSatisfy({ "+-.eE0123456789".utf8.contains($0) }),
-            // A number that starts with a zero is a code: "007".
-            !(trimmed.hasPrefix("0") && trimmed.count > 1 && !trimmed.hasPrefix("0.")),
-            let number = Double(trimmed), number.isFinite
-        {
+        } else if trimmed.wholeMatch(of: /-?(0|[1-9][0-9]*)\.[0-9]+/) != nil, let number = Double(trimmed) {
             self = .real(number)
         } else if trimmed.wholeMatch(of: /-?[0-9]{1,3}(,[0-9]{3})+/) != nil,
             let number = Int64(trimmed.filter { $0 != "," })

@@ -39,3 +39,38 @@ import Testing
         #expect(passages.ranked().map(\.id) == [9, 3, 7])
     }
 }
+
+@Suite struct MetadataTests {
+    @Test(arguments: [
+        ("12", MetadataValue.integer(12)), ("-3", .integer(-3)), ("1,234,567", .integer(1_234_567)),
+        (" 4.50 ", .real(4.5)),
+        ("0.5", .real(0.5)), ("007", .text("007")), ("+4930", .text("+4930")), ("12E4", .text("12E4")),
+        ("1,23", .text("1,23")),
+        ("12345678901234567890", .text("12345678901234567890")), ("2020-05-17", .text("2020-05-17")),
+        ("nan", .text("nan")),
+        ("1.2.3", .text("1.2.3")), ("", .text("")),
+    ])
+    func `a field is a number only where it is written as one`(_ text: String, _ value: MetadataValue) {
+        #expect(MetadataValue(parsing: text) == value)
+    }
+
+    @Test func `a field keeps each value once, by the first spelling of its name`() {
+        var metadata: Metadata = [:]
+        metadata.add("Tag", .text("a"))
+        metadata.add("tag ", .text("a"))
+        metadata.add("TAG", .text("b"))
+        metadata.add(" ", .text("c"))
+        metadata.add("empty", .text(""))
+        #expect(metadata == ["Tag": [.text("a"), .text("b")]])
+    }
+
+    @Test func `sets of ids intersect and subtract, with gaps and below zero`() {
+        var set = IDSet([-5, 1, 65_536, 1_000_000_000])
+        #expect(set.count == 4 && set.contains(-5) && !set.contains(2))
+        set.formIntersection(IDSet([-5, 1, 2, 65_536]))
+        set.subtract(IDSet([1]))
+        #expect(set == IDSet([-5, 65_536]))
+        set.subtract(set)
+        #expect(set.isEmpty)
+    }
+}
