@@ -19,7 +19,13 @@ struct OpenSource {
         self.source = source
         reader = try source.open()
         var first: [SourceItem] = []
-        while let item = try reader.next() {
+        while var item = try reader.next() {
+            if reader.holdsOneDocument, case .document(var entry) = item {
+                // A file that cannot be read leaves no trace either.
+                let document = try entry.load()
+                entry.load = { document }
+                item = .document(entry)
+            }
             first.append(item)
             guard case .skipped(let skipped) = item else { break }
             if reader.holdsOneDocument {

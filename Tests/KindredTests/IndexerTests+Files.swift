@@ -101,8 +101,10 @@ extension IndexerTests {
     }
 
     @Test func `a missing path, or a directory without documents, makes no index`() throws {
-        try write("picture.png", "no text")
-        for path in [notes + "/none.txt", notes] {
+        try write("pictures/picture.png", "no text")
+        try write("broken.pdf", "%PDF-1.4 and no more")
+        for name in ["none.txt", "broken.pdf", "pictures/picture.png", "pictures"] {
+            let path = notes + "/" + name
             #expect(throws: KindredError.self) { try index([path]) }
         }
         #expect(try !directory.exists)
