@@ -45,7 +45,9 @@ struct SearchCommand: ParsableCommand {
     }
 
     func run() throws {
-        let text = query == ["-"] ? Self.standardInput() : query.joined(separator: " ")
+        // The first "--" only ends the options.
+        let words = query.prefix { $0 != "--" } + query.drop { $0 != "--" }.dropFirst()
+        let text = query == ["-"] ? Self.standardInput() : words.joined(separator: " ")
         let directory = try IndexDirectory.find(options.index, in: indexes.root)
         let filter = try options.filter()
         let fields = (facets ?? "").split(separator: ",").map {

@@ -27,7 +27,8 @@ struct TrainCommand: ParsableCommand {
             export' writes the adapter that the last checkpoint holds.
             """,
         subcommands: [
-            Masked.self, Contrast.self, Distill.self, Pairs.self, Full.self, TrainExportCommand.self,
+            Masked.self, Contrast.self, Distill.self, Pairs.self, Full.self, TrainAnchorsCommand.self,
+            TrainExportCommand.self,
         ])
 
     struct Masked: ParsableCommand {

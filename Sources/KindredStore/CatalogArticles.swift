@@ -43,18 +43,33 @@ extension Catalog {
         }
     }
 
-    /// The links of an article to others, by their text; empty where there are none.
-    package func anchors(ofArticle id: Int64) throws -> [(text: String, target: String)] {
+    /// The links of an article to others that the index has, also by the title of a redirect.
+    ///
+    /// - Returns: the words of each link, and the article that it leads to, in the order of the text.
+    package func anchors(ofArticle id: Int64) throws -> [(text: String, article: Int64)] {
         try read { database in
             guard
                 let row = try Row.fetchOne(
-                    database, sql: "SELECT anchors, anchors_size FROM article WHERE id = ?", arguments: [id]),
+                    database, sql: "SELECT anchors, anchors_size, site_id FROM article WHERE id = ?",
+                    arguments: [id]),
                 let block = try row.decode(Data?.self, atIndex: 0)
             else { return [] }
+            let site: Int64 = try row.value(2)
             let text = try LZ4.decompress([UInt8](block), size: row.value(1))
-            return String(decoding: text, as: UTF8.self).split(separator: "\n").compactMap { line in
-                let parts = line.split(separator: "\t", maxSplits: 1)
-                return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+            let find = try database.makeStatement(
+                sql: """
+                    SELECT id FROM article WHERE site_id = ?1 AND title = ?2
+                    UNION ALL SELECT article.id FROM redirect
+                        JOIN article ON article.site_id = ?1 AND article.title = target
+                        WHERE redirect.site_id = ?1 AND redirect.title = ?2
+                    LIMIT 1
+                    """)
+            return try String(decoding: text, as: UTF8.self).split(separator: "\n").compactMap { line in
+                let parts = line.split(separator: "\t", maxSplits: 1).map(String.init)
+                guard parts.count == 2,
+                    let article = try Int64.fetchOne(find, arguments: [site, parts[1]])
+                else { return nil }
+                return (parts[0], article)
             }
         }
     }

@@ -145,6 +145,7 @@ enum CatalogSchema {
             PRIMARY KEY (site_id, source_id)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX redirect_target ON redirect (site_id, target);
+        CREATE INDEX redirect_title ON redirect (site_id, title);
         \(CatalogMetadata.tables)
         """
 }

@@ -34,6 +34,7 @@ package struct KeywordQuery: Sendable {
     /// - Throws: `invalidRequest` for a query of exclusions only, and for too many phrases and exclusions.
     package init(_ query: String) throws {
         var rest = query[...]
+        var marks = PhraseMarks(query)
         var text = ""
         func endText(_ parts: inout [Part]) {
             if Self.hasWord(text) { parts.append(Part(text: text, isPhrase: false)) }
@@ -41,12 +42,12 @@ package struct KeywordQuery: Sendable {
         }
         while let character = rest.first {
             let isStart = text.last?.isWhitespace ?? true
-            if isStart, character == "-", let (excluded, after) = Self.excluded(rest.dropFirst()) {
+            if isStart, character == "-", let (excluded, after) = Self.excluded(rest.dropFirst(), &marks) {
                 endText(&parts)
                 exclusions.append(excluded)
                 rest = after
             } else if isStart || text.last.map(Self.isBracket) == true,
-                let (phrase, after) = Self.phrase(rest)
+                let (phrase, after) = marks.phrase(rest)
             {
                 endText(&parts)
                 parts.append(Part(text: phrase, isPhrase: true))
@@ -87,6 +88,61 @@ package struct KeywordQuery: Sendable {
 
     private static func isBracket(_ character: Character) -> Bool { "([{（［".contains(character) }
 
+    /// What a minus before `text` excludes.
+    private static func excluded(
+        _ text: Substring, _ marks: inout PhraseMarks
+    ) -> (excluded: String, rest: Substring)? {
+        if let (phrase, rest) = marks.phrase(text) { return (phrase, rest) }
+        guard let first = text.first, first.isLetter else { return nil }
+        let end = text.firstIndex(where: \.isWhitespace) ?? text.endIndex
+        return (String(text[..<end]), text[end...])
+    }
+}
+
+/// The marks of phrases in a query, asked in order. Each closing mark and each letter is looked for once, so that a query
+/// of nothing but opening marks takes linear time.
+private struct PhraseMarks {
+    private let query: String
+    /// For each opening mark, where the next closing one stands; the end where there is none.
+    private var closings: [Character: String.Index] = [:]
+    /// Where the next letter or digit stands; nil before one was looked for.
+    private var letter: String.Index?
+
+    init(_ query: String) { self.query = query }
+
+    /// The phrase that begins with `text`, an end of the query.
+    mutating func phrase(_ text: Substring) -> (phrase: String, rest: Substring)? {
+        guard let opening = text.first else { return nil }
+        let marks = Self.closingMarks(of: opening)
+        guard !marks.isEmpty else { return nil }
+        let start = text.index(after: text.startIndex)
+        let closing = closing(of: opening, marks, from: start)
+        // A phrase that no passage could hold is text.
+        guard closing < query.endIndex, nextLetter(from: start) < closing else { return nil }
+        return (String(query[start..<closing]), query[query.index(after: closing)...])
+    }
+
+    private mutating func closing(
+        of opening: Character, _ marks: Set<Character>, from start: String.Index
+    ) -> String.Index {
+        if let known = closings[opening], known >= start { return known }
+        var index = start
+        while index < query.endIndex {
+            let mark = query[index]
+            if marks.contains(mark), Self.isEnd(query[query.index(after: index)...], closing: mark) { break }
+            index = query.index(after: index)
+        }
+        closings[opening] = index
+        return index
+    }
+
+    private mutating func nextLetter(from start: String.Index) -> String.Index {
+        if let letter, letter >= start { return letter }
+        let next = query[start...].firstIndex { $0.isLetter || $0.isNumber } ?? query.endIndex
+        letter = next
+        return next
+    }
+
     private static func closingMarks(of opening: Character) -> Set<Character> {
         switch opening {
         case "\"": ["\""]
@@ -101,37 +157,10 @@ package struct KeywordQuery: Sendable {
         }
     }
 
-    /// The phrase that begins with `text`.
-    private static func phrase(_ text: Substring) -> (phrase: String, rest: Substring)? {
-        guard let opening = text.first else { return nil }
-        let closing = closingMarks(of: opening)
-        guard !closing.isEmpty else { return nil }
-        var end = text.index(after: text.startIndex)
-        while end < text.endIndex {
-            let after = text.index(after: end)
-            if closing.contains(text[end]), isEnd(text[after...], closing: text[end]) {
-                let phrase = text[text.index(after: text.startIndex)..<end]
-                // One that no passage could hold is text.
-                guard phrase.contains(where: { $0.isLetter || $0.isNumber }) else { return nil }
-                return (String(phrase), text[after...])
-            }
-            end = after
-        }
-        return nil
-    }
-
     /// Whether a closing mark is one: a straight one within a word is an abbreviation's in Hebrew.
     private static func isEnd(_ rest: Substring, closing: Character) -> Bool {
         guard closing == "\"" || closing == "”", let next = rest.first else { return true }
         return !next.isLetter && !next.isNumber
-    }
-
-    /// What a minus before `text` excludes.
-    private static func excluded(_ text: Substring) -> (excluded: String, rest: Substring)? {
-        if let (phrase, rest) = phrase(text) { return (phrase, rest) }
-        guard let first = text.first, first.isLetter else { return nil }
-        let end = text.firstIndex(where: \.isWhitespace) ?? text.endIndex
-        return (String(text[..<end]), text[end...])
     }
 }
 

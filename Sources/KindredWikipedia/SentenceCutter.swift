@@ -67,7 +67,7 @@ package enum SentenceCutter {
     /// For each byte, whether a mark may begin with it, or a line ends.
     private static let mayBeMark: [Bool] = (0..<256).map { byte in
         "\n.!?;".utf8.contains(UInt8(byte))
-            || [0xD6, 0xD8, 0xDB, 0xE0, 0xE1, 0xE2, 0xE3, 0xEF].contains(byte)
+            || [0xCD, 0xD6, 0xD8, 0xDB, 0xE0, 0xE1, 0xE2, 0xE3, 0xEF].contains(byte)
     }
 
     /// Past what stands at `position`, and whether a sentence ends there. Marks that end none are passed together, so
@@ -114,7 +114,7 @@ package enum SentenceCutter {
         guard let scalar = Bytes.scalar(text, at: position) else { return nil }
         let mark: EndMark
         switch scalar.value {
-        case 0x2026: mark = .beforeCapital
+        case 0x2026, 0x037E: mark = .beforeCapital
         case 0x061F, 0x06D4, 0x0589, 0x1362, 0x1367, 0x1803: mark = .beforeSpace
         case 0x3002, 0xFF0E, 0xFF01, 0xFF1F, 0xFF61, 0x0964, 0x0965, 0x104B, 0x17D4, 0x17D5, 0x0F0D:
             mark = .always

@@ -22,6 +22,8 @@ import Testing
         #expect(report["index"] as? String == "lamps" && report["articles_new"] as? Int == 3)
         let answer = try json(
             run("search", "lamp", "-glass", "--where", "kind = light", "--facets", "kind", "--json"))
+        let dashed = try json(run("search", "--mode", "keyword", "--json", "--", "-glass", "lamp"))
+        #expect(dashed["query"] as? String == "-glass lamp")
         let hits = try #require(answer["hits"] as? [[String: Any]])
         #expect(hits.map { $0["line"] as? Int } == [1])
         let facets = try #require(answer["facets"] as? [String: [[String: Any]]])

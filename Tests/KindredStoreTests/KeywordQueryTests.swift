@@ -62,4 +62,10 @@ import Testing
         #expect(!neighbors.contains("brige") && !neighbors.contains("bridges"))
         #expect(KeywordVocabulary.neighbors(of: "мост").contains("рост"))
     }
+
+    @Test(arguments: ["\"a ", "« ", "„ ", "-\"a "])
+    func `opening marks without their other half are text, however many`(mark: String) throws {
+        let query = try KeywordQuery("a " + String(repeating: mark, count: 9_990 / mark.count))
+        #expect(query.phrases.isEmpty && query.exclusions.isEmpty && query.parts.count == 1)
+    }
 }

@@ -180,4 +180,22 @@ extension IndexerTests {
         #expect(try titles("Burma").isEmpty)
         #expect(try IndexVerification(directory).problems.isEmpty)
     }
+
+    @Test func `links lead to the first passage of their article, also by a redirect, as pairs for training`()
+        throws
+    {
+        var list = pages(2)
+        list[0].text =
+            "The [[Stone 2|second one]], [[Pebble|a small one]] and [[Elsewhere|another]] lie here."
+        let redirect =
+            "<page><title>Pebble</title><ns>0</ns><id>9</id><redirect title=\"Stone 2\" /><revision><id>1</id><text>#REDIRECT [[Stone 2]]</text></revision></page></mediawiki>"
+        let xml = String(decoding: dump(list), as: UTF8.self).replacing("</mediawiki>", with: redirect)
+        try Indexer(directory).index(dump: file("a.xml", Array(xml.utf8)))
+        var pairs: [String] = []
+        try IndexTexts(directory).readAnchors { anchor, passage in
+            pairs.append("\(anchor): \(passage.prefix(22))")
+            return true
+        }
+        #expect(pairs == ["second one: Stone 2\nStone number 2", "a small one: Stone 2\nStone number 2"])
+    }
 }

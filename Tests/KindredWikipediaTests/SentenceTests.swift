@@ -10,7 +10,7 @@ private func sentences(_ text: String) -> [String] {
 @Suite struct SentenceTests {
     @Test(arguments: [
         ["The bridge sways.", "Dampers hold it!", "Do they?", "Yes."],
-        ["Она поёт.", "Он слушает!", "Почему?"], ["Κοιμάται το παιδί;", "Ναι.", "Όχι."],
+        ["Она поёт.", "Он слушает!", "Почему?"], ["Κοιμάται το παιδί;", "Ναι.", "Πού\u{37E}", "Όχι."],
         ["هل هذا جسر؟", "نعم هو جسر.", "انتهى"], ["یہ ایک پل ہے۔", "وہ ندی ہے۔"],
         ["Սա կամուրջ է։", "Այո։"], ["ይህ ድልድይ ነው።", "አዎ።"],
         ["He said \u{201C}stop.\u{201D}", "Then he left."], ["Il dit « non. »", "Elle rit."],
