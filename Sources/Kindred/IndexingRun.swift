@@ -98,6 +98,8 @@ struct IndexingRun {
     private var identities = PageIdentities()
     /// Numbers of the files and records of this source.
     private var filesSeen: Set<Int64> = []
+    /// The collection that these are in.
+    private var filesCollection = ""
     /// Numbers of the collection's documents that the catalogue had before: only these need to be looked up.
     private var known = PageNumbers()
 
@@ -249,7 +251,10 @@ struct IndexingRun {
             (number, isFirst) = identities.identity(id: id, title: entry.title, titleBefore: titleBefore)
         } else {
             (number, isFirst) = (PageIdentities.number(of: entry.key), true)
-            if !entry.path.isEmpty { filesSeen.insert(number) }
+            if !entry.path.isEmpty {
+                filesSeen.insert(number)
+                filesCollection = collection.identity
+            }
         }
         let mayBeKnown = !isFirst || known.contains(number)
         let old = mayBeKnown ? try catalog.article(wiki: collection.identity, sourceID: number) : nil
@@ -340,6 +345,10 @@ struct IndexingRun {
     ) throws {
         if let path = source.path, !(reader is DumpFile) {
             let before = try catalog.articles(below: path)
+            // Read again in another language, a document is in another collection.
+            removed = before.filter { filesSeen.contains($0.sourceID) && $0.collection != filesCollection }
+                .map(\.id)
+            try commit(shouldStop: { false })
             try remove(
                 before.filter { !filesSeen.contains($0.sourceID) }.map(\.id), of: before.count, mayRemove)
         }

@@ -241,9 +241,7 @@ struct IndexCommand: ParsableCommand {
 /// How files are read.
 struct ReadingArguments: ParsableArguments {
     @Option(
-        help: """
-            The format of every file: dump, text, markdown, html, pdf, jsonl or csv (default: what name and content tell).
-            """)
+        help: "The format of every file (default: what its name or its content tells).")
     var format: FileFormat?
 
     @Option(

@@ -198,4 +198,14 @@ extension IndexerTests {
         }
         #expect(pairs == ["second one: Stone 2\nStone number 2", "a small one: Stone 2\nStone number 2"])
     }
+
+    @Test func `documents that are read again in another language are not there twice`() throws {
+        try fill()
+        try index()
+        let report = try index { $0.language = "de" }
+        #expect((report.added, report.removed) == (4, 4))
+        #expect(try IndexStatus(directory).articles == 4)
+        #expect(try index { $0.language = "de" }.unchanged == 4)
+        #expect(try IndexVerification(directory).problems.isEmpty)
+    }
 }
