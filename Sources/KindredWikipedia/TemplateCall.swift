@@ -26,7 +26,7 @@ struct TemplateNames {
     }
 
     private var known: [ArraySlice<UInt8>: Name] = [:]
-    /// Names of a page, at most: no article calls a tenth of so many templates.
+    /// Names of templates on a page, at most: ten times as many as the longest articles call.
     private static let most = 5_000
     /// Bytes of a name, at most.
     private static let longest = 255

@@ -220,7 +220,8 @@ struct WikitextParser {
         return slice.startIndex..<slice.endIndex
     }
 
-    /// Where what begins at `start` may be cut, so many bytes on at least, without cutting a bracket or an element.
+    /// The first place, at least the given number of bytes after `start`, where text may be cut outside of brackets and
+    /// elements.
     func wholeEnd(_ start: Int, atLeast count: Int) -> Int {
         var position = start
         while position < text.count, position - start < count {
