@@ -199,9 +199,7 @@ struct IndexingRun {
         case .skipped(let skipped):
             source.counts.pages += 1
             source.counts.skip(skipped.reason.name)
-            if let error = skipped.error, source.errors.count < Self.errorsKept {
-                source.errors.append(error.description)
-            }
+            if let error = skipped.error { note(error) }
             if let id = skipped.id, identities.note(id) { try drop(id) }
         case .redirect(let id, let title, let target):
             source.counts.pages += 1
@@ -215,6 +213,10 @@ struct IndexingRun {
             source.counts.pages += 1
             try take(entry)
         }
+    }
+
+    private mutating func note(_ error: KindredError) {
+        if source.errors.count < Self.errorsKept { source.errors.append(error.description) }
     }
 
     /// Has an article removed that is none any more.
@@ -267,13 +269,8 @@ struct IndexingRun {
         do {
             document = try entry.load()
         } catch let error as KindredError where [.invalidData, .unavailable].contains(error.code) {
-            if reader?.holdsOneDocument == true {
-                source.failure = error
-                return
-            }
             source.counts.skip(Skipped.reason(error).name)
-            if source.errors.count < Self.errorsKept { source.errors.append(error.description) }
-            return
+            return note(error)
         }
         guard let document else {
             if let old { removed.append(old.id) }
@@ -305,8 +302,10 @@ struct IndexingRun {
         article.reader = entry.reader
         article.metadata = document.metadata
         article.anchors = document.anchors
+        // A page may come twice; the last stays.
+        let isWaiting = articles.contains { $0.sourceID == number }
         // What was read differently, and says the same, need not be encoded again.
-        if let old, !articles.contains(where: { $0.sourceID == number }),
+        if let old, !isWaiting,
             (try? catalog.article(old.id)).map({ Self.isSame($0, article) }) == true
         {
             refreshed.append((old.id, article))
@@ -315,8 +314,7 @@ struct IndexingRun {
             return
         }
         changedTitles = true
-        // A page may come twice; the last stays.
-        isNew.append(old == nil && !articles.contains { $0.sourceID == number })
+        isNew.append(old == nil && !isWaiting)
         articles.append(article)
         texts += passages.map {
             Passage.encodedText(

@@ -103,12 +103,3 @@ enum TextParagraphs {
         line.prefixMatch(of: /([-*+•–]|[0-9]{1,3}[.)]|[a-z][.)])\s/) != nil || line.hasPrefix("|")
     }
 }
-
-extension String {
-    /// Without the spaces around it.
-    var trimmed: String {
-        let start = drop(while: \.isWhitespace)
-        guard let last = start.lastIndex(where: { !$0.isWhitespace }) else { return "" }
-        return String(start[...last])
-    }
-}

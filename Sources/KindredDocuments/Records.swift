@@ -171,10 +171,3 @@ struct RecordFields {
         values.map(\.description).joined(separator: "\n\n")
     }
 }
-
-extension [UInt8] {
-    /// Hexadecimal digits.
-    fileprivate var hex: String {
-        map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-}

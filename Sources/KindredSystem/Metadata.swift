@@ -10,7 +10,7 @@ public enum MetadataValue: Hashable, Sendable, Codable, CustomStringConvertible 
     /// The value that a field of a text file means: a number where the text is one as numbers are written, else the text.
     /// Codes stay texts: "007", "+49 30", "12E4", more digits than a number keeps.
     package init(parsing text: String) {
-        let trimmed = text.trimmingSpaces()
+        let trimmed = text.trimmed
         if let number = Int64(trimmed), String(number) == trimmed {
             self = .integer(number)
         } else if trimmed.wholeMatch(of: /-?(0|[1-9][0-9]*)\.[0-9]+/) != nil, let number = Double(trimmed) {
@@ -62,7 +62,7 @@ public typealias Metadata = [String: [MetadataValue]]
 extension Metadata {
     /// Adds a value to a field, unless the field has it already. Empty texts and empty names say nothing.
     package mutating func add(_ field: String, _ value: MetadataValue) {
-        let name = field.trimmingSpaces()
+        let name = field.trimmed
         guard !name.isEmpty, value != .text("") else { return }
         // Field names are compared without case, so the first spelling stays.
         let key = keys.contains(name) ? name : keys.first { $0.lowercased() == name.lowercased() } ?? name
@@ -71,7 +71,8 @@ extension Metadata {
 }
 
 extension String {
-    fileprivate func trimmingSpaces() -> String {
+    /// Without the white space around it.
+    package var trimmed: String {
         let start = drop(while: \.isWhitespace)
         guard let last = start.lastIndex(where: { !$0.isWhitespace }) else { return "" }
         return String(start[...last])
