@@ -98,6 +98,8 @@ struct IndexingRun {
     private var identities = PageIdentities()
     /// Numbers of the files and records of this source.
     private var filesSeen: Set<Int64> = []
+    /// Files and directories of this source that were not read to their end.
+    private var unread: [String] = []
     /// The collection that these are in.
     private var filesCollection = ""
     /// Numbers of the collection's documents that the catalogue had before: only these need to be looked up.
@@ -154,6 +156,7 @@ struct IndexingRun {
         collections = []
         identities = PageIdentities()
         filesSeen = []
+        unread = []
         for item in open.first { try take(item) }
         while !stopped {
             if shouldStop() {
@@ -200,6 +203,7 @@ struct IndexingRun {
             source.counts.pages += 1
             source.counts.skip(skipped.reason.name)
             if let error = skipped.error { note(error) }
+            if let path = skipped.unread { unread.append(path) }
             if let id = skipped.id, identities.note(id) { try drop(id) }
         case .redirect(let id, let title, let target):
             source.counts.pages += 1
@@ -347,8 +351,12 @@ struct IndexingRun {
             removed = before.filter { filesSeen.contains($0.sourceID) && $0.collection != filesCollection }
                 .map(\.id)
             try commit(shouldStop: { false })
-            try remove(
-                before.filter { !filesSeen.contains($0.sourceID) }.map(\.id), of: before.count, mayRemove)
+            // Of what could not be read nothing tells that it is gone.
+            let gone = before.filter { known in
+                !filesSeen.contains(known.sourceID)
+                    && !unread.contains { known.path == $0 || known.path.hasPrefix($0 + "/") }
+            }
+            try remove(gone.map(\.id), of: before.count, mayRemove)
         }
         // The pages of dumps have no path.
         guard collections.count == 1, let range = identities.range(isWhole: isWhole) else { return }

@@ -41,7 +41,7 @@ final class DirectoryReader: DocumentReader {
             } catch let error as KindredError where ![.interrupted, .unavailable].contains(error.code) {
                 bytesBefore += current?.bytesRead ?? 0
                 current = nil
-                return .skipped(Skipped(Skipped.reason(error), error: error))
+                return .skipped(Skipped(Skipped.reason(error), error: error, unread: file?.path))
             }
         }
     }

@@ -87,11 +87,14 @@ package struct Skipped: Sendable {
     package var id: Int64?
     /// What stands in the way, where it is a fault of the input.
     package var error: KindredError?
+    /// Absolute path of a file or directory that was not read to its end: nothing is known of the rest.
+    package var unread: String?
 
-    package init(_ reason: Reason, id: Int64? = nil, error: KindredError? = nil) {
+    package init(_ reason: Reason, id: Int64? = nil, error: KindredError? = nil, unread: String? = nil) {
         self.reason = reason
         self.id = id
         self.error = error
+        self.unread = unread
     }
 }
 

@@ -88,7 +88,7 @@ struct FileTree: Sendable {
                             .unreadable,
                             error: KindredError(
                                 .inputOutput, "cannot be listed; check its owner and mode",
-                                at: .init(path: shown))))
+                                at: .init(path: shown)), unread: path))
                 }
             case .file(let size):
                 if isCorpus, entry != "corpus.jsonl",

@@ -30,18 +30,20 @@ extension Catalog {
     /// The documents of a file, or of the files below a directory, with the collection that each is in.
     ///
     /// - Parameter path: absolute, without a slash at its end.
-    package func articles(below path: String) throws -> [(id: Int64, sourceID: Int64, collection: String)] {
+    package func articles(below path: String) throws -> [(
+        id: Int64, sourceID: Int64, collection: String, path: String
+    )] {
         try read { database in
             // "0" follows "/" in ASCII.
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT article.id, source_id, wiki FROM article JOIN site ON site.id = site_id
+                    SELECT article.id, source_id, wiki, path FROM article JOIN site ON site.id = site_id
                     WHERE path <> '' AND path = ?
-                    UNION ALL SELECT article.id, source_id, wiki FROM article JOIN site ON site.id = site_id
+                    UNION ALL SELECT article.id, source_id, wiki, path FROM article JOIN site ON site.id = site_id
                     WHERE path <> '' AND path >= ? AND path < ?
                     """, arguments: [path, path + "/", path + "0"]
-            ).map { (try $0.value(0), try $0.value(1), try $0.value(2)) }
+            ).map { (try $0.value(0), try $0.value(1), try $0.value(2), try $0.value(3)) }
         }
     }
 

@@ -208,4 +208,19 @@ extension IndexerTests {
         #expect(try index { $0.language = "de" }.unchanged == 4)
         #expect(try IndexVerification(directory).problems.isEmpty)
     }
+
+    @Test func `what a file held stays while the file cannot be read to its end`() throws {
+        try fill()
+        let rows = "id,text\n1,A lamp of brass\n2,A lamp of glass\n"
+        try write("lamps.csv", rows)
+        try index()
+        // Cut off before its header.
+        try write("lamps.csv", "")
+        let report = try index()
+        #expect((report.removed, report.missing, report.skipped["damaged"]) == (0, 0, 1))
+        #expect(try Searcher(directory).search("glass", mode: .keyword).hits.map(\.title) == ["2"])
+        try write("lamps.csv", "id,text\n1,A lamp of brass\n")
+        #expect(try index().removed == 1)
+        #expect(try IndexVerification(directory).problems.isEmpty)
+    }
 }
