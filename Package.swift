@@ -15,6 +15,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        // Without its traits: no configuration files, no streams of files.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         // `swift package generate-documentation --target Kindred`
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
@@ -115,12 +117,22 @@ let package = Package(
             ]
         ),
 
+        .target(
+            name: "KindredServer",
+            dependencies: [
+                "KindredSystem", "KindredTensors", "KindredEncoder", "Kindred",
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            resources: [.embedInCode("Resources/page.html"), .embedInCode("Resources/openapi.json")]
+        ),
+
         // Layer 7
         .executableTarget(
             name: "KindredCommand",
             dependencies: [
-                "Kindred", "KindredTraining", "KindredEvaluation", "KindredStudy", "KindredDocuments",
-                "KindredEncoder", "KindredIndex", "KindredTensors", "KindredWikipedia", "KindredSystem",
+                "Kindred", "KindredTraining", "KindredEvaluation", "KindredStudy", "KindredServer",
+                "KindredDocuments", "KindredEncoder", "KindredIndex", "KindredTensors", "KindredWikipedia",
+                "KindredSystem",
                 "CKindredKernels", "CLibEdit", "COutOfMemory",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -171,6 +183,12 @@ let package = Package(
         .testTarget(
             name: "KindredTests",
             dependencies: ["Kindred", "KindredIndex", "KindredStore", "KindredTestSupport"]),
+        .testTarget(
+            name: "KindredServerTests",
+            dependencies: [
+                "KindredServer", "Kindred", "KindredEncoder", "KindredSystem", "KindredTestSupport",
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ]),
         .testTarget(
             name: "KindredCommandTests", dependencies: ["Kindred", "KindredCommand", "KindredTestSupport"]),
     ],

@@ -41,12 +41,7 @@ enum CommandOutput {
 
     /// One JSON object, its keys in snake case and in alphabetical order.
     static func json(_ value: some Encodable, pretty: Bool = true) throws {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting =
-            pretty
-            ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
-        line(String(decoding: try encoder.encode(value), as: UTF8.self))
+        line(String(decoding: try JSONOutput.bytes(value, pretty: pretty), as: UTF8.self))
     }
 }
 

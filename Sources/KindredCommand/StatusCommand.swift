@@ -28,7 +28,7 @@ struct StatusCommand: ParsableCommand {
             }
         }
         if json {
-            try CommandOutput.json(StatusOutput(indexes: all.map(StatusOutput.Index.init)))
+            try CommandOutput.json(StatusOutput(all))
         } else {
             if directories.isEmpty {
                 CommandOutput.line("No index in \(indexes.root); make one with 'kindred index DUMP'.")
@@ -60,37 +60,4 @@ struct StatusCommand: ParsableCommand {
                 + "(texts \(Format.bytes(status.compressedTextBytes)), \(Format.bytes(status.textBytes)) plain), "
                 + "vectors \(Format.bytes(status.segmentBytes)), other \(Format.bytes(status.otherBytes))")
     }
-}
-
-/// What `kindred status --json` prints.
-private struct StatusOutput: Encodable {
-    struct Index: Encodable {
-        struct Bytes: Encodable { let total, catalog, segments, other, textsCompressed, texts: Int }
-        struct Encoder: Encodable {
-            let model, fingerprint: String
-            let dimensions: Int
-        }
-        let name: String
-        let articles, passages, segments, deletedPassages: Int
-        let reindexedPassages: Int?
-        let encoder: Encoder
-        let bytes: Bytes
-
-        init(_ status: IndexStatus) {
-            name = status.name
-            articles = status.articles
-            passages = status.passages
-            segments = status.segments
-            deletedPassages = status.deletedPassages
-            reindexedPassages = status.reindexedPassages
-            encoder = Encoder(
-                model: status.model, fingerprint: status.fingerprint, dimensions: status.dimensions)
-            bytes = Bytes(
-                total: status.totalBytes, catalog: status.catalogBytes, segments: status.segmentBytes,
-                other: status.otherBytes, textsCompressed: status.compressedTextBytes,
-                texts: status.textBytes)
-        }
-    }
-
-    let indexes: [Index]
 }

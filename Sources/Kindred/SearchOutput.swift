@@ -1,0 +1,56 @@
+/// The answers to a query as JSON, for `kindred search --json` and for the server.
+package struct SearchOutput: Encodable {
+    struct Hit: Encodable {
+        let rank: Int
+        let score: Double
+        let title: String
+        let section: String
+        let url: String
+        let path: String?
+        let line: Int?
+        let metadata: [String: [MetadataValue]]
+        let articleID: Int64
+        let passageID: Int64
+        let text: String
+    }
+
+    struct Correction: Encodable {
+        let word, correction: String
+    }
+
+    struct Facet: Encodable {
+        let value: MetadataValue
+        let count: Int
+    }
+
+    let query: String
+    let index: String
+    let mode: String
+    let tookMs: Double
+    let hits: [Hit]
+    let facets: [String: [Facet]]?
+    let corrections: [Correction]?
+    let warning: String?
+
+    package init(_ results: SearchResults, index: String) {
+        query = results.query
+        self.index = index
+        mode = results.mode.rawValue
+        warning = results.warning
+        corrections =
+            results.corrections.isEmpty
+            ? nil : results.corrections.map { Correction(word: $0.word, correction: $0.correction) }
+        facets =
+            results.facets.isEmpty
+            ? nil : results.facets.mapValues { $0.map { Facet(value: $0.value, count: $0.count) } }
+        tookMs = (results.milliseconds * 100).rounded() / 100
+        hits = results.hits.map { hit in
+            Hit(
+                rank: hit.rank, score: hit.score, title: hit.title,
+                section: hit.sectionPath.joined(separator: " › "), url: hit.url,
+                path: hit.path.isEmpty ? nil : hit.path, line: hit.line, metadata: hit.metadata,
+                articleID: hit.articleID,
+                passageID: hit.passageID, text: hit.text)
+        }
+    }
+}
