@@ -28,7 +28,7 @@ package struct IndexTexts {
         var last: Int64 = 0
         while let id = try catalog.nextArticle(after: last) {
             last = id
-            for (anchor, article) in try catalog.anchors(ofArticle: id) where article != id {
+            for (anchor, article, _) in try catalog.anchors(ofArticle: id) where article != id {
                 let target = try catalog.article(article)
                 guard let range = target.passages.first?.range else { continue }
                 let passage = String(decoding: Array(target.text.utf8)[range], as: UTF8.self)

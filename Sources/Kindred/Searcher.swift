@@ -90,6 +90,17 @@ public struct SearchFilter: Sendable {
     public init(titlePrefix: String) { expression = FilterExpression(titlePrefix: titlePrefix) }
 }
 
+/// The vector of a query, with what encoded it.
+package struct EncodedQuery: Sendable {
+    package let vector: [Float]
+    package let fingerprint: Fingerprint
+
+    package init(vector: [Float], fingerprint: Fingerprint) {
+        self.vector = vector
+        self.fingerprint = fingerprint
+    }
+}
+
 /// Answers queries from one index. It sees a writer's commits as they happen, and is safe to use from several threads.
 ///
 /// ```swift
@@ -104,7 +115,8 @@ public final class Searcher: @unchecked Sendable {
 
     /// The index that is searched.
     public let directory: IndexDirectory
-    private let catalog: Catalog
+    package let catalog: Catalog
+    private let encoders: OpenEncoders
 
     // Opened on first use and renewed when a writer has committed; guarded by `lock`.
     private let lock = NSLock()
@@ -119,8 +131,15 @@ public final class Searcher: @unchecked Sendable {
     }
 
     /// - Throws: `notFound`, `invalidData`, `incompatible`.
-    public init(_ directory: IndexDirectory) throws {
+    public convenience init(_ directory: IndexDirectory) throws {
+        try self.init(directory, encoders: OpenEncoders())
+    }
+
+    /// - Parameter encoders: where an encoder is taken from if another index uses it too.
+    /// - Throws: as `init(_:)`.
+    package init(_ directory: IndexDirectory, encoders: OpenEncoders) throws {
         self.directory = directory
+        self.encoders = encoders
         catalog = try Catalog(path: directory.catalog, access: .read)
         _ = try EncoderReference(reading: directory.encoder)
     }
@@ -152,6 +171,15 @@ public final class Searcher: @unchecked Sendable {
         _ query: String, mode: SearchMode = .hybrid, limit: Int = 10, efSearch: Int? = nil,
         filter: SearchFilter? = nil, facets: [String] = []
     ) throws -> SearchResults {
+        try search(
+            query, mode: mode, limit: limit, efSearch: efSearch, filter: filter, facets: facets, encoded: nil)
+    }
+
+    /// As above, for a query that has been encoded already.
+    package func search(
+        _ query: String, mode: SearchMode, limit: Int, efSearch: Int? = nil, filter: SearchFilter?,
+        facets: [String], encoded: EncodedQuery?
+    ) throws -> SearchResults {
         let started = ContinuousClock.now
         let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
         try Self.check(query, limit: limit)
@@ -167,7 +195,8 @@ public final class Searcher: @unchecked Sendable {
         }
         if mode != .keyword {
             do {
-                let semantic = try semantic(parsed.text, limit: depth, efSearch: efSearch, among: allowed)
+                let semantic = try semantic(
+                    parsed.text, encoded, limit: depth, efSearch: efSearch, among: allowed)
                 ranked =
                     mode == .semantic
                     ? semantic : Fusion.standard.fuse(semantic: semantic, keyword: ranked)
@@ -191,6 +220,18 @@ public final class Searcher: @unchecked Sendable {
         return SearchResults(
             query: query, mode: mode, hits: hits, milliseconds: elapsed, warning: warning, facets: counts,
             corrections: corrections.map { QueryCorrection(word: $0.word, correction: $0.correction) })
+    }
+
+    /// What encodes queries of this index now, and the text of a query that is encoded: without what it excludes.
+    ///
+    /// - Throws: as `search` for what is no query.
+    package func encoding(of query: String) throws -> (encoder: TextEncoder, text: String) {
+        let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
+        try Self.check(query, limit: 1)
+        let text = try KeywordQuery(query).text
+        do { return (try currentSnapshot().encoder, text) } catch let error as DamagedSegment {
+            throw error.reason
+        }
     }
 
     /// The article that a hit is from, with the hit's range in it (UTF-8 bytes).
@@ -247,12 +288,14 @@ public final class Searcher: @unchecked Sendable {
     }
 
     private func semantic(
-        _ query: String, limit: Int, efSearch: Int?, among allowed: IDSet?
+        _ query: String, _ encoded: EncodedQuery?, limit: Int, efSearch: Int?, among allowed: IDSet?
     ) throws -> [ScoredPassage] {
         let snapshot = try currentSnapshot()
-        let vector = try snapshot.encoder.encode(
-            [query], instruction: snapshot.encoder.configuration.prompts.query, threads: 1
-        ).row(0)
+        let vector =
+            try encoded.flatMap { $0.fingerprint == snapshot.encoder.fingerprint ? $0.vector : nil }
+            ?? snapshot.encoder.encode(
+                [query], instruction: snapshot.encoder.configuration.prompts.query, threads: 1
+            ).row(0)
         let efSearch = max(efSearch ?? Segment.defaultEfSearch, limit)
         var found: [Neighbor] = []
         for (segment, live) in snapshot.segments {
@@ -316,7 +359,7 @@ public final class Searcher: @unchecked Sendable {
         }
         var encoder = snapshot?.encoder
         if encoder?.fingerprint != reference.fingerprint {
-            encoder = try reference.open(index: directory.name)
+            encoder = try encoders.encoder(reference.fingerprint) { try reference.open(index: directory.name) }
         }
         return Snapshot(generation: generation, encoder: encoder!, segments: segments)
     }

@@ -46,7 +46,7 @@ package final class TextEncoder: Sendable {
     private let dense: Dense?
     /// Tokens of a pack: enough for matrix products to run at full speed, few enough for a block's values to stay in the
     /// nearer caches.
-    private static let tokensPerPack = 512
+    package static let tokensPerPack = 512
 
     /// Opens a directory in Hugging Face's layout: `config.json`, `model.safetensors` (or shards), `tokenizer.json`,
     /// `llm2vec_config.json`; or a PEFT adapter on such a directory.
@@ -152,24 +152,33 @@ package final class TextEncoder: Sendable {
     package func encode(
         _ texts: [String], instruction: String = "", threads: Int = Processor.count
     ) throws -> Matrix {
-        let sequences = texts.map { input(for: $0, instruction: instruction) }
-        let packs = Self.packs(sequences.map(\.tokens.count))
-        let vectors = Matrix(rows: texts.count, columns: dimensions)
-        Processor.parallel(packs.count, threads: threads) { pack in
-            let chosen = packs[pack].map { sequences[$0] }
-            let states = decoder.hiddenStates(
-                chosen.map(\.tokens), causal: configuration.attention == .causal)
-            let pooled = Self.pooled(states, chosen, by: configuration.pooling, dense: dense)
-            for (row, index) in packs[pack].enumerated() {
-                Self.scale(pooled, row: row, into: vectors, row: index)
-            }
-        }
+        let vectors = encode(
+            inputs: texts.map { input(for: $0, instruction: instruction) }, threads: threads)
         for row in 0..<vectors.rows {
             guard vectors[row, 0].isFinite else {
                 throw KindredError(
                     .invalidData,
                     "the model gives no finite vector for \"\(texts[row].prefix(60))\"; its weights are "
                         + "damaged")
+            }
+        }
+        return vectors
+    }
+
+    /// The unit vectors of texts as the decoder sees them, a row each, in order. A row that is not finite comes from
+    /// damaged weights.
+    ///
+    /// - Parameter threads: packs that are encoded at the same time.
+    package func encode(inputs: [EncoderInput], threads: Int) -> Matrix {
+        let packs = Self.packs(inputs.map(\.tokens.count))
+        let vectors = Matrix(rows: inputs.count, columns: dimensions)
+        Processor.parallel(packs.count, threads: threads) { pack in
+            let chosen = packs[pack].map { inputs[$0] }
+            let states = decoder.hiddenStates(
+                chosen.map(\.tokens), causal: configuration.attention == .causal)
+            let pooled = Self.pooled(states, chosen, by: configuration.pooling, dense: dense)
+            for (row, index) in packs[pack].enumerated() {
+                Self.scale(pooled, row: row, into: vectors, row: index)
             }
         }
         return vectors

@@ -145,7 +145,8 @@ package final class Catalog: Sendable {
         try read { database in
             guard
                 let row = try Row.fetchOne(
-                    database, sql: "SELECT title, url, metadata FROM article WHERE id = ?", arguments: [id])
+                    database, sql: "SELECT title, url, metadata, path FROM article WHERE id = ?",
+                    arguments: [id])
             else { throw KindredError(.notFound, "no article has the id \(id)") }
             let text = try Self.text(ofArticle: id, database, path)
             let passages = try Row.fetchAll(
@@ -158,7 +159,7 @@ package final class Catalog: Sendable {
                 return (id, Self.sectionPath(try row.value(1)), start..<end)
             }
             return ArticleRecord(
-                id: id, title: try row.value(0), url: try row.value(1),
+                id: id, title: try row.value(0), url: try row.value(1), path: try row.value(3),
                 metadata: try CatalogMetadata.parse(try row.value(2)),
                 text: String(decoding: text, as: UTF8.self), passages: passages)
         }

@@ -50,7 +50,7 @@ extension Catalog {
     /// The links of an article to others that the index has, also by the title of a redirect.
     ///
     /// - Returns: the words of each link, and the article that it leads to, in the order of the text.
-    package func anchors(ofArticle id: Int64) throws -> [(text: String, article: Int64)] {
+    package func anchors(ofArticle id: Int64) throws -> [(text: String, article: Int64, title: String)] {
         try read { database in
             guard
                 let row = try Row.fetchOne(
@@ -62,8 +62,8 @@ extension Catalog {
             let text = try LZ4.decompress([UInt8](block), size: row.value(1))
             let find = try database.makeStatement(
                 sql: """
-                    SELECT id FROM article WHERE site_id = ?1 AND title = ?2
-                    UNION ALL SELECT article.id FROM redirect
+                    SELECT id, title FROM article WHERE site_id = ?1 AND title = ?2
+                    UNION ALL SELECT article.id, article.title FROM redirect
                         JOIN article ON article.site_id = ?1 AND article.title = target
                         WHERE redirect.site_id = ?1 AND redirect.title = ?2
                     LIMIT 1
@@ -71,9 +71,9 @@ extension Catalog {
             return try String(decoding: text, as: UTF8.self).split(separator: "\n").compactMap { line in
                 let parts = line.split(separator: "\t", maxSplits: 1).map(String.init)
                 guard parts.count == 2,
-                    let article = try Int64.fetchOne(find, arguments: [site, parts[1]])
+                    let article = try Row.fetchOne(find, arguments: [site, parts[1]])
                 else { return nil }
-                return (parts[0], article)
+                return (parts[0], try article.value(0), try article.value(1))
             }
         }
     }

@@ -99,6 +99,8 @@ package struct ArticleRecord: Sendable {
     package let id: Int64
     package let title: String
     package let url: String
+    /// Absolute path of the file; empty for a page of a wiki.
+    package let path: String
     package let metadata: Metadata
     package let text: String
     /// (id, section path, UTF-8 range), in order.
