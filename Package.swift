@@ -120,7 +120,8 @@ let package = Package(
         .target(
             name: "KindredServer",
             dependencies: [
-                "KindredSystem", "KindredTensors", "KindredEncoder", "Kindred",
+                "KindredSystem", "KindredTensors", "KindredWikipedia", "KindredEncoder", "Kindred",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             resources: [.embedInCode("Resources/page.html"), .embedInCode("Resources/openapi.json")]

@@ -35,6 +35,9 @@ public struct IndexStatus: Sendable {
     /// Bytes of the stored texts, uncompressed.
     public let textBytes: Int
 
+    /// Names of the metadata that documents have, in alphabetical order.
+    public let fields: [String]
+
     /// Bytes of all files of the index.
     public var totalBytes: Int { catalogBytes + segmentBytes + otherBytes }
 
@@ -56,6 +59,7 @@ public struct IndexStatus: Sendable {
         let staged = try catalog.segmentsAndDeletions(staged: true).segments
         reindexedPassages = staged.isEmpty ? nil : staged.reduce(0) { $0 + $1.count }
         nextModel = staged.isEmpty ? nil : reference.next?.model
+        fields = try catalog.metadataFields()
         let bytes = directory.bytesOnDisk()
         catalogBytes = bytes.catalog
         segmentBytes = bytes.segments

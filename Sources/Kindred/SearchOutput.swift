@@ -12,6 +12,16 @@ package struct SearchOutput: Encodable {
         let articleID: Int64
         let passageID: Int64
         let text: String
+        /// Where the query's words stand in `text`; in Unicode code points.
+        let marks: [[Int]]?
+        /// The sentence of `text` that is nearest to the query.
+        let sentence: [Int]?
+
+        enum CodingKeys: String, CodingKey {
+            case rank, score, title, section, url, path, line, metadata, text, marks, sentence
+            case articleID = "articleId"
+            case passageID = "passageId"
+        }
     }
 
     struct Correction: Encodable {
@@ -32,7 +42,9 @@ package struct SearchOutput: Encodable {
     let corrections: [Correction]?
     let warning: String?
 
-    package init(_ results: SearchResults, index: String) {
+    /// - Parameter sentences: by passage, the UTF-8 bytes of the sentence that is nearest to the query; nil leaves out
+    ///   marks and sentences.
+    package init(_ results: SearchResults, index: String, sentences: [Int64: Range<Int>]? = nil) {
         query = results.query
         self.index = index
         mode = results.mode.rawValue
@@ -45,12 +57,21 @@ package struct SearchOutput: Encodable {
             ? nil : results.facets.mapValues { $0.map { Facet(value: $0.value, count: $0.count) } }
         tookMs = (results.milliseconds * 100).rounded() / 100
         hits = results.hits.map { hit in
-            Hit(
+            let marks = sentences == nil ? [] : Snippet.marks(in: hit, of: results)
+            let sentence = sentences?[hit.passageID]
+            let offsets = CodePointOffsets(
+                hit.text,
+                bytes: (marks + [sentence].compactMap { $0 }).flatMap { [$0.lowerBound, $0.upperBound] })
+            func inText(_ range: Range<Int>) -> [Int] {
+                [offsets[range.lowerBound], offsets[range.upperBound]]
+            }
+            return Hit(
                 rank: hit.rank, score: hit.score, title: hit.title,
                 section: hit.sectionPath.joined(separator: " › "), url: hit.url,
                 path: hit.path.isEmpty ? nil : hit.path, line: hit.line, metadata: hit.metadata,
                 articleID: hit.articleID,
-                passageID: hit.passageID, text: hit.text)
+                passageID: hit.passageID, text: hit.text,
+                marks: sentences == nil ? nil : marks.map(inText), sentence: sentence.map(inText))
         }
     }
 }

@@ -359,7 +359,9 @@ public final class Searcher: @unchecked Sendable {
         }
         var encoder = snapshot?.encoder
         if encoder?.fingerprint != reference.fingerprint {
-            encoder = try encoders.encoder(reference.fingerprint) { try reference.open(index: directory.name) }
+            encoder = try encoders.encoder(reference.fingerprint) {
+                try reference.open(index: directory.name)
+            }
         }
         return Snapshot(generation: generation, encoder: encoder!, segments: segments)
     }

@@ -42,6 +42,17 @@ public struct Snippet: Hashable, Sendable {
             length: length)
     }
 
+    /// Where the query's words stand in a hit's text; UTF-8 bytes.
+    package static func marks(in hit: SearchHit, of results: SearchResults) -> [Range<Int>] {
+        let marks = KeywordMarks(
+            results.query, corrections: results.corrections.map(\.correction), language: hit.language)
+        let utf8 = hit.text.utf8
+        return matches(marks.words(in: hit.text)).map { range in
+            let start = utf8.distance(from: utf8.startIndex, to: range.lowerBound)
+            return start..<start + utf8.distance(from: range.lowerBound, to: range.upperBound)
+        }
+    }
+
     private init(of text: String, marks: KeywordMarks, length: Int) {
         let words = marks.words(in: text)
         let window = Self.bestWindow(text, words: words, length: length)

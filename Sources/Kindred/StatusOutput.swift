@@ -11,6 +11,8 @@ package struct StatusOutput: Encodable {
         let reindexedPassages: Int?
         let encoder: Encoder
         let bytes: Bytes
+        /// Names of metadata that documents have.
+        let fields: [String]
 
         init(_ status: IndexStatus) {
             name = status.name
@@ -25,6 +27,7 @@ package struct StatusOutput: Encodable {
                 total: status.totalBytes, catalog: status.catalogBytes, segments: status.segmentBytes,
                 other: status.otherBytes, textsCompressed: status.compressedTextBytes,
                 texts: status.textBytes)
+            fields = status.fields
         }
     }
 

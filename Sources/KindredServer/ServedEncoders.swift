@@ -27,7 +27,8 @@ final class ServedEncoders: Sendable {
             Named(name: "embedded") { try TextEncoder(directory: Resources.embeddedModel()) }
         ]
         for directory in settings.encoders {
-            guard let name = directory.lastComponent?.string, !named.contains(where: { $0.name == name }) else {
+            guard let name = directory.lastComponent?.string, !named.contains(where: { $0.name == name })
+            else {
                 throw KindredError(
                     .invalidRequest, "there are two encoders of this name; give one directory another name",
                     at: .init(path: directory.string))

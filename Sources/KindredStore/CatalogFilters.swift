@@ -29,6 +29,16 @@ extension Catalog {
         }
     }
 
+    /// Names of the metadata that some document has, in alphabetical order.
+    package func metadataFields() throws -> [String] {
+        try read { database in
+            try String.fetchAll(
+                database,
+                sql: "SELECT name FROM metadata_field WHERE EXISTS "
+                    + "(SELECT 1 FROM metadata WHERE field_id = metadata_field.id) ORDER BY name")
+        }
+    }
+
     /// How often each value of a field occurs in some articles, the most frequent first.
     ///
     /// - Parameter limit: values, at most.

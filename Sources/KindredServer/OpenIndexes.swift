@@ -1,0 +1,47 @@
+import Foundation
+import Kindred
+import KindredSystem
+import Synchronization
+import SystemPackage
+
+/// The indexes that were asked so far, each with its searcher. A searcher follows commits by itself; an index whose
+/// catalogue is another file than before is opened again.
+final class OpenIndexes: Sendable {
+    private struct Opened {
+        let searcher: Searcher
+        let file: [Int]
+    }
+
+    let root: FilePath
+    private let encoders: OpenEncoders
+    private let opened = Mutex<[String: Opened]>([:])
+
+    init(root: FilePath, encoders: OpenEncoders) {
+        self.root = root
+        self.encoders = encoders
+    }
+
+    /// - Parameter name: nil: the only one there is.
+    /// - Throws: `RequestError` where there is none of the name, or several and no name; `invalidData`, `incompatible`.
+    func searcher(_ name: String?) throws -> Searcher {
+        let directory: IndexDirectory
+        do { directory = try IndexDirectory.find(name, in: root) } catch let error as KindredError {
+            var failure = RequestError(error, parameter: "index")
+            if error.code == .notFound { failure.parameter = "index" }
+            throw failure
+        }
+        let file = try Self.identity(directory)
+        return try opened.withLock { opened in
+            if let known = opened[directory.name], known.file == file { return known.searcher }
+            let searcher = try Searcher(directory, encoders: encoders)
+            opened[directory.name] = Opened(searcher: searcher, file: file)
+            return searcher
+        }
+    }
+
+    /// Which file the catalogue is: device and inode.
+    private static func identity(_ directory: IndexDirectory) throws -> [Int] {
+        let attributes = try FileManager.default.attributesOfItem(atPath: directory.catalog.string)
+        return [.systemNumber, .systemFileNumber].map { (attributes[$0] as? Int) ?? 0 }
+    }
+}
