@@ -4,6 +4,7 @@ import Kindred
 import KindredEncoder
 import KindredSystem
 import KindredTensors
+import NIOCore
 import NIOPosix
 
 /// `POST /v1/embeddings` and `GET /v1/models`.

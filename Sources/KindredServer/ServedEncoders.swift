@@ -59,7 +59,7 @@ final class ServedEncoders: Sendable {
         return try opened.withLock { opened in
             if let queue = opened[name] { return queue }
             let encoder = try found.open()
-            let queue = self.queue(of: try shared.encoder(encoder.fingerprint) { encoder })
+            let queue = self.queue(of: shared.encoder(encoder.fingerprint) { encoder })
             opened[name] = queue
             return queue
         }

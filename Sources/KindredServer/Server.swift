@@ -69,7 +69,7 @@ package struct Server: Sendable {
 
     // MARK: Routes
 
-    package func router() -> Router<ServerContext> {
+    func router() -> Router<ServerContext> {
         let router = Router(context: ServerContext.self, options: [.autoGenerateHeadEndpoints])
         router.middlewares.add(RequestCounts(metrics: metrics))
         router.middlewares.add(ErrorResponses())

@@ -85,11 +85,6 @@ extension Catalog {
             }
         }
     }
-
-    /// The names of the fields that documents have, beside those of every article.
-    package func metadataFields() throws -> [String] {
-        try read { try String.fetchAll($0, sql: "SELECT name FROM metadata_field ORDER BY name") }
-    }
 }
 
 /// Turns a filter into SQL over `article` and `site`. Every value and name is bound, none becomes part of the text.
