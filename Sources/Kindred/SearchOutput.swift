@@ -2,7 +2,9 @@
 package struct SearchOutput: Encodable {
     struct Hit: Encodable {
         let rank: Int
+        let articleRank: Int?
         let score: Double
+        let relevance, cosine, wordShare: Double?
         let title: String
         let section: String
         let url: String
@@ -28,6 +30,7 @@ package struct SearchOutput: Encodable {
     let mode: String
     let tookMs: Double
     let hits: [Hit]
+    let nothingRelevant: Bool?
     let facets: [String: [Facet]]?
     let corrections: [Correction]?
     let warning: String?
@@ -37,6 +40,7 @@ package struct SearchOutput: Encodable {
         self.index = index
         mode = results.mode.rawValue
         warning = results.warning
+        nothingRelevant = results.nothingRelevant ? true : nil
         corrections =
             results.corrections.isEmpty
             ? nil : results.corrections.map { Correction(word: $0.word, correction: $0.correction) }
@@ -46,11 +50,16 @@ package struct SearchOutput: Encodable {
         tookMs = (results.milliseconds * 100).rounded() / 100
         hits = results.hits.map { hit in
             Hit(
-                rank: hit.rank, score: hit.score, title: hit.title,
+                rank: hit.rank, articleRank: hit.articleRank, score: hit.score,
+                relevance: hit.relevance.map(Self.rounded), cosine: hit.cosine.map(Self.rounded),
+                wordShare: hit.wordShare.map(Self.rounded), title: hit.title,
                 section: hit.sectionPath.joined(separator: " › "), url: hit.url,
                 path: hit.path.isEmpty ? nil : hit.path, line: hit.line, metadata: hit.metadata,
                 articleID: hit.articleID,
                 passageID: hit.passageID, text: hit.text)
         }
     }
+
+    /// Four decimals, more than a probability is known to.
+    private static func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }
 }

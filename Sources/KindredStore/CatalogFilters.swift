@@ -76,6 +76,18 @@ extension Catalog {
         }
     }
 
+    /// The article of each passage that exists.
+    package func articles(ofPassages passages: [Int64]) throws -> [Int64: Int64] {
+        try read { database in
+            let statement = try database.makeStatement(sql: "SELECT article_id FROM passage WHERE id = ?")
+            var articles: [Int64: Int64] = [:]
+            for passage in passages {
+                articles[passage] = try Int64.fetchOne(statement, arguments: [passage])
+            }
+            return articles
+        }
+    }
+
     /// The names of the fields that documents have, beside those of every article.
     package func metadataFields() throws -> [String] {
         try read { try String.fetchAll($0, sql: "SELECT name FROM metadata_field ORDER BY name") }
