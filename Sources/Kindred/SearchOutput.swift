@@ -2,7 +2,9 @@
 package struct SearchOutput: Encodable {
     struct Hit: Encodable {
         let rank: Int
+        let articleRank: Int?
         let score: Double
+        let relevance, cosine, wordShare: Double?
         let title: String
         let section: String
         let url: String
@@ -18,7 +20,7 @@ package struct SearchOutput: Encodable {
         let sentence: [Int]?
 
         enum CodingKeys: String, CodingKey {
-            case rank, score, title, section, url, path, line, metadata, text, marks, sentence
+            case rank, articleRank, score, relevance, cosine, wordShare, title, section, url, path, line, metadata, text, marks, sentence
             case articleID = "articleId"
             case passageID = "passageId"
         }
@@ -38,6 +40,7 @@ package struct SearchOutput: Encodable {
     let mode: String
     let tookMs: Double
     let hits: [Hit]
+    let nothingRelevant: Bool?
     let facets: [String: [Facet]]?
     let corrections: [Correction]?
     let warning: String?
@@ -49,6 +52,7 @@ package struct SearchOutput: Encodable {
         self.index = index
         mode = results.mode.rawValue
         warning = results.warning
+        nothingRelevant = results.nothingRelevant ? true : nil
         corrections =
             results.corrections.isEmpty
             ? nil : results.corrections.map { Correction(word: $0.word, correction: $0.correction) }
@@ -66,7 +70,9 @@ package struct SearchOutput: Encodable {
                 [offsets[range.lowerBound], offsets[range.upperBound]]
             }
             return Hit(
-                rank: hit.rank, score: hit.score, title: hit.title,
+                rank: hit.rank, articleRank: hit.articleRank, score: hit.score,
+                relevance: hit.relevance.map(Self.rounded), cosine: hit.cosine.map(Self.rounded),
+                wordShare: hit.wordShare.map(Self.rounded), title: hit.title,
                 section: hit.sectionPath.joined(separator: " › "), url: hit.url,
                 path: hit.path.isEmpty ? nil : hit.path, line: hit.line, metadata: hit.metadata,
                 articleID: hit.articleID,
@@ -74,4 +80,7 @@ package struct SearchOutput: Encodable {
                 marks: sentences == nil ? nil : marks.map(inText), sentence: sentence.map(inText))
         }
     }
+
+    /// Four decimals, more than a probability is known to.
+    private static func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }
 }

@@ -11,9 +11,20 @@ import SystemPackage
 /// A passage that answers a query.
 public struct SearchHit: Sendable {
     /// From 1.
-    public let rank: Int
-    /// Larger is better, on the mode's own scale: hybrid from 0 to 1, semantic a cosine, keyword BM25 with proximity.
+    public internal(set) var rank: Int
+    /// Larger is better, on the mode's own scale: hybrid from 0 to 1, semantic a cosine, keyword BM25 with proximity. A
+    /// hybrid score is relative to the other candidates of the query; `relevance` is not.
     public let score: Double
+    /// The probability that the passage answers the query, 0 to 1, comparable between queries and modes. nil for an
+    /// encoder other than the one that ships with Kindred, and where the passage's vector cannot be read.
+    public internal(set) var relevance: Double?
+    /// Cosine of query and passage, from -1 to 1; nil where `relevance` is.
+    public internal(set) var cosine: Double?
+    /// Share of the query's words that the passage, its title and its headings hold, weighted by how rare they are, from 0
+    /// to 1; nil where `relevance` is.
+    public internal(set) var wordShare: Double?
+    /// Number of the article among those that answer, from 1; nil where hits are not grouped by article.
+    public internal(set) var articleRank: Int?
     /// Title of the article.
     public let title: String
     /// The headings above the passage, outermost first.
@@ -34,6 +45,21 @@ public struct SearchHit: Sendable {
     public let text: String
     /// In which the full-text index has the passage.
     package let language: KeywordLanguage
+
+    init(_ passage: PassageRecord, rank: Int, score: Double) {
+        self.rank = rank
+        self.score = score
+        title = passage.title
+        sectionPath = passage.sectionPath
+        url = passage.url
+        path = passage.path
+        line = passage.line
+        metadata = passage.metadata
+        articleID = passage.articleID
+        passageID = passage.id
+        text = passage.text
+        language = passage.language
+    }
 }
 
 /// The answers to a query.
@@ -43,9 +69,15 @@ public struct SearchResults: Sendable {
     /// The mode that was asked for.
     public let mode: SearchMode
     /// Best first.
-    public let hits: [SearchHit]
+    public internal(set) var hits: [SearchHit]
     /// Time of the search, encoding included.
     public let milliseconds: Double
+    /// Whether even the best passage is unlikely to answer the query. False where relevance is not known.
+    public let nothingRelevant: Bool
+    /// Passages that were found and left out because their relevance lies below the minimum.
+    public let omitted: Int
+    /// Whether the hits are grouped by article.
+    public let isGrouped: Bool
     /// What the answers lack and what to do; nil if they are complete.
     public let warning: String?
     /// For each field that was asked for, how many of the documents that were found have each value, the most frequent
@@ -53,6 +85,13 @@ public struct SearchResults: Sendable {
     public let facets: [String: [FacetCount]]
     /// Words that the index does not have, with those by which passages were found instead. Empty for a semantic search.
     public let corrections: [QueryCorrection]
+
+    /// The same with the first hits only.
+    package func prefix(_ count: Int) -> SearchResults {
+        var results = self
+        results.hits = Array(hits.prefix(count))
+        return results
+    }
 }
 
 /// A word of a query that the index does not have, and the one that was searched instead: the most frequent one that
@@ -128,6 +167,11 @@ public final class Searcher: @unchecked Sendable {
         let encoder: TextEncoder
         /// With which of their vectors are not deleted; nil where all are there.
         let segments: [(segment: Segment, live: SegmentFilter?)]
+
+        /// The vector of a query.
+        func vector(_ query: String) throws -> [Float] {
+            try encoder.encode([query], instruction: encoder.configuration.prompts.query, threads: 1).row(0)
+        }
     }
 
     /// - Throws: `notFound`, `invalidData`, `incompatible`.
@@ -152,6 +196,8 @@ public final class Searcher: @unchecked Sendable {
 
     /// The `limit` best passages for `query`.
     ///
+    /// A document whose title is the query, or that redirects with this title lead to, comes first with its first passage.
+    ///
     /// Words in quotation marks must stand in a passage in this order, in any inflection; `-word` and `-"two words"` exclude
     /// passages that hold them. Both hold for every mode. A word that the index does not have is corrected for the keyword
     /// half.
@@ -165,25 +211,33 @@ public final class Searcher: @unchecked Sendable {
     ///   - efSearch: candidates that the walk through the graph keeps: more find more and take longer; nil: the default.
     ///   - filter: which documents may answer; nil for all. It goes into the walk, which passes over the others.
     ///   - facets: fields whose values are counted.
+    ///   - grouping: how the hits are arranged.
+    ///   - minimumRelevance: passages of less are left out, 0 to 1; nil for none.
     /// - Throws: `invalidData` where the index is damaged; `invalidRequest` for a query without any letter or digit, of
-    ///   exclusions only or of more than `maximumQueryLength` characters, and for a field that no document has.
+    ///   exclusions only or of more than `maximumQueryLength` characters, for a field that no document has, and for a
+    ///   minimum where relevance is not known.
     public func search(
         _ query: String, mode: SearchMode = .hybrid, limit: Int = 10, efSearch: Int? = nil,
-        filter: SearchFilter? = nil, facets: [String] = []
+        filter: SearchFilter? = nil, facets: [String] = [], grouping: SearchGrouping = .none,
+        minimumRelevance: Double? = nil
     ) throws -> SearchResults {
         try search(
-            query, mode: mode, limit: limit, efSearch: efSearch, filter: filter, facets: facets, encoded: nil)
+            query, mode: mode, limit: limit, efSearch: efSearch, filter: filter, facets: facets,
+            grouping: grouping, minimumRelevance: minimumRelevance, encoded: nil)
     }
 
     /// As above, for a query that has been encoded already.
     package func search(
         _ query: String, mode: SearchMode, limit: Int, efSearch: Int? = nil, filter: SearchFilter?,
-        facets: [String], encoded: EncodedQuery?
+        facets: [String], grouping: SearchGrouping, minimumRelevance: Double?, encoded: EncodedQuery?
     ) throws -> SearchResults {
         let started = ContinuousClock.now
         let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
-        try Self.check(query, limit: limit)
-        let depth = max(limit, mode == .hybrid || !facets.isEmpty ? Fusion.candidates : 0)
+        try Self.check(query, limit: limit, minimumRelevance)
+        let isWide = mode == .hybrid || !facets.isEmpty || grouping != .none
+        let depth = max(
+            limit * (grouping == .none ? 1 : SearchGrouping.passagesPerArticle),
+            isWide ? Fusion.candidates : 0)
         let parsed = try KeywordQuery(query)
         let allowed = try allowed(filter, parsed)
         var ranked: [ScoredPassage] = []
@@ -193,42 +247,73 @@ public final class Searcher: @unchecked Sendable {
             let answer = try catalog.keywordSearch(parsed, limit: depth, among: allowed)
             (ranked, corrections) = (answer.passages, answer.corrections)
         }
+        var semantic: SemanticAnswer?
         if mode != .keyword {
             do {
-                let semantic = try semantic(
+                let found = try self.semantic(
                     parsed.text, encoded, limit: depth, efSearch: efSearch, among: allowed)
                 ranked =
                     mode == .semantic
-                    ? semantic : Fusion.standard.fuse(semantic: semantic, keyword: ranked)
+                    ? found.passages : Fusion.standard.fuse(semantic: found.passages, keyword: ranked)
+                semantic = found
             } catch let error as DamagedSegment {
                 guard mode == .hybrid else { throw error.reason }
                 warning = "these passages are found by keywords alone: \(error.reason.description)"
             }
         }
-        let best = ranked.prefix(limit)
-        let passages = try catalog.passages(best.map(\.id))
-        let hits = best.compactMap { found in passages[found.id].map { ($0, found.score) } }
-            .enumerated().map { index, found in
-                SearchHit(
-                    rank: index + 1, score: found.1, title: found.0.title, sectionPath: found.0.sectionPath,
-                    url: found.0.url, path: found.0.path, line: found.0.line, metadata: found.0.metadata,
-                    articleID: found.0.articleID, passageID: found.0.id, text: found.0.text,
-                    language: found.0.language)
+        let leads = try leads(query, among: allowed, ranked)
+        ranked = Self.first(leads, ranked)
+
+        var chosen = ranked.prefix(limit).map { (passage: $0, article: Int?.none) }
+        if grouping != .none {
+            let articles = try catalog.articles(ofPassages: ranked.map(\.id))
+            if grouping == .article || SearchGrouping.isOneSided(ranked.prefix(limit), of: articles) {
+                chosen = SearchGrouping.groups(ranked, of: articles, limit: limit).map {
+                    ($0.passage, $0.article)
+                }
             }
+        }
+        let isGrouped = chosen.first?.article != nil
+        let passages = try catalog.passages(chosen.map(\.passage.id))
+        var hits = chosen.compactMap { found -> SearchHit? in
+            guard let passage = passages[found.passage.id] else { return nil }
+            var hit = SearchHit(passage, rank: 0, score: found.passage.score)
+            hit.articleRank = found.article
+            return hit
+        }
+        let model = try rate(&hits, parsed, semantic)
+        let best = hits.compactMap(\.relevance).max()
+        let isNothing =
+            leads.isEmpty && model.map { model in best.map { $0 < model.threshold } ?? false } ?? false
+        var omitted = 0
+        if let minimumRelevance, !hits.isEmpty {
+            guard model != nil else { throw unrated(warning) }
+            let found = hits.count
+            hits.removeAll { ($0.relevance ?? 0) < minimumRelevance }
+            omitted = found - hits.count
+        }
+        Self.number(&hits)
         let counts = try facetCounts(facets, of: ranked)
         let elapsed = (ContinuousClock.now - started) / .milliseconds(1)
         return SearchResults(
-            query: query, mode: mode, hits: hits, milliseconds: elapsed, warning: warning, facets: counts,
+            query: query, mode: mode, hits: hits, milliseconds: elapsed, nothingRelevant: isNothing,
+            omitted: omitted, isGrouped: isGrouped, warning: warning, facets: counts,
             corrections: corrections.map { QueryCorrection(word: $0.word, correction: $0.correction) })
+    }
+
+    /// - Throws: `invalidRequest` for what is no query.
+    package static func check(_ query: String) throws {
+        let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
+        try check(query, limit: 1)
+        _ = try KeywordQuery(query)
     }
 
     /// What encodes queries of this index now, and the text of a query that is encoded: without what it excludes.
     ///
     /// - Throws: as `search` for what is no query.
     package func encoding(of query: String) throws -> (encoder: TextEncoder, text: String) {
-        let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
-        try Self.check(query, limit: 1)
-        let text = try KeywordQuery(query).text
+        try Self.check(query)
+        let text = try KeywordQuery(query.trimmingCharacters(in: .whitespacesAndNewlines)).text
         do { return (try currentSnapshot().encoder, text) } catch let error as DamagedSegment {
             throw error.reason
         }
@@ -244,6 +329,81 @@ public final class Searcher: @unchecked Sendable {
     }
 
     // MARK: Pieces
+
+    /// The first passages of documents whose title is the query, those that a filter excludes left out.
+    private func leads(_ query: String, among allowed: IDSet?, _ ranked: [ScoredPassage]) throws -> [Int64] {
+        try catalog.leadPassages(titled: query, among: ranked.prefix(Fusion.candidates).map(\.id))
+            .filter { allowed?.contains($0) ?? true }
+    }
+
+    /// A ranking with some passages before all others. One that was not found has the score of the best that was.
+    private static func first(_ leads: [Int64], _ ranked: [ScoredPassage]) -> [ScoredPassage] {
+        guard !leads.isEmpty else { return ranked }
+        let best = ranked.first?.score ?? 0
+        return leads.map { lead in
+            ranked.first { $0.id == lead } ?? ScoredPassage(id: lead, score: best)
+        } + ranked.filter { !leads.contains($0.id) }
+    }
+
+    /// Numbers hits, and the articles of those that are grouped, from 1 without gaps.
+    private static func number(_ hits: inout [SearchHit]) {
+        var articles: [Int] = []
+        for index in hits.indices {
+            hits[index].rank = index + 1
+            guard let article = hits[index].articleRank else { continue }
+            if articles.last != article { articles.append(article) }
+            hits[index].articleRank = articles.count
+        }
+    }
+
+    /// Sets the relevance of hits.
+    ///
+    /// - Parameter semantic: nil where the semantic half was not asked, or could not answer.
+    /// - Returns: nil where relevance is not known.
+    /// - Throws: `invalidData` where the catalogue is damaged.
+    private func rate(
+        _ hits: inout [SearchHit], _ query: KeywordQuery, _ semantic: SemanticAnswer?
+    ) throws -> RelevanceModel? {
+        guard !hits.isEmpty else { return nil }
+        let snapshot: Snapshot
+        do { snapshot = try semantic?.snapshot ?? currentSnapshot() } catch { return nil }
+        guard let model = RelevanceModel.fitted(to: snapshot.encoder.fingerprint) else { return nil }
+        var cosines: [Int64: Double] = [:]
+        for passage in semantic?.passages ?? [] { cosines[passage.id] = passage.score }
+        var missing = Set(hits.lazy.map(\.passageID).filter { cosines[$0] == nil })
+        do {
+            let vector = try semantic?.vector ?? snapshot.vector(query.text)
+            for (segment, _) in snapshot.segments where !missing.isEmpty {
+                for found in try segment.similarities(vector, of: missing) {
+                    cosines[found.id] = Double(found.score)
+                    missing.remove(found.id)
+                }
+            }
+        } catch let error as KindredError where SegmentStore.damages.contains(error.code) {
+            // The passages are found all the same.
+            return nil
+        }
+        let words = try catalog.words(of: query)
+        for index in hits.indices {
+            let hit = hits[index]
+            guard let cosine = cosines[hit.passageID] else { continue }
+            let share = words.share(
+                heldBy: [hit.title] + hit.sectionPath + [hit.text], language: hit.language)
+            hits[index].cosine = cosine
+            hits[index].wordShare = share
+            hits[index].relevance = model.probability(cosine: cosine, wordShare: share)
+        }
+        return model
+    }
+
+    /// Why a minimum of relevance cannot be met.
+    private func unrated(_ warning: String?) -> KindredError {
+        if let warning { return KindredError(.invalidData, "no relevance is known: \(warning)") }
+        return KindredError(
+            .invalidRequest,
+            "relevance is known only with the encoder that ships with Kindred, and the index \"\(directory.name)\" has "
+                + "another one or its vectors cannot be read; search without a minimum")
+    }
 
     /// The passages that may answer; nil for all.
     private func allowed(_ filter: SearchFilter?, _ query: KeywordQuery) throws -> IDSet? {
@@ -271,7 +431,7 @@ public final class Searcher: @unchecked Sendable {
         return counts
     }
 
-    private static func check(_ query: String, limit: Int) throws {
+    private static func check(_ query: String, limit: Int, _ minimumRelevance: Double?) throws {
         guard query.contains(where: { $0.isLetter || $0.isNumber || $0.isSymbol }) else {
             let what = query.isEmpty ? "is empty" : "has no letter, digit or symbol"
             throw KindredError(.invalidRequest, "the query \(what); write what you want to find")
@@ -285,17 +445,26 @@ public final class Searcher: @unchecked Sendable {
         guard (1...1000).contains(limit) else {
             throw KindredError(.invalidRequest, "the number of results must be 1 to 1000, not \(limit)")
         }
+        if let minimumRelevance, !(0...1).contains(minimumRelevance) {
+            throw KindredError(
+                .invalidRequest, "the minimum of relevance must be 0 to 1, not \(minimumRelevance)")
+        }
+    }
+
+    /// What the semantic half found, and by what.
+    private struct SemanticAnswer {
+        let passages: [ScoredPassage]
+        let vector: [Float]
+        let snapshot: Snapshot
     }
 
     private func semantic(
         _ query: String, _ encoded: EncodedQuery?, limit: Int, efSearch: Int?, among allowed: IDSet?
-    ) throws -> [ScoredPassage] {
+    ) throws -> SemanticAnswer {
         let snapshot = try currentSnapshot()
         let vector =
             try encoded.flatMap { $0.fingerprint == snapshot.encoder.fingerprint ? $0.vector : nil }
-            ?? snapshot.encoder.encode(
-                [query], instruction: snapshot.encoder.configuration.prompts.query, threads: 1
-            ).row(0)
+            ?? snapshot.vector(query)
         let efSearch = max(efSearch ?? Segment.defaultEfSearch, limit)
         var found: [Neighbor] = []
         for (segment, live) in snapshot.segments {
@@ -306,8 +475,8 @@ public final class Searcher: @unchecked Sendable {
                 return try segment.search(vector, k: limit, efSearch: efSearch, filter: filter ?? live)
             }
         }
-        return Array(
-            found.map { ScoredPassage(id: $0.id, score: Double($0.score)) }.ranked().prefix(limit))
+        let passages = found.map { ScoredPassage(id: $0.id, score: Double($0.score)) }.ranked().prefix(limit)
+        return SemanticAnswer(passages: Array(passages), vector: vector, snapshot: snapshot)
     }
 
     /// A live segment that cannot be read, although no writer has replaced it.

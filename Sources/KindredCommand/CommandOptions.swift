@@ -32,6 +32,13 @@ struct ForceArgument: ParsableArguments {
 
 extension SearchMode: ExpressibleByArgument {}
 
+/// What `--group` takes.
+enum ResultGroups: String, ExpressibleByArgument, CaseIterable {
+    case article, none
+
+    var grouping: SearchGrouping { self == .article ? .article : .none }
+}
+
 /// Which passages are asked for, and how.
 struct SearchOptions: ParsableArguments {
     @Option(
@@ -42,8 +49,24 @@ struct SearchOptions: ParsableArguments {
     @Option(name: .long, help: "How passages are found: hybrid, semantic or keyword.")
     var mode: SearchMode = .hybrid
 
-    @Option(name: [.customShort("k"), .customLong("limit")], help: "How many passages to show, 1 to 1000.")
-    var limit = 10
+    @Option(
+        name: [.customShort("k"), .customLong("limit")],
+        help:
+            "How many passages to show, or articles where they are grouped, 1 to 1000 (default: 10; in the REPL what fits the screen)."
+    )
+    var limit: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "How passages are arranged: article (each article once, with its best passages) or none (default: article where more than half would be of one, but for --json).",
+            valueName: "article|none"))
+    var group: ResultGroups?
+
+    @Option(
+        name: .customLong("min-score"),
+        help: ArgumentHelp("Leave out passages whose relevance is less, 0 to 1.", valueName: "relevance"))
+    var minimumRelevance: Double?
 
     @Option(
         name: .customLong("where"),
@@ -56,6 +79,15 @@ struct SearchOptions: ParsableArguments {
         name: .customLong("title-prefix"),
         help: ArgumentHelp("How the title of a document that answers begins.", valueName: "text"))
     var titlePrefix: String?
+
+    func validate() throws {
+        if let limit, !(1...1000).contains(limit) {
+            throw ValidationError("-k takes a number from 1 to 1000, not \(limit).")
+        }
+        if let minimumRelevance, !(0...1).contains(minimumRelevance) {
+            throw ValidationError("--min-score takes a relevance from 0 to 1, not \(minimumRelevance).")
+        }
+    }
 
     /// - Throws: `invalidRequest` where the condition is none.
     func filter() throws -> SearchFilter? {

@@ -11,17 +11,20 @@ struct ReplCommand: ParsableCommand {
             Type a question, or :help. Ctrl-C clears the line, Ctrl-D ends.
 
               kindred repl --index enwiki --mode semantic
+              kindred repl --index enwiki --json < questions.txt
             """)
 
     @OptionGroup var options: SearchOptions
     @OptionGroup var indexes: IndexOptions
 
+    @Flag(name: .long, help: "Print one JSON object on a line for each question.")
+    var json = false
+
     func run() throws {
         let directory = try IndexDirectory.find(options.index, in: indexes.root)
-        var session = try ReplSession(
-            directory, root: indexes.root, mode: options.mode, limit: options.limit, filter: options.filter())
+        var session = try ReplSession(directory, root: indexes.root, options: options, json: json)
         let editor = LineEditor(prompt: "\(directory.name)> ", history: Self.historyPath)
-        if Terminal.isTerminal(.standardOutput) {
+        if Terminal.isTerminal(.standardOutput), !json {
             CommandOutput.line(
                 "Kindred \(KindredCommand.configuration.version): ask \(directory.name), or :help.")
         }
@@ -55,19 +58,24 @@ struct ReplSession {
     private let root: FilePath
     private var searcher: Searcher
     private var mode: SearchMode
-    private var limit: Int
+    /// nil for as many as fit the screen.
+    private var limit: Int?
+    private var grouping: SearchGrouping
+    private let minimumRelevance: Double?
     private var filter: SearchFilter?
+    private let json: Bool
     private var last: SearchResults?
 
     /// - Throws: `incompatible` and the like where the index cannot be searched.
-    init(
-        _ directory: IndexDirectory, root: FilePath, mode: SearchMode, limit: Int, filter: SearchFilter? = nil
-    ) throws {
+    init(_ directory: IndexDirectory, root: FilePath, options: SearchOptions, json: Bool) throws {
         self.directory = directory
         self.root = root
-        self.mode = mode
-        self.limit = limit
-        self.filter = filter
+        mode = options.mode
+        limit = options.limit
+        grouping = options.group?.grouping ?? (json ? .none : .automatic)
+        minimumRelevance = options.minimumRelevance
+        filter = try options.filter()
+        self.json = json
         searcher = try Searcher(directory)
         if mode != .keyword { try searcher.prepare() }
     }
@@ -76,10 +84,7 @@ struct ReplSession {
     mutating func take(_ line: String) -> Bool {
         do {
             if line.hasPrefix(":") { return try command(line.dropFirst()) }
-            let results = try searcher.search(line, mode: mode, limit: limit, filter: filter)
-            last = results
-            if let warning = results.warning { CommandOutput.warning(warning) }
-            ResultList(results).print()
+            try answer(line)
         } catch let error as KindredError {
             CommandOutput.printError(error)
         } catch {
@@ -88,6 +93,25 @@ struct ReplSession {
         return true
     }
 
+    private mutating func answer(_ query: String) throws {
+        // The prompt takes a line.
+        let rows = limit == nil && !json ? Terminal.rows.map { $0 - 1 } : nil
+        // A hit takes three lines at least: title, text, an empty one.
+        let fitting = rows.map { max(ResultList.fewest, $0 / 3) }
+        let results = try searcher.search(
+            query, mode: mode, limit: limit ?? fitting ?? Self.standardLimit, filter: filter,
+            grouping: grouping, minimumRelevance: minimumRelevance)
+        if let warning = results.warning { CommandOutput.warning(warning) }
+        guard !json else {
+            last = results
+            return try CommandOutput.json(SearchOutput(results, index: directory.name), pretty: false)
+        }
+        last = results.prefix(ResultList(results).print(rows: rows))
+    }
+
+    /// Hits where the height of the screen is not known.
+    private static let standardLimit = 10
+
     private mutating func command(_ text: Substring) throws -> Bool {
         let words = text.split(separator: " ", maxSplits: 1).map(String.init)
         let argument = words.count > 1 ? words[1].trimmingCharacters(in: .whitespaces) : nil
@@ -95,6 +119,7 @@ struct ReplSession {
         case "q", "quit", "exit": return false
         case "help", "h", "?": CommandOutput.line(Self.help)
         case "k": try setLimit(argument)
+        case "group": try setGroup(argument)
         case "mode": try setMode(argument)
         case "where": filter = try argument.map { try SearchFilter(where: $0) }
         case "open", "o": try open(argument)
@@ -108,8 +133,9 @@ struct ReplSession {
 
     private static let help = """
         Type a question to search. Commands:
-          :k N                show N passages from now on
+          :k N                show N passages from now on; :k auto as many as fit the screen
           :mode MODE          hybrid, semantic or keyword
+          :group article|none group passages by article, or not; :group auto decides by the passages
           :where [CONDITION]  ask only documents that meet it, such as
                               category = 'Physics'; without one, all again
           :open N             the whole passage N of the last answer, in its context
@@ -120,11 +146,27 @@ struct ReplSession {
         """
 
     private mutating func setLimit(_ argument: String?) throws {
-        guard let argument else { return CommandOutput.line("k is \(limit)") }
+        guard let argument else { return CommandOutput.line("k is \(limit.map(String.init) ?? "auto")") }
+        if argument == "auto" {
+            limit = nil
+            return
+        }
         guard let value = Int(argument), (1...1000).contains(value) else {
-            throw KindredError(.invalidRequest, ":k needs a number from 1 to 1000")
+            throw KindredError(.invalidRequest, ":k needs a number from 1 to 1000, or auto")
         }
         limit = value
+    }
+
+    private mutating func setGroup(_ argument: String?) throws {
+        let names: [String: SearchGrouping] = ["article": .article, "none": .none, "auto": .automatic]
+        guard let argument else {
+            let name = names.first { $0.value == grouping }?.key ?? ""
+            return CommandOutput.line("group is \(name)")
+        }
+        guard let value = names[argument] else {
+            throw KindredError(.invalidRequest, ":group needs article, none or auto")
+        }
+        grouping = value
     }
 
     private mutating func setMode(_ argument: String?) throws {

@@ -2,45 +2,111 @@ import Foundation
 import Kindred
 import KindredSystem
 
-/// Search results as a list for people: rank, title, section, score, snippet with the query's words marked, URL.
+/// Search results as a list for people: rank, title, section, relevance, snippet with the query's words marked, URL.
 struct ResultList {
+    /// Columns before the text of a hit.
+    private static let indent = 4
+    /// Hits that are shown however low the terminal is.
+    static let fewest = 3
+
     private let results: SearchResults
     private let style = Style(for: .standardOutput)
 
     init(_ results: SearchResults) { self.results = results }
 
-    func print() {
+    /// - Parameter rows: as many hits are shown as fit in so many lines, at least three; nil for all.
+    /// - Returns: how many hits are shown.
+    @discardableResult func print(rows: Int? = nil) -> Int {
+        var head: [String] = []
         for correction in results.corrections {
-            CommandOutput.line(
-                style.dim(
-                    "\"\(Terminal.sanitized(correction.word))\" is not in the index; searched for "
-                        + "\"\(Terminal.sanitized(correction.correction))\""))
+            let text =
+                "\"\(correction.word)\" is not in the index; searched for \"\(correction.correction)\""
+            head += wrapped([Span(text: text, look: .dim)])
         }
-        for hit in results.hits { print(hit) }
-        if results.hits.isEmpty {
-            CommandOutput.line("Nothing found. Try other words, or --mode semantic.")
-        } else {
-            let count = "\(results.hits.count) passage\(results.hits.count == 1 ? "" : "s")"
-            CommandOutput.line(
-                style.dim("\(count), \(results.mode.rawValue), \(Format.milliseconds(results.milliseconds))"))
+        if results.nothingRelevant, !results.hits.isEmpty {
+            head += wrapped([Span(text: "Nothing here answers that well; the nearest passages are:")])
+            head.append("")
         }
+        head.forEach { CommandOutput.line($0) }
+        guard !results.hits.isEmpty else {
+            wrapped([Span(text: nothing)]).forEach { CommandOutput.line($0) }
+            return 0
+        }
+        var left = rows.map { $0 - head.count - 1 }
+        var shown = 0
+        for (index, hit) in results.hits.enumerated() {
+            let lines = lines(hit, after: index > 0 ? results.hits[index - 1] : nil)
+            if let room = left, lines.count > room, shown >= Self.fewest { break }
+            left = left.map { $0 - lines.count }
+            lines.forEach { CommandOutput.line($0) }
+            shown += 1
+        }
+        wrapped([Span(text: summary(shown), look: .dim)]).forEach { CommandOutput.line($0) }
+        return shown
     }
 
-    private func print(_ hit: SearchHit) {
-        var heading = style.bold(Terminal.sanitized(hit.title))
-        if !hit.sectionPath.isEmpty {
-            heading += style.dim(" › " + Terminal.sanitized(hit.sectionPath.joined(separator: " › ")))
+    private var nothing: String {
+        results.omitted > 0
+            ? "Nothing found is as relevant as that; \(results.omitted) less relevant "
+                + "passage\(results.omitted == 1 ? " is" : "s are") left out. Lower --min-score."
+            : "Nothing found. Try other words, or --mode semantic."
+    }
+
+    private func summary(_ shown: Int) -> String {
+        var parts = ["\(shown) passage\(shown == 1 ? "" : "s")"]
+        if results.isGrouped {
+            let articles = results.hits.prefix(shown).compactMap(\.articleRank).max() ?? 0
+            parts[0] += " of \(articles) article\(articles == 1 ? "" : "s")"
         }
-        let rank = String(repeating: " ", count: max(0, 2 - String(hit.rank).count)) + "\(hit.rank)."
-        CommandOutput.line("\(rank) \(heading)  \(style.dim(Format.score(hit.score)))")
-        for line in Self.lines(Snippet(of: hit, in: results), width: max(40, Terminal.columns - 4)) {
-            CommandOutput.line(
-                "    " + line.map { $0.isMatch ? style.highlighted($0.text) : $0.text }.joined())
+        if results.omitted > 0 { parts.append("\(results.omitted) less relevant left out") }
+        return (parts + [results.mode.rawValue, Format.milliseconds(results.milliseconds)])
+            .joined(separator: ", ")
+    }
+
+    /// The lines for a hit, with an empty one behind. Where hits are grouped, the article comes before its first hit.
+    private func lines(_ hit: SearchHit, after last: SearchHit?) -> [String] {
+        var lines: [String] = []
+        var title: [Span] = []
+        if results.isGrouped {
+            if last?.articleRank != hit.articleRank {
+                lines += wrapped([Span(text: hit.title, look: .bold)])
+                if !hit.url.isEmpty { lines += wrapped([Span(text: hit.url, look: .dim)]) }
+            }
+            let section = hit.sectionPath.joined(separator: " › ")
+            title = [Span(text: section.isEmpty ? "Beginning" : section, look: .dim)]
+        } else {
+            title = [Span(text: hit.title, look: .bold)]
+            if !hit.sectionPath.isEmpty {
+                title.append(Span(text: " › " + hit.sectionPath.joined(separator: " › "), look: .dim))
+            }
         }
-        for place in [Self.place(hit), hit.url] where !place.isEmpty {
-            CommandOutput.line("    " + style.dim(Terminal.sanitized(place)))
+        let rank = String(repeating: " ", count: max(0, 2 - String(hit.rank).count)) + "\(hit.rank). "
+        title.append(Span(text: " · " + Self.measure(hit), look: .dim))
+        lines += wrapped([Span(text: rank)], title)
+        let space = [Span(text: String(repeating: " ", count: Self.indent))]
+        lines += wrapped(space, Self.spans(Snippet(of: hit, in: results)))
+        for place in [Self.place(hit), results.isGrouped ? "" : hit.url] where !place.isEmpty {
+            lines += wrapped(space, [Span(text: place, look: .dim)])
         }
-        CommandOutput.line()
+        return lines + [""]
+    }
+
+    /// The relevance where it is known, else the score.
+    static func measure(_ hit: SearchHit) -> String {
+        hit.relevance.map { "\(Int(($0 * 100).rounded())) %" } ?? Format.score(hit.score)
+    }
+
+    private func wrapped(_ spans: [Span]) -> [String] { wrapped([], spans) }
+
+    /// Lines of text behind a first column, which later lines leave empty.
+    private func wrapped(_ first: [Span], _ spans: [Span]) -> [String] {
+        let before = style.rendered(first.map { Span(text: Terminal.sanitized($0.text), look: $0.look) })
+        let columns = first.reduce(0) { $0 + Terminal.width(of: $1.text) }
+        let space = String(repeating: " ", count: columns)
+        let clean = spans.map { Span(text: Terminal.sanitized($0.text), look: $0.look) }
+        return Wrapping.lines(clean, width: Terminal.columns - columns).enumerated().map { index, line in
+            (index == 0 ? before : space) + style.rendered(line)
+        }
     }
 
     /// The file and the line, as compilers and editors write it: "notes/bees.txt:12".
@@ -56,44 +122,15 @@ struct ResultList {
         for field in fields {
             guard let counts = results.facets[field] else { continue }
             let values = counts.prefix(10).map { "\($0.value) (\($0.count))" }.joined(separator: ", ")
-            CommandOutput.line(
-                "\(style.bold(Terminal.sanitized(field))): \(Terminal.sanitized(values.isEmpty ? "none" : values))"
-            )
+            wrapped([Span(text: "\(field): ", look: .bold)], [Span(text: values.isEmpty ? "none" : values)])
+                .forEach { CommandOutput.line($0) }
         }
     }
 
-    /// The snippet's pieces broken into lines of at most `width` columns, at words.
-    static func lines(_ snippet: Snippet, width: Int) -> [[Snippet.Piece]] {
-        var lines: [[Snippet.Piece]] = [[]]
-        var used = 0
-        var pieces = snippet.pieces
-        if snippet.isCutBefore { pieces.insert(.init(text: "… ", isMatch: false), at: 0) }
-        if snippet.isCutAfter { pieces.append(.init(text: " …", isMatch: false)) }
-        // A word may be made of several pieces ("runner" and "s"); it is measured and moved whole.
-        var word: [Snippet.Piece] = []
-        func place() {
-            guard !word.isEmpty else { return }
-            let columns = word.reduce(0) { $0 + Terminal.width(of: $1.text) }
-            if used > 0, used + 1 + columns > width {
-                lines.append([])
-                used = 0
-            } else if used > 0 {
-                lines[lines.count - 1].append(.init(text: " ", isMatch: false))
-                used += 1
-            }
-            lines[lines.count - 1] += word
-            used += columns
-            word = []
-        }
-        for piece in pieces {
-            let parts = Terminal.sanitized(piece.text).split(
-                separator: " ", omittingEmptySubsequences: false)
-            for (index, part) in parts.enumerated() {
-                if index > 0 { place() }
-                if !part.isEmpty { word.append(.init(text: String(part), isMatch: piece.isMatch)) }
-            }
-        }
-        place()
-        return lines
+    private static func spans(_ snippet: Snippet) -> [Span] {
+        var spans = snippet.pieces.map { Span(text: $0.text, look: $0.isMatch ? .match : .plain) }
+        if snippet.isCutBefore { spans.insert(Span(text: "… "), at: 0) }
+        if snippet.isCutAfter { spans.append(Span(text: " …")) }
+        return spans
     }
 }

@@ -54,7 +54,9 @@ struct SearchCommand: ParsableCommand {
             $0.trimmingCharacters(in: .whitespaces)
         }
         let results = try Searcher(directory).search(
-            text, mode: options.mode, limit: options.limit, filter: filter, facets: fields)
+            text, mode: options.mode, limit: options.limit ?? 10, filter: filter, facets: fields,
+            grouping: options.group?.grouping ?? (json ? .none : .automatic),
+            minimumRelevance: options.minimumRelevance)
         if let warning = results.warning { CommandOutput.warning(warning) }
         if json {
             try CommandOutput.json(SearchOutput(results, index: directory.name))

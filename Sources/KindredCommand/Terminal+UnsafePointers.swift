@@ -7,9 +7,12 @@
 #endif
 
 extension Terminal {
-    /// Columns of the window that standard output goes to; nil where it goes elsewhere.
-    static var windowColumns: Int? {
+    /// Size of the window that a stream goes to; nil where it goes elsewhere or nobody knows.
+    static func window(_ stream: Stream) -> (columns: Int, rows: Int)? {
         var size = winsize()
-        return unsafe ioctl(1, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : nil
+        guard unsafe ioctl(stream.descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+            return nil
+        }
+        return (Int(size.ws_col), Int(size.ws_row))
     }
 }

@@ -34,10 +34,13 @@ enum Terminal {
 
     /// Columns of standard output; 80 where nothing tells.
     static var columns: Int {
-        if let columns = windowColumns { return columns }
+        if let window = window(.standardOutput) { return window.columns }
         if let value = systemEnvironment("COLUMNS"), let columns = Int(value), columns > 0 { return columns }
         return 80
     }
+
+    /// Lines of the window that standard output goes to; nil where it goes elsewhere or nobody knows.
+    static var rows: Int? { window(.standardOutput).flatMap { $0.rows > 0 ? $0.rows : nil } }
 
     /// Text without control characters, which a document could use to take over the terminal.
     static func sanitized(_ text: String) -> String {

@@ -150,6 +150,30 @@ package final class Segment: Sendable {
         try withSearcher { try $0.search(Matrix([query]), k: k, efSearch: nil, filter: filter)[0] }
     }
 
+    /// The similarities of a query and the vectors of some ids. Ids that the segment lacks are left out.
+    /// - Throws: as `search` does.
+    package func similarities(_ query: [Float], of ids: Set<Int64>) throws -> [Neighbor] {
+        let rows = try rows(of: ids)
+        guard !rows.isEmpty else { return [] }
+        return try withSearcher { try $0.similarities(Matrix([query]), of: rows) }
+    }
+
+    /// The rows of ids. It reads all ids of the segment, which are in no order.
+    private func rows(of ids: Set<Int64>) throws -> [UInt32] {
+        guard let least = ids.min(), let most = ids.max() else { return [] }
+        try blocks.check([.ids])
+        // The last bits of the ids tell for almost every row that it is none of them.
+        var isLikely = [Bool](repeating: false, count: 4096)
+        for id in ids { isLikely[Int(truncatingIfNeeded: id & 4095)] = true }
+        var rows: [UInt32] = []
+        for row in 0..<count where rows.count < ids.count {
+            let id = id(row)
+            guard id >= least, id <= most, isLikely[Int(truncatingIfNeeded: id & 4095)] else { continue }
+            if ids.contains(id) { rows.append(UInt32(row)) }
+        }
+        return rows
+    }
+
     private func withSearcher<Result>(_ body: (SegmentSearcher) throws -> Result) rethrows -> Result {
         // Its memory is used again by the next query, whichever thread has it.
         let searcher = SegmentSearcher(self, memory: memories.withLock { $0.popLast() })

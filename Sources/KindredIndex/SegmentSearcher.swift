@@ -77,23 +77,14 @@ package final class SegmentSearcher: @unchecked Sendable {
         _ queries: Matrix, k: Int, efSearch: Int?, filter: SegmentFilter? = nil,
         onResult: ((Int) -> Void)? = nil
     ) throws -> [[Neighbor]] {
-        guard queries.columns == segment.dimensions,
-            VectorRows.firstUnusable(queries.elements, count: queries.rows, dimensions: queries.columns)
-                == nil
-        else {
-            throw KindredError(
-                .invalidRequest, "a query must have \(segment.dimensions) finite numbers below 1e15")
-        }
+        try check(queries)
         guard k > 0, queries.rows > 0 else { return Array(repeating: [], count: queries.rows) }
         let k = min(k, segment.count)
         if !memory.isChecked {
             try segment.checkWalked()
             memory.isChecked = true
         }
-        let given = AlignedBuffer<Float>(repeating: 0, count: queries.rows * queries.columns)
-        given.copy(queries.elements, from: 0..<given.count, at: 0)
-        let rotated = AlignedBuffer<Float>(repeating: 0, count: given.count)
-        let starts = segment.code.queries(given, count: queries.rows, into: rotated)
+        let (rotated, starts) = self.rotated(queries)
         let filter = filter.flatMap { $0.count == segment.count ? nil : $0 }
         var results: [[Neighbor]] = []
         results.reserveCapacity(starts.count)
@@ -105,19 +96,52 @@ package final class SegmentSearcher: @unchecked Sendable {
             }
             for found in try nearest(some, k: k, efSearch: efSearch, filter: filter) {
                 let start = starts[results.count]
-                results.append(
-                    !segment.code.layout.hasBias
-                        ? found
-                        : found.map {
-                            let score = start.scale * $0.score + start.added
-                            // Rounding must not make a distance less than none.
-                            return Neighbor(
-                                id: $0.id, score: segment.metric == .euclidean ? min(0, score) : score)
-                        })
+                results.append(found.map { similarity($0, start) })
                 onResult?(results.count - 1)
             }
         }
         return results
+    }
+
+    /// The similarities of a query and some rows, in their order.
+    ///
+    /// - Parameter query: one row.
+    /// - Throws: as `search` does.
+    func similarities(_ query: Matrix, of rows: [UInt32]) throws -> [Neighbor] {
+        try check(query)
+        try segment.check(rows)
+        let (rotated, starts) = self.rotated(query)
+        memory.queries[0].set(rotated, at: 0, offset: starts[0].offset)
+        let scores = AlignedBuffer<Float>(repeating: 0, count: rows.count)
+        segment.planes.rescore(memory.queries[0], AlignedBuffer(rows), 0..<rows.count, into: scores)
+        return rows.indices.map {
+            similarity(Neighbor(id: segment.id(Int(rows[$0])), score: scores[$0]), starts[0])
+        }
+    }
+
+    private func check(_ queries: Matrix) throws {
+        guard queries.columns == segment.dimensions,
+            VectorRows.firstUnusable(queries.elements, count: queries.rows, dimensions: queries.columns)
+                == nil
+        else {
+            throw KindredError(
+                .invalidRequest, "a query must have \(segment.dimensions) finite numbers below 1e15")
+        }
+    }
+
+    private func rotated(_ queries: Matrix) -> (AlignedBuffer<Float>, [VectorCode.QueryStart]) {
+        let given = AlignedBuffer<Float>(repeating: 0, count: queries.rows * queries.columns)
+        given.copy(queries.elements, from: 0..<given.count, at: 0)
+        let rotated = AlignedBuffer<Float>(repeating: 0, count: given.count)
+        return (rotated, segment.code.queries(given, count: queries.rows, into: rotated))
+    }
+
+    /// The similarity that a code similarity stands for.
+    private func similarity(_ found: Neighbor, _ start: VectorCode.QueryStart) -> Neighbor {
+        guard segment.code.layout.hasBias else { return found }
+        let score = start.scale * found.score + start.added
+        // Rounding must not make a distance less than none.
+        return Neighbor(id: found.id, score: segment.metric == .euclidean ? min(0, score) : score)
     }
 
     private func nearest(

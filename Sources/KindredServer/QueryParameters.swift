@@ -52,6 +52,15 @@ struct QueryParameters {
         return number
     }
 
+    func number(_ name: String, in range: ClosedRange<Double>) throws -> Double? {
+        guard let value = values[name] else { return nil }
+        guard let number = Double(value), range.contains(number) else {
+            throw RequestError.invalid(
+                "\"\(name)\" must be a number from \(range.lowerBound) to \(range.upperBound)", parameter: name)
+        }
+        return number
+    }
+
     func flag(_ name: String) throws -> Bool {
         switch values[name] {
         case nil, "false": return false

@@ -19,6 +19,8 @@ struct SearchRoutes: Sendable {
         let limit: Int
         let filter: SearchFilter?
         let facets: [String]
+        let grouping: SearchGrouping
+        let minimumRelevance: Double?
         let sentences: Bool
         let searcher: Searcher
     }
@@ -27,10 +29,13 @@ struct SearchRoutes: Sendable {
         let asked = try await workers.runIfActive { try self.asked(request) }
         let query = try await encoded(asked)
         let (results, sentences) = try await workers.runIfActive {
-            let results = try Self.naming("q") {
+            // What is no query has been refused already.
+            let about = asked.filter != nil ? "where" : asked.facets.isEmpty ? "min_score" : "facets"
+            let results = try Self.naming(about) {
                 try asked.searcher.search(
                     asked.query, mode: asked.mode, limit: asked.limit, filter: asked.filter,
-                    facets: asked.facets, encoded: query)
+                    facets: asked.facets, grouping: asked.grouping, minimumRelevance: asked.minimumRelevance,
+                    encoded: query)
             }
             let sentences =
                 asked.sentences
@@ -54,11 +59,14 @@ struct SearchRoutes: Sendable {
     private func asked(_ request: Request) throws -> Asked {
         let parameters = try QueryParameters(
             request,
-            known: ["q", "index", "k", "mode", "where", "title_prefix", "facets", "sentences"])
+            known: ["q", "index", "k", "mode", "where", "title_prefix", "facets", "group", "min_score", "sentences"])
         let query = try parameters.required("q")
+        try Self.naming("q") { try Searcher.check(query) }
         let limit = try parameters.integer("k", in: 1...1000) ?? 10
         let mode = try parameters.choice("mode", SearchMode.self) ?? .hybrid
         let sentences = try parameters.flag("sentences")
+        let grouping = try parameters.choice("group", SearchGrouping.self) ?? .none
+        let minimum = try parameters.number("min_score", in: 0...1)
         let searcher = try indexes.searcher(parameters["index"])
         let filter: SearchFilter? = try Self.naming("where") {
             if let condition = parameters["where"] {
@@ -70,7 +78,8 @@ struct SearchRoutes: Sendable {
             $0.trimmingCharacters(in: .whitespaces)
         }
         return Asked(
-            query: query, mode: mode, limit: limit, filter: filter, facets: facets, sentences: sentences,
+            query: query, mode: mode, limit: limit, filter: filter, facets: facets, grouping: grouping,
+            minimumRelevance: minimum, sentences: sentences,
             searcher: searcher)
     }
 

@@ -85,6 +85,18 @@ extension Catalog {
             }
         }
     }
+
+    /// The article of each passage that exists.
+    package func articles(ofPassages passages: [Int64]) throws -> [Int64: Int64] {
+        try read { database in
+            let statement = try database.makeStatement(sql: "SELECT article_id FROM passage WHERE id = ?")
+            var articles: [Int64: Int64] = [:]
+            for passage in passages {
+                articles[passage] = try Int64.fetchOne(statement, arguments: [passage])
+            }
+            return articles
+        }
+    }
 }
 
 /// Turns a filter into SQL over `article` and `site`. Every value and name is bound, none becomes part of the text.

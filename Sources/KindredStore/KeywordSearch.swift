@@ -83,7 +83,7 @@ extension Catalog {
     }
 
     /// The languages of the index, the one of most passages first.
-    private static func languages(_ database: Database) throws -> [KeywordLanguage] {
+    static func languages(_ database: Database) throws -> [KeywordLanguage] {
         let counts = try KeywordIndex.languages(database).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
         return counts.isEmpty ? [.standard] : counts.map { KeywordLanguage($0.key) }
     }

@@ -65,7 +65,8 @@ struct KeywordVocabulary {
         first.utf8.lexicographicallyPrecedes(second.utf8)
     }
 
-    private func passages(with term: String) throws -> Int {
+    /// How many passages hold a term.
+    func passages(with term: String) throws -> Int {
         try Int.fetchOne(summary, arguments: [term]) ?? 0
     }
 

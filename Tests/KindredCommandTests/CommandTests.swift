@@ -36,7 +36,8 @@ import Testing
         #expect(hits.count == 3 && hits[0]["title"] as? String == "Pierre-Joseph Proudhon")
         #expect(
             Set(hits[0].keys) == [
-                "rank", "score", "title", "section", "url", "article_id", "passage_id", "text", "metadata",
+                "rank", "score", "relevance", "cosine", "word_share", "title", "section", "url", "article_id",
+                "passage_id", "text", "metadata",
             ])
 
         let repl = try run(

@@ -43,11 +43,4 @@ import Testing
         #expect(IndexCommand.name(for: "e\u{301}.xml") == IndexCommand.name(for: "é.xml"))
         #expect(IndexCommand.name(for: "/dev/fd/63") == "stdin")
     }
-
-    @Test func `a snippet is broken at words`() {
-        let snippet = Snippet(of: "one two three four", query: "three")
-        let lines = ResultList.lines(snippet, width: 9).map { $0.map(\.text).joined() }
-        #expect(lines.count > 1 && lines.allSatisfy { $0.count <= 10 })
-        #expect(lines.joined(separator: " ").split(separator: " ") == ["one", "two", "three", "four"])
-    }
 }
