@@ -18,12 +18,6 @@ package struct SearchOutput: Encodable {
         let marks: [[Int]]?
         /// The sentence of `text` that is nearest to the query.
         let sentence: [Int]?
-
-        enum CodingKeys: String, CodingKey {
-            case rank, articleRank, score, relevance, cosine, wordShare, title, section, url, path, line, metadata, text, marks, sentence
-            case articleID = "articleId"
-            case passageID = "passageId"
-        }
     }
 
     struct Correction: Encodable {

@@ -304,7 +304,7 @@ public final class Searcher: @unchecked Sendable {
     /// - Throws: `invalidRequest` for what is no query.
     package static func check(_ query: String) throws {
         let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
-        try check(query, limit: 1)
+        try check(query, limit: 1, nil)
         _ = try KeywordQuery(query)
     }
 

@@ -15,11 +15,6 @@ struct ArticleOutput: Encodable {
         let text: String
         let articleID: Int64
         let title: String
-
-        enum CodingKeys: String, CodingKey {
-            case text, title
-            case articleID = "articleId"
-        }
     }
 
     let id: Int64

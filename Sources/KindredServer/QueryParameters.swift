@@ -56,7 +56,8 @@ struct QueryParameters {
         guard let value = values[name] else { return nil }
         guard let number = Double(value), range.contains(number) else {
             throw RequestError.invalid(
-                "\"\(name)\" must be a number from \(range.lowerBound) to \(range.upperBound)", parameter: name)
+                "\"\(name)\" must be a number from \(range.lowerBound) to \(range.upperBound)",
+                parameter: name)
         }
         return number
     }

@@ -59,7 +59,10 @@ struct SearchRoutes: Sendable {
     private func asked(_ request: Request) throws -> Asked {
         let parameters = try QueryParameters(
             request,
-            known: ["q", "index", "k", "mode", "where", "title_prefix", "facets", "group", "min_score", "sentences"])
+            known: [
+                "q", "index", "k", "mode", "where", "title_prefix", "facets", "group", "min_score",
+                "sentences",
+            ])
         let query = try parameters.required("q")
         try Self.naming("q") { try Searcher.check(query) }
         let limit = try parameters.integer("k", in: 1...1000) ?? 10
