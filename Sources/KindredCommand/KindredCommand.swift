@@ -23,7 +23,8 @@ struct KindredCommand: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            IndexCommand.self, SearchCommand.self, ReplCommand.self, ServeCommand.self, StatusCommand.self, RemoveCommand.self,
+            IndexCommand.self, SearchCommand.self, ReplCommand.self, ServeCommand.self, McpCommand.self,
+            StatusCommand.self, RemoveCommand.self,
             VerifyCommand.self,
             TrainCommand.self, ReindexCommand.self, ModelCommand.self, EncodeCommand.self, EvalCommand.self,
             StudyCommand.self, DumpCommand.self,
