@@ -188,7 +188,6 @@ let package = Package(
             name: "KindredServerTests",
             dependencies: [
                 "KindredServer", "Kindred", "KindredEncoder", "KindredSystem", "KindredTestSupport",
-                .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
         .testTarget(
             name: "KindredCommandTests", dependencies: ["Kindred", "KindredCommand", "KindredTestSupport"]),
