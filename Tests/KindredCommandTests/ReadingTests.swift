@@ -88,7 +88,8 @@ import Testing
     @Test func `on a terminal Tab completes, and several pasted lines are one query`() throws {
         let input = ":mo\tke\t\n\u{1B}[200~property\nis\ttheft\u{1B}[201~\n:quit\n"
         let repl = try Run(["repl", "-k", "1"], input: input, indexes: indexes, onTerminal: true)
-        #expect(repl.code == 0 && repl.output.contains(":mode keyword"), "\(repl.output)")
+        #expect(repl.code == 0, "\(repl.output)")
+        // One answer, in the completed mode.
         #expect(repl.output.contains("property is theft"), "\(repl.output)")
         #expect(repl.output.components(separatedBy: "1 passage, keyword").count == 2, "\(repl.output)")
     }
