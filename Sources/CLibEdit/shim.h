@@ -12,6 +12,19 @@ static inline EditLine *kindred_edit_start(const char *program, History *list, c
     return line;
 }
 
+/// Tab calls `complete`; the start of a bracketed paste (xterm's ESC [ 200 ~) calls `paste`.
+static inline void kindred_edit_bind(
+    EditLine *line, unsigned char (*complete)(EditLine *, int), unsigned char (*paste)(EditLine *, int)) {
+    el_set(line, EL_ADDFN, "kindred-complete", "Complete the word", complete);
+    el_set(line, EL_BIND, "^I", "kindred-complete", NULL);
+    el_set(line, EL_ADDFN, "kindred-paste", "Insert what is pasted", paste);
+    el_set(line, EL_BIND, "\\e[200~", "kindred-paste", NULL);
+}
+
+static inline unsigned char kindred_edit_refresh(void) { return CC_REFRESH; }
+static inline unsigned char kindred_edit_redisplay(void) { return CC_REDISPLAY; }
+static inline unsigned char kindred_edit_error(void) { return CC_ERROR; }
+
 static inline History *kindred_history_start(int size) {
     History *list = history_init();
     HistEvent event;

@@ -7,6 +7,8 @@ public struct IndexingProgress: Sendable {
     public let pages: Int
     /// Passages encoded in this run.
     public let passages: Int
+    /// Passages that are read and not encoded yet.
+    public let waiting: Int
     /// The source that is being read.
     public let source: String
     /// Bytes of the (possibly compressed) sources read so far.
@@ -17,6 +19,14 @@ public struct IndexingProgress: Sendable {
     public let isStopping: Bool
     /// Seconds since the run started.
     public let seconds: Double
+
+    /// Passages still to be encoded: those that wait, and as many for each byte to come as for each byte so far. An
+    /// estimate: texts differ, and those that did not change give no passage. nil where the end is not known.
+    public var passagesToCome: Int? {
+        guard let totalBytes, bytesRead > 0 else { return nil }
+        let rest = Double(max(0, totalBytes - bytesRead)) / Double(bytesRead)
+        return waiting + Int((Double(passages + waiting) * rest).rounded())
+    }
 }
 
 /// What an indexing run did with one source: a dump, a file or a directory.

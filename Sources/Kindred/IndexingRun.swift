@@ -401,7 +401,7 @@ struct IndexingRun {
                     Array(texts[start..<end]), instruction: encoder.configuration.prompts.document))
             source.passages += end - start
             let isStopping = shouldStop()
-            tell(isStopping: isStopping)
+            tell(waiting: texts.count - end, isStopping: isStopping)
             guard !isStopping || end == texts.count else {
                 // As if it had been killed here: the next run takes these articles again.
                 source.passages -= end
@@ -437,13 +437,14 @@ struct IndexingRun {
         if !ids.isEmpty { try segments.mergeTiers(shouldStop: shouldStop) }
     }
 
-    private func tell(isStopping: Bool) {
+    private func tell(waiting: Int, isStopping: Bool) {
         let done = sizes.prefix(report.sources.count).reduce(0) { $0 + ($1 ?? 0) }
         let total = sizes.contains(nil) ? nil : sizes.reduce(0) { $0 + ($1 ?? 0) }
         progress(
             IndexingProgress(
                 pages: report.pages + source.counts.pages, passages: report.passages + source.passages,
-                source: source.name, bytesRead: done + (reader?.bytesRead ?? 0), totalBytes: total,
+                waiting: waiting, source: source.name, bytesRead: done + (reader?.bytesRead ?? 0),
+                totalBytes: total,
                 isStopping: isStopping, seconds: (ContinuousClock.now - started) / .seconds(1)))
     }
 }

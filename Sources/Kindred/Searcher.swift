@@ -328,6 +328,23 @@ public final class Searcher: @unchecked Sendable {
         return (article.text, passage.range)
     }
 
+    /// The names that a condition may use: those of every document first.
+    package func filterFields() throws -> [String] {
+        try FilterExpression.standardFields + catalog.metadataFields()
+    }
+
+    /// The article that a hit is from: its passages with their headings and ranges (UTF-8 bytes of the text), in order.
+    /// - Throws: `notFound` where the article has changed since.
+    package func wholeArticle(
+        of hit: SearchHit
+    ) throws -> (text: String, passages: [(id: Int64, sectionPath: [String], range: Range<Int>)]) {
+        let article = try catalog.article(hit.articleID)
+        guard article.passages.contains(where: { $0.id == hit.passageID }) else {
+            throw KindredError(.notFound, "the article \"\(hit.title)\" has changed since; search again")
+        }
+        return (article.text, article.passages)
+    }
+
     // MARK: Pieces
 
     /// The first passages of documents whose title is the query, those that a filter excludes left out.

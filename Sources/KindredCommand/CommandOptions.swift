@@ -20,6 +20,28 @@ struct IndexOptions: ParsableArguments {
     }
 }
 
+/// How many threads the encoder and the index run on.
+struct ThreadOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Threads that compute at the same time (default: all processors, here \(Processor.online)).",
+            valueName: "n"))
+    var threads: Int?
+
+    func validate() throws {
+        guard let threads else { return }
+        guard (1...Processor.online).contains(threads) else {
+            throw ValidationError("--threads takes a number from 1 to \(Processor.online), not \(threads).")
+        }
+    }
+
+    /// Before anything is computed.
+    func apply() {
+        if let threads { Processor.limitThreads(to: threads) }
+    }
+}
+
 /// What every command that writes files has.
 struct ForceArgument: ParsableArguments {
     @Flag(help: "Replace an existing output of another kind.") var force = false

@@ -15,11 +15,13 @@ enum CommandOutput {
         do {
             try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
         } catch {
-            let failure = KindredError.output(error)
-            if let failure { printError(failure) }
+            guard let failure = KindredError.output(error) else { exit(0) }
+            printError(failure)
             exit(74)
         }
     }
+
+    static func lines(_ lines: [String]) { for text in lines { line(text) } }
 
     static func errorLine(_ text: String) { error(text + "\n") }
 
@@ -31,12 +33,22 @@ enum CommandOutput {
 
     static func printError(_ error: KindredError) {
         let style = Style(for: .standardError)
-        errorLine(style.red("error:") + " " + Terminal.sanitized(error.description))
+        message(style.red("error:"), error.description)
     }
 
     static func warning(_ text: String) {
         let style = Style(for: .standardError)
-        errorLine(style.red("warning:") + " " + Terminal.sanitized(text))
+        message(style.red("warning:"), text)
+    }
+
+    /// A message in one line, or wrapped on a terminal.
+    private static func message(_ label: String, _ text: String) {
+        let text = Terminal.sanitized(text)
+        guard let window = Terminal.window(.standardError) else { return errorLine(label + " " + text) }
+        // The label stands on the first line.
+        let lines = Wrapping.lines("warning: " + text, width: window.columns, indent: 2)
+        errorLine(label + lines[0].dropFirst("warning:".count))
+        for line in lines.dropFirst() { errorLine("  " + line) }
     }
 
     /// One JSON object, its keys in snake case and in alphabetical order.

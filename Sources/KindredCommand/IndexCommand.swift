@@ -58,6 +58,7 @@ struct IndexCommand: ParsableCommand {
     var quiet = false
 
     @OptionGroup var indexes: IndexOptions
+    @OptionGroup var threads: ThreadOptions
 
     func validate() throws {
         guard sample || !paths.isEmpty else { throw ValidationError("Name a path, or --sample.") }
@@ -70,12 +71,14 @@ struct IndexCommand: ParsableCommand {
     }
 
     func run() throws {
+        threads.apply()
         let paths = try sample ? [Resources.sampleDump().string] : Self.expanded(self.paths)
         let directory = try IndexDirectory(root: indexes.root, name: index ?? Self.name(for: paths))
         // Report a missing file before loading the encoder.
         for path in paths where path != "-" && !FileManager.default.fileExists(atPath: path) {
             throw KindredError(.notFound, "no such file or directory; check the path", at: .init(path: path))
         }
+        let isNew = try !directory.exists
         let indexer = try Indexer(directory, model: encoder)
         Interrupts.hold()
         let progress = Progress(label: "Indexing \(directory.name)", unit: "passages", quiet: quiet)
@@ -91,7 +94,8 @@ struct IndexCommand: ParsableCommand {
                 let fraction = now.totalBytes.map { $0 == 0 ? 1 : Double(now.bytesRead) / Double($0) }
                 progress.update(
                     done: Double(now.passages), fraction: fraction,
-                    detail: "\(Format.count(now.pages)) read" + (now.isStopping ? ", stopping" : ""))
+                    detail: "\(Format.count(now.pages)) read" + (now.isStopping ? ", stopping" : ""),
+                    toCome: now.passagesToCome)
             })
         progress.finish()
         for source in report.sources {
@@ -106,8 +110,23 @@ struct IndexCommand: ParsableCommand {
         } else {
             Self.print(report, directory: directory, status: status)
         }
+        if !json, !quiet, report.failure == nil, !report.stopped, let status {
+            tellNext(status, isNew: isNew)
+        }
         if let failure = report.failure { throw failure }
         if report.stopped { throw ExitCode(130) }
+    }
+
+    /// Says what there is now and what to type next, apart from the report.
+    private func tellNext(_ status: IndexStatus, isNew: Bool) {
+        if isNew {
+            CommandOutput.errorLine(
+                "made the index \"\(status.name)\": \(Format.count(status.articles)) articles, "
+                    + "\(Format.count(status.passages)) passages, \(Format.bytes(status.totalBytes))")
+        }
+        let place = indexes.directory.map { " --indexes \($0.contains(" ") ? "'\($0)'" : $0)" } ?? ""
+        CommandOutput.errorLine(
+            "kindred search \"your question\" --index \(status.name)\(Terminal.sanitized(place))")
     }
 
     /// A person is asked before much is removed; a script is not, and half of what there was stays in any case.

@@ -22,10 +22,12 @@ final class Progress {
     /// - Parameters:
     ///   - done: units so far.
     ///   - fraction: of the whole, 0 to 1; nil where the end is not known.
-    func update(done: Double, fraction: Double?, detail: String?) {
+    ///   - toCome: units still to come, estimated; nil where nothing tells.
+    func update(done: Double, fraction: Double?, detail: String?, toCome: Int? = nil) {
         let seconds = (ContinuousClock.now - started) / .seconds(1)
         update(
-            Self.line(unit: unit, done: done, fraction: fraction, detail: detail, seconds: seconds))
+            Self.line(
+                unit: unit, done: done, fraction: fraction, detail: detail, seconds: seconds, toCome: toCome))
     }
 
     /// - Parameter text: how far the command is, in its own words.
@@ -51,14 +53,15 @@ final class Progress {
         isShowing = false
     }
 
-    /// "41 %, 206 pages, 3,120 passages, 81.2 passages/s, 1 min 02 s left"
+    /// "41 %, 206 pages, 3,120 passages, ~4,500 to come, 81.2 passages/s, 1 min 02 s left"
     static func line(
-        unit: String, done: Double, fraction: Double?, detail: String?, seconds: Double
+        unit: String, done: Double, fraction: Double?, detail: String?, seconds: Double, toCome: Int? = nil
     ) -> String {
         var parts: [String] = []
         if let fraction { parts.append("\(Int(min(max(fraction, 0), 1) * 100)) %") }
         if let detail { parts.append(detail) }
         parts.append("\(Format.count(Int(done))) \(unit)")
+        if let toCome { parts.append("~\(Format.count(toCome)) to come") }
         if seconds > 0 { parts.append(Format.rate(done / seconds, unit: unit)) }
         if let fraction, fraction > 0.01, fraction < 1 {
             parts.append("\(Format.duration(seconds / fraction * (1 - fraction))) left")

@@ -31,8 +31,10 @@ struct ReindexCommand: ParsableCommand {
     var quiet = false
 
     @OptionGroup var indexes: IndexOptions
+    @OptionGroup var threads: ThreadOptions
 
     func run() throws {
+        threads.apply()
         let directory = try IndexDirectory.find(name, in: indexes.root)
         let reindexer = try Reindexer(directory, model: encoder)
         Interrupts.hold()

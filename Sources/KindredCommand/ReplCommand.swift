@@ -23,7 +23,9 @@ struct ReplCommand: ParsableCommand {
     func run() throws {
         let directory = try IndexDirectory.find(options.index, in: indexes.root)
         var session = try ReplSession(directory, root: indexes.root, options: options, json: json)
-        let editor = LineEditor(prompt: "\(directory.name)> ", history: Self.historyPath)
+        let completion = ReplCompletion(root: indexes.root, index: directory)
+        let editor = LineEditor(
+            prompt: "\(directory.name)> ", history: Self.historyPath, completions: completion.words)
         if Terminal.isTerminal(.standardOutput), !json {
             CommandOutput.line(
                 "Kindred \(KindredCommand.configuration.version): ask \(directory.name), or :help.")
@@ -52,6 +54,27 @@ struct ReplCommand: ParsableCommand {
     }
 }
 
+/// What Tab completes at the prompt: commands, their values, names of indexes and fields.
+struct ReplCompletion {
+    let root: FilePath
+    let index: IndexDirectory
+
+    /// The words that the last one of `text` may become.
+    func words(_ text: String) -> [String] {
+        guard text.hasPrefix(":") else { return [] }
+        let words = text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+        guard words.count > 1 else { return ReplSession.commandNames }
+        switch words[0] {
+        case ":mode": return words.count == 2 ? SearchMode.allCases.map(\.rawValue) : []
+        case ":group": return words.count == 2 ? ["article", "none", "auto"] : []
+        case ":k": return words.count == 2 ? ["auto"] : []
+        case ":index": return words.count == 2 ? (try? IndexDirectory.all(in: root).map(\.name)) ?? [] : []
+        case ":where": return (try? Searcher(index).filterFields()) ?? []
+        default: return []
+        }
+    }
+}
+
 /// A conversation with one index at a time.
 struct ReplSession {
     private var directory: IndexDirectory
@@ -65,6 +88,8 @@ struct ReplSession {
     private var filter: SearchFilter?
     private let json: Bool
     private var last: SearchResults?
+    /// Rank of the hit that was opened last.
+    private var opened: Int?
 
     /// - Throws: `incompatible` and the like where the index cannot be searched.
     init(_ directory: IndexDirectory, root: FilePath, options: SearchOptions, json: Bool) throws {
@@ -103,10 +128,10 @@ struct ReplSession {
             grouping: grouping, minimumRelevance: minimumRelevance)
         if let warning = results.warning { CommandOutput.warning(warning) }
         guard !json else {
-            last = results
+            (last, opened) = (results, nil)
             return try CommandOutput.json(SearchOutput(results, index: directory.name), pretty: false)
         }
-        last = results.prefix(ResultList(results).print(rows: rows))
+        (last, opened) = (results.prefix(ResultList(results).print(rows: rows)), nil)
     }
 
     /// Hits where the height of the screen is not known.
@@ -117,12 +142,13 @@ struct ReplSession {
         let argument = words.count > 1 ? words[1].trimmingCharacters(in: .whitespaces) : nil
         switch words.first ?? "" {
         case "q", "quit", "exit": return false
-        case "help", "h", "?": CommandOutput.line(Self.help)
+        case "help", "h", "?": Self.printHelp()
         case "k": try setLimit(argument)
         case "group": try setGroup(argument)
         case "mode": try setMode(argument)
         case "where": filter = try argument.map { try SearchFilter(where: $0) }
         case "open", "o": try open(argument)
+        case "read", "r": try read(argument)
         case "index": try setIndex(argument)
         case "stats": StatusCommand.print(try IndexStatus(directory))
         case let other:
@@ -131,19 +157,39 @@ struct ReplSession {
         return true
     }
 
-    private static let help = """
-        Type a question to search. Commands:
-          :k N                show N passages from now on; :k auto as many as fit the screen
-          :mode MODE          hybrid, semantic or keyword
-          :group article|none group passages by article, or not; :group auto decides by the passages
-          :where [CONDITION]  ask only documents that meet it, such as
-                              category = 'Physics'; without one, all again
-          :open N             the whole passage N of the last answer, in its context
-          :index [NAME]       ask another index; without a name, list them
-          :stats              what this index holds
-          :help               this text
-          :quit               end (or Ctrl-D)
-        """
+    private static let commands: [(command: String, meaning: String)] = [
+        (":k N", "show N passages from now on; auto: as many as fit the screen"),
+        (":mode MODE", "hybrid, semantic or keyword"),
+        (
+            ":group WHEN",
+            "article: passages by article; none: not; auto: where one article would fill the list"
+        ),
+        (
+            ":where [CONDITION]",
+            "ask only documents that meet it, such as category = 'Physics'; without one, all again"
+        ),
+        (":open N", "the whole passage N of the last answer, in its context"),
+        (":read [N]", "the whole article of passage N, or of the last opened one"),
+        (":index [NAME]", "ask another index; without a name, list them"),
+        (":stats", "what this index holds"),
+        (":help", "this text"),
+        (":quit", "end (or Ctrl-D)"),
+    ]
+
+    /// As they are typed, without their values.
+    static let commandNames = commands.map { String($0.command.prefix { $0 != " " }) }
+
+    private static func printHelp() {
+        CommandOutput.line("Type a question to search. Commands:")
+        let column = 22
+        for (command, meaning) in commands {
+            let lines = Wrapping.lines(meaning, width: Terminal.columns - column)
+            for (index, line) in lines.enumerated() {
+                let start = index == 0 ? "  " + command : ""
+                CommandOutput.line(start + String(repeating: " ", count: column - start.count) + line)
+            }
+        }
+    }
 
     private mutating func setLimit(_ argument: String?) throws {
         guard let argument else { return CommandOutput.line("k is \(limit.map(String.init) ?? "auto")") }
@@ -191,31 +237,57 @@ struct ReplSession {
         CommandOutput.line("asking \(other.name)")
     }
 
-    /// Shows a hit's passage whole, with the paragraphs around it dimmed.
-    private func open(_ argument: String?) throws {
+    /// - Throws: `invalidRequest` where no hit of the last answer has the number.
+    private func hit(_ argument: String?, for command: String) throws -> SearchHit {
         guard let last, !last.hits.isEmpty else {
             throw KindredError(.invalidRequest, "nothing to open; search first")
         }
         guard let number = argument.flatMap(Int.init), let hit = last.hits.first(where: { $0.rank == number })
         else {
-            throw KindredError(.invalidRequest, ":open needs a number from 1 to \(last.hits.count)")
+            throw KindredError(.invalidRequest, "\(command) needs a number from 1 to \(last.hits.count)")
         }
+        return hit
+    }
+
+    /// Shows the whole article of a hit, by a pager where it is longer than the screen.
+    private mutating func read(_ argument: String?) throws {
+        let hit = try hit(argument ?? String(opened ?? 1), for: ":read")
+        opened = hit.rank
+        let (text, passages) = try searcher.wholeArticle(of: hit)
+        let view = ArticleView(
+            hit, text: text, passages: passages, width: Terminal.columns, style: Style(for: .standardOutput))
+        Pager.show(view.lines, from: view.start)
+    }
+
+    /// Shows a hit's passage whole, with the paragraphs around it dimmed.
+    private mutating func open(_ argument: String?) throws {
+        let hit = try hit(argument, for: ":open")
+        opened = hit.rank
         let (text, passage) = try searcher.article(of: hit)
         let bytes = Array(text.utf8)
         let style = Style(for: .standardOutput)
-        CommandOutput.line(
-            style.bold(Terminal.sanitized(([hit.title] + hit.sectionPath).joined(separator: " › "))))
+        func show(_ text: String, _ look: (String) -> String) {
+            let text = Terminal.sanitized(text.trimmingCharacters(in: .whitespacesAndNewlines))
+            CommandOutput.lines(Wrapping.lines(text, width: Terminal.columns).map(look))
+        }
+        func stretch(_ range: Range<Int>) -> String {
+            String(decoding: bytes[range], as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        show(([hit.title] + hit.sectionPath).joined(separator: " › ")) { style.bold($0) }
         let place = ResultList.place(hit)
-        CommandOutput.line(style.dim(Terminal.sanitized(place.isEmpty ? hit.url : place)) + "\n")
+        show(place.isEmpty ? hit.url : place) { style.dim($0) }
+        CommandOutput.line()
         let before = Self.context(bytes, passage.lowerBound, forward: false)
         let after = Self.context(bytes, passage.upperBound, forward: true)
-        func shown(_ range: Range<Int>) -> String {
-            Terminal.sanitized(
-                String(decoding: bytes[range], as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
+        if !before.isEmpty {
+            show("… " + stretch(before)) { style.dim($0) }
+            CommandOutput.line()
         }
-        if !before.isEmpty { CommandOutput.line(style.dim("… " + shown(before)) + "\n") }
-        CommandOutput.line(shown(passage))
-        if !after.isEmpty { CommandOutput.line("\n" + style.dim(shown(after) + " …")) }
+        show(stretch(passage)) { $0 }
+        if !after.isEmpty {
+            CommandOutput.line()
+            show(stretch(after) + " …") { style.dim($0) }
+        }
     }
 
     /// About 400 bytes of text on one side of a passage, from or to a space.

@@ -27,9 +27,9 @@ struct ResultList {
             head += wrapped([Span(text: "Nothing here answers that well; the nearest passages are:")])
             head.append("")
         }
-        head.forEach { CommandOutput.line($0) }
+        CommandOutput.lines(head)
         guard !results.hits.isEmpty else {
-            wrapped([Span(text: nothing)]).forEach { CommandOutput.line($0) }
+            CommandOutput.lines(wrapped([Span(text: nothing)]))
             return 0
         }
         var left = rows.map { $0 - head.count - 1 }
@@ -38,10 +38,10 @@ struct ResultList {
             let lines = lines(hit, after: index > 0 ? results.hits[index - 1] : nil)
             if let room = left, lines.count > room, shown >= Self.fewest { break }
             left = left.map { $0 - lines.count }
-            lines.forEach { CommandOutput.line($0) }
+            CommandOutput.lines(lines)
             shown += 1
         }
-        wrapped([Span(text: summary(shown), look: .dim)]).forEach { CommandOutput.line($0) }
+        CommandOutput.lines(wrapped([Span(text: summary(shown), look: .dim)]))
         return shown
     }
 
@@ -122,8 +122,9 @@ struct ResultList {
         for field in fields {
             guard let counts = results.facets[field] else { continue }
             let values = counts.prefix(10).map { "\($0.value) (\($0.count))" }.joined(separator: ", ")
-            wrapped([Span(text: "\(field): ", look: .bold)], [Span(text: values.isEmpty ? "none" : values)])
-                .forEach { CommandOutput.line($0) }
+            CommandOutput.lines(
+                wrapped(
+                    [Span(text: "\(field): ", look: .bold)], [Span(text: values.isEmpty ? "none" : values)]))
         }
     }
 

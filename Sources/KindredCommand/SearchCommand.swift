@@ -20,6 +20,7 @@ struct SearchCommand: ParsableCommand {
 
     @OptionGroup var options: SearchOptions
     @OptionGroup var indexes: IndexOptions
+    @OptionGroup var threads: ThreadOptions
 
     @Option(
         help: ArgumentHelp(
@@ -45,6 +46,7 @@ struct SearchCommand: ParsableCommand {
     }
 
     func run() throws {
+        threads.apply()
         // The first "--" only ends the options.
         let words = query.prefix { $0 != "--" } + query.drop { $0 != "--" }.dropFirst()
         let text = query == ["-"] ? Self.standardInput() : words.joined(separator: " ")

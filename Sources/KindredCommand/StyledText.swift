@@ -57,7 +57,8 @@ enum Wrapping {
                 lines.append([])
                 used = 0
             } else if used > 0 {
-                append(" ", .plain)
+                // Between words of one look it stays.
+                append(" ", lines[lines.count - 1].last?.look == word[0].look ? word[0].look : .plain)
                 used += 1
             }
             if used + columns <= room {

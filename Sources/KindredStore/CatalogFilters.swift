@@ -99,10 +99,15 @@ extension Catalog {
     }
 }
 
+extension FilterExpression {
+    /// The names of the fields that every document has.
+    package static var standardFields: [String] { FilterQuery.columns.keys.sorted() }
+}
+
 /// Turns a filter into SQL over `article` and `site`. Every value and name is bound, none becomes part of the text.
 enum FilterQuery {
     /// Fields that every article has.
-    private static let columns = [
+    fileprivate static let columns = [
         "title": "article.title", "url": "article.url", "path": "article.path", "site": "site.name",
         "language": "site.language",
     ]

@@ -55,6 +55,36 @@ func systemSpawn(_ program: String, _ arguments: [String]) -> (process: pid_t, o
     return (process, ends[0])
 }
 
+/// `posix_spawn(3)`: runs a program in the terminal of this process, with its streams, and waits for its end.
+/// - Returns: the exit status as `systemWait` gives it; nil where the program cannot be started, and `errno` says why.
+func systemRun(_ program: String, _ arguments: [String]) -> CInt? {
+    #if canImport(Darwin)
+        var attributes: posix_spawnattr_t?
+    #else
+        var attributes = posix_spawnattr_t()
+    #endif
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe posix_spawnattr_setsigmask(&attributes, &signals)
+    for signal in [SIGINT, SIGTERM, SIGPIPE] { unsafe sigaddset(&signals, signal) }
+    unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
+    unsafe posix_spawnattr_setflags(
+        &attributes, CShort(CInt(POSIX_SPAWN_SETSIGDEF) | CInt(POSIX_SPAWN_SETSIGMASK)))
+
+    var words: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) }
+    unsafe words.append(nil)
+    var process: pid_t = 0
+    let failure = unsafe posix_spawn(&process, program, nil, &attributes, words, environ)
+    for index in unsafe words.indices { unsafe free(words[index]) }
+    guard failure == 0 else {
+        errno = failure
+        return nil
+    }
+    return systemWait(process)
+}
+
 /// `access(2)`: whether a program may be run.
 func systemMayRun(_ path: String) -> Bool { unsafe access(path, X_OK) == 0 }
 

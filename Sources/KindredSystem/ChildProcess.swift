@@ -23,6 +23,17 @@ package final class ChildProcess {
         return nil
     }
 
+    /// Runs a program that takes over the terminal, and waits for its end.
+    /// - Returns: its exit status; 128 and the signal's number where a signal ended it.
+    /// - Throws: `unavailable` where it cannot be started.
+    @discardableResult
+    package static func runInTerminal(_ program: String, _ arguments: [String]) throws -> CInt {
+        guard let status = systemRun(program, arguments) else {
+            throw KindredError.systemCall("start", path: FilePath(program), errno: errno)
+        }
+        return status
+    }
+
     private let process: pid_t
     private let output: CInt
     private let path: FilePath

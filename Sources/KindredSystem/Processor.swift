@@ -11,10 +11,20 @@ import Synchronization
 
 /// The machine's processors.
 package enum Processor {
-    /// How many threads may run at the same time: the processors that are online.
-    package static let count: Int = {
-        return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    }()
+    /// The processors that are online.
+    package static let online: Int = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+
+    /// 0 for no limit.
+    private static let limit = Atomic(0)
+
+    /// How many threads may run at the same time: the processors that are online, or fewer by `limitThreads`.
+    package static var count: Int {
+        let limit = limit.load(ordering: .relaxed)
+        return limit > 0 ? min(limit, online) : online
+    }
+
+    /// Lets all work of this process run on at most so many threads.
+    package static func limitThreads(to count: Int) { limit.store(count, ordering: .relaxed) }
 
     /// Bytes of memory that the machine has.
     package static let memory: Int = {

@@ -28,8 +28,9 @@ struct Run {
         }
         if let redirecting {
             let command = ([process.executableURL!.path] + arguments).joined(separator: " ")
-            process.executableURL = URL(fileURLWithPath: "/bin/sh")
-            process.arguments = ["-c", "\(command) \(redirecting)"]
+            process.executableURL = URL(fileURLWithPath: "/bin/bash")
+            // Of a pipe the command's own exit code.
+            process.arguments = ["-c", "\(command) \(redirecting); exit ${PIPESTATUS[0]}"]
         }
         process.environment = ProcessInfo.processInfo.environment.merging(
             ["KINDRED_INDEXES": indexes.string, "KINDRED_HISTORY": "", "NO_COLOR": "1"]) { $1 }
