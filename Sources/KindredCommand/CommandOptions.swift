@@ -10,10 +10,13 @@ struct IndexOptions: ParsableArguments {
         name: .customLong("indexes"),
         help: ArgumentHelp(
             "The directory that holds the indexes (default: $KINDRED_INDEXES, or 'indexes' here).",
-            valueName: "directory"))
+            valueName: "directory"), completion: .directory)
     var directory: String?
 
-    var root: FilePath {
+    var root: FilePath { Self.root(directory) }
+
+    /// The directory that holds the indexes where `--indexes` names `directory`.
+    static func root(_ directory: String?) -> FilePath {
         let named = directory ?? ProcessInfo.processInfo.environment["KINDRED_INDEXES"]
         guard let named, !named.isEmpty else { return "indexes" }
         return FilePath(named)
@@ -65,7 +68,8 @@ enum ResultGroups: String, ExpressibleByArgument, CaseIterable {
 struct SearchOptions: ParsableArguments {
     @Option(
         name: .long,
-        help: ArgumentHelp("The index to ask (default: the only one there is).", valueName: "name"))
+        help: ArgumentHelp("The index to ask (default: the only one there is).", valueName: "name"),
+        completion: .indexName)
     var index: String?
 
     @Option(name: .long, help: "How passages are found: hybrid, semantic or keyword.")

@@ -19,7 +19,8 @@ struct DumpCommand: ParsableCommand {
                   kindred dump text dump.xml --json | head -1
                 """)
 
-        @Argument(help: "A pages-articles dump, compressed or not; '-' is standard input.")
+        @Argument(
+            help: "A pages-articles dump, compressed or not; '-' is standard input.", completion: .file())
         var file: String
         @Flag(help: "Print one JSON object for each article.") var json = false
 

@@ -17,12 +17,13 @@ struct EncodeCommand: ParsableCommand {
             """)
 
     @Argument(
-        help: "A file with a text on each line, also compressed by bzip2 or gzip; '-' is standard input.")
+        help: "A file with a text on each line, also compressed by bzip2 or gzip; '-' is standard input.",
+        completion: .file())
     var file: String
     @Option(
         help: ArgumentHelp(
             "Where to write the array, 32-bit floats, for numpy.load; '-' is standard output.",
-            valueName: "file.npy"))
+            valueName: "file.npy"), completion: .file(extensions: ["npy"]))
     var out: String
     @Flag(help: "Each line is a JSON string, or an object with \"text\" and, if there is one, \"title\".")
     var jsonLines = false

@@ -100,7 +100,7 @@ struct EvalClassificationCommand: ParsableCommand {
               kindred eval classification train.tsv test.tsv
             """)
 
-    @Argument(help: "A file to train on, and one to test on.") var files: [String]
+    @Argument(help: "A file to train on, and one to test on.", completion: .file()) var files: [String]
     @OptionGroup var encoder: EncoderArguments
     @OptionGroup var encoding: EncodingModeArgument
     @Option(help: "Examples of each class to train on, in several experiments (default: all, once).")
@@ -112,7 +112,7 @@ struct EvalClassificationCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Write the vectors for numpy.load, NAME.train.npy and NAME.test.npy, with their labels.",
-            valueName: "name.npy"))
+            valueName: "name.npy"), completion: .file(extensions: ["npy"]))
     var vectors: String?
     @OptionGroup var output: EvalOutputArguments
 

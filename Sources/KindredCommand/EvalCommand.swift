@@ -28,7 +28,7 @@ struct EncoderArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "A model directory, an adapter or a GGUF file (default: the embedded model).",
-            valueName: "directory"))
+            valueName: "directory"), completion: .file(extensions: ["gguf"]))
     var model: String?
     @Option(
         help: "Pooling (default: the model's).")

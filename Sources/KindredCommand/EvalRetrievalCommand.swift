@@ -37,7 +37,7 @@ struct EvalRetrievalCommand: ParsableCommand {
               kindred eval retrieval scifact --mode all
             """)
 
-    @Argument(help: "Data sets.") var directories: [String]
+    @Argument(help: "Data sets.", completion: .directory) var directories: [String]
     @Option(help: "Search mode; repeatable (default: semantic).")
     var mode: [Modes] = []
     @Option(help: ArgumentHelp("Which judgments, if a data set has several.", valueName: "name"))
@@ -69,12 +69,12 @@ struct EvalRetrievalCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Write the vectors for numpy.load, in the files' order: NAME.queries.npy and NAME.documents.npy (one data set).",
-            valueName: "name.npy"))
+            valueName: "name.npy"), completion: .file(extensions: ["npy"]))
     var vectors: String?
     @Option(
         help: ArgumentHelp(
             "Write what was found in trec_eval's format, 100 documents a query (one data set).",
-            valueName: "file"))
+            valueName: "file"), completion: .file())
     var rankings: String?
     @OptionGroup var output: EvalOutputArguments
 

@@ -11,13 +11,13 @@ struct EvalSimilarityCommand: ParsableCommand {
         abstract: "Semantic textual similarity: Spearman's correlation of cosines and human scores.",
         discussion: "A file has lines 'score TAB sentence 1 TAB sentence 2'.")
 
-    @Argument(help: "Files of scored pairs.") var files: [String]
+    @Argument(help: "Files of scored pairs.", completion: .file()) var files: [String]
     @OptionGroup var encoder: EncoderArguments
     @OptionGroup var encoding: EncodingModeArgument
     @Option(
         help: ArgumentHelp(
             "Write the vectors, pairs × 2 × dimensions, for numpy.load; the files' pairs follow one another.",
-            valueName: "file.npy"))
+            valueName: "file.npy"), completion: .file(extensions: ["npy"]))
     var vectors: String?
     @OptionGroup var output: EvalOutputArguments
 

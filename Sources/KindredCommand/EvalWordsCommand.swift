@@ -22,7 +22,7 @@ struct EvalWordsCommand: ParsableCommand {
               kindred eval words en_ewt-ud-train.conllu en_ewt-ud-dev.conllu
             """)
 
-    @Argument(help: "A file to train on, and one to test on.") var files: [String]
+    @Argument(help: "A file to train on, and one to test on.", completion: .file()) var files: [String]
     @OptionGroup var encoder: EncoderArguments
     @Option(help: "Which states stand for a word: previous or own.") var align = WordProbe.Alignment.previous
     @Option(help: "The label in CoNLL-U: upos, xpos or chunk, which is derived from the dependencies.")
@@ -34,7 +34,7 @@ struct EvalWordsCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Write the words' states for numpy.load, NAME.train.npy and NAME.test.npy, with their labels.",
-            valueName: "name.npy"))
+            valueName: "name.npy"), completion: .file(extensions: ["npy"]))
     var vectors: String?
     @OptionGroup var output: EvalOutputArguments
 

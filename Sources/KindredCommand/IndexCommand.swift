@@ -23,19 +23,22 @@ struct IndexCommand: ParsableCommand {
               kindred index --sample
             """)
 
-    @Argument(help: ArgumentHelp("Dumps, files, directories; '-' for standard input.", valueName: "path"))
+    @Argument(
+        help: ArgumentHelp("Dumps, files, directories; '-' for standard input.", valueName: "path"),
+        completion: .file())
     var paths: [String] = []
 
     @Option(
         name: .long,
-        help: ArgumentHelp("The index's name (default: from the name of the path).", valueName: "name"))
+        help: ArgumentHelp("The index's name (default: from the name of the path).", valueName: "name"),
+        completion: .indexName)
     var index: String?
 
     @Option(
         name: .long,
         help: ArgumentHelp(
             "A model directory in Hugging Face's layout (default: the index's own, or the embedded encoder).",
-            valueName: "directory"))
+            valueName: "directory"), completion: .file(extensions: ["gguf"]))
     var encoder: String?
 
     @OptionGroup(title: "How files are read") var reading: ReadingArguments

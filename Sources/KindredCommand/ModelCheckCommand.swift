@@ -20,11 +20,13 @@ extension ModelCommand {
 
         @Argument(
             help: ArgumentHelp(
-                "A model directory or a GGUF file (default: the embedded model).", valueName: "model"))
+                "A model directory or a GGUF file (default: the embedded model).", valueName: "model"),
+            completion: .file(extensions: ["gguf"]))
         var model: String?
         @Option(
             help: ArgumentHelp(
-                "The file of vectors (default: golden.json in the model's directory).", valueName: "file"))
+                "The file of vectors (default: golden.json in the model's directory).", valueName: "file"),
+            completion: .file(extensions: ["json"]))
         var against: String?
         @Option(
             help: ArgumentHelp(

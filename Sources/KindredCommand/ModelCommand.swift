@@ -19,7 +19,8 @@ struct ModelCommand: ParsableCommand {
             discussion: "  kindred model info SmolLM2-135M-Instruct.Q4_1.gguf")
 
         @Argument(
-            help: ArgumentHelp("The directory or file (default: the embedded model).", valueName: "model"))
+            help: ArgumentHelp("The directory or file (default: the embedded model).", valueName: "model"),
+            completion: .file(extensions: ["gguf"]))
         var model: String?
         @Flag(help: "Print one JSON object.") var json = false
 
@@ -71,16 +72,19 @@ struct ModelCommand: ParsableCommand {
                     --adapter models/mntp --adapter models/mntp-unsup-simcse --out models/mistral
                 """)
 
-        @Argument(help: ArgumentHelp("An adapter, or a model directory.", valueName: "directory"))
+        @Argument(
+            help: ArgumentHelp("An adapter, or a model directory.", valueName: "directory"),
+            completion: .file(extensions: ["gguf"]))
         var model: String
         @Option(
             help: ArgumentHelp(
                 "An adapter to put onto the model, whatever base it names; may be repeated, in order.",
-                valueName: "directory"))
+                valueName: "directory"), completion: .directory)
         var adapter: [String] = []
         @OptionGroup var encoding: EncodingModeArgument
-        @Option(help: ArgumentHelp("Where to write it; must not exist.", valueName: "directory")) var out:
-            String
+        @Option(
+            help: ArgumentHelp("Where to write it; must not exist.", valueName: "directory"),
+            completion: .directory) var out: String
         @Option(help: "fp32, bf16 or int8.") var precision = Precision.float32
         @Flag(help: "Print one JSON object.") var json = false
 

@@ -20,19 +20,22 @@ extension ModelCommand {
                 smaller tokens.
                 """)
 
-        @Argument(help: ArgumentHelp("A model directory, or an adapter.", valueName: "directory"))
+        @Argument(
+            help: ArgumentHelp("A model directory, or an adapter.", valueName: "directory"),
+            completion: .directory)
         var model: String
         @Option(help: ArgumentHelp("Keep this many layers (default: all).", valueName: "count")) var layers:
             Int?
         @Option(
             help: ArgumentHelp(
                 "Keep the tokens of this text: a dump or plain text, also compressed by bzip2 or gzip. May be "
-                    + "given again.", valueName: "text"))
+                    + "given again.", valueName: "text"), completion: .file())
         var vocabulary: [String] = []
         @Option(help: ArgumentHelp("Drop tokens that the texts use less often.", valueName: "count"))
         var minimumCount = 1
-        @Option(help: ArgumentHelp("Where to write it; must not exist.", valueName: "directory")) var out:
-            String
+        @Option(
+            help: ArgumentHelp("Where to write it; must not exist.", valueName: "directory"),
+            completion: .directory) var out: String
         @Option(help: "fp32, bf16 or int8.") var precision = Precision.float32
         @Flag(help: "Print one JSON object.") var json = false
 

@@ -19,9 +19,12 @@ extension ModelCommand {
                 With int8 the parts that 8 bits would harm keep floats; see the guide to encoders.
                 """)
 
-        @Argument(help: ArgumentHelp("A GGUF file.", valueName: "file.gguf")) var file: String
-        @Option(help: ArgumentHelp("Where to write it; must not be there.", valueName: "directory")) var out:
-            String
+        @Argument(
+            help: ArgumentHelp("A GGUF file.", valueName: "file.gguf"),
+            completion: .file(extensions: ["gguf"])) var file: String
+        @Option(
+            help: ArgumentHelp("Where to write it; must not be there.", valueName: "directory"),
+            completion: .directory) var out: String
         @Option(help: "fp32, bf16 or int8 (default: fp32).") var precision = Precision.float32
         @Flag(help: "Print one JSON object.") var json = false
 

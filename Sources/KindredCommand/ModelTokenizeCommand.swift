@@ -19,10 +19,11 @@ extension ModelCommand {
         @Argument(
             help: ArgumentHelp(
                 "A model directory, a GGUF file, or a tokenizer's file: tokenizer.json, SentencePiece's "
-                    + "tokenizer.model, vocab.txt or vocab.json.", valueName: "model"))
+                    + "tokenizer.model, vocab.txt or vocab.json.", valueName: "model"), completion: .file())
         var model: String
         @Argument(
-            help: "A file with a text on each line, also compressed by bzip2 or gzip; '-' is standard input.")
+            help: "A file with a text on each line, also compressed by bzip2 or gzip; '-' is standard input.",
+            completion: .file())
         var file: String
         @Flag(help: "Each line is a JSON string, or an object with \"text\" and, if there is one, \"title\".")
         var jsonLines = false

@@ -14,14 +14,16 @@ struct ReindexCommand: ParsableCommand {
               kindred reindex enwiki --encoder runs/pairs/adapter
             """)
 
-    @Argument(help: ArgumentHelp("The index's name (default: the only one there is).", valueName: "name"))
+    @Argument(
+        help: ArgumentHelp("The index's name (default: the only one there is).", valueName: "name"),
+        completion: .indexName)
     var name: String?
 
     @Option(
         name: .long,
         help: ArgumentHelp(
             "A model directory or an adapter, or 'embedded' for the encoder that ships with Kindred.",
-            valueName: "directory"))
+            valueName: "directory"), completion: .file(extensions: ["gguf"]))
     var encoder: String
 
     @Flag(name: .long, help: "Print the report as JSON.")

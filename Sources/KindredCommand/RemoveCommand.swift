@@ -14,7 +14,7 @@ struct RemoveCommand: ParsableCommand {
               kindred remove library --yes
             """)
 
-    @Argument(help: ArgumentHelp("The index's name.", valueName: "name"))
+    @Argument(help: ArgumentHelp("The index's name.", valueName: "name"), completion: .indexName)
     var name: String
 
     @Option(

@@ -7,7 +7,8 @@ struct StatusCommand: ParsableCommand {
         commandName: "status", abstract: "List the indexes with their contents and sizes.",
         discussion: "  kindred status enwiki --json")
 
-    @Argument(help: ArgumentHelp("An index's name (default: all).", valueName: "name"))
+    @Argument(
+        help: ArgumentHelp("An index's name (default: all).", valueName: "name"), completion: .indexName)
     var name: String?
 
     @Flag(name: .long, help: "Print one JSON object.")

@@ -28,14 +28,22 @@ struct StudyCommand: ParsableCommand {
               kindred study models/smollm2 --data data --out runs/study --train wiki.txt
             """)
 
-    @Argument(help: ArgumentHelp("The decoder: a model directory or a GGUF file.", valueName: "model"))
+    @Argument(
+        help: ArgumentHelp("The decoder: a model directory or a GGUF file.", valueName: "model"),
+        completion: .file(extensions: ["gguf"]))
     var model: String
-    @Option(help: ArgumentHelp("Where the data sets lie.", valueName: "directory")) var data: String
-    @Option(help: ArgumentHelp("The study's directory.", valueName: "directory")) var out: String
-    @Option(help: ArgumentHelp("The adapter of MNTP.", valueName: "adapter")) var mntp: String?
-    @Option(help: ArgumentHelp("The adapter of SimCSE on MNTP's.", valueName: "adapter")) var simcse: String?
-    @Option(help: ArgumentHelp("Train both adapters on this text first.", valueName: "text")) var train:
-        String?
+    @Option(help: ArgumentHelp("Where the data sets lie.", valueName: "directory"), completion: .directory)
+    var data: String
+    @Option(help: ArgumentHelp("The study's directory.", valueName: "directory"), completion: .directory)
+    var out: String
+    @Option(help: ArgumentHelp("The adapter of MNTP.", valueName: "adapter"), completion: .directory)
+    var mntp: String?
+    @Option(
+        help: ArgumentHelp("The adapter of SimCSE on MNTP's.", valueName: "adapter"), completion: .directory)
+    var simcse: String?
+    @Option(
+        help: ArgumentHelp("Train both adapters on this text first.", valueName: "text"), completion: .file())
+    var train: String?
     @Option(help: "Steps of MNTP with --train.") var mntpSteps = 1000
     @Option(help: "The mask token of MNTP with --train.") var maskToken = "_"
     @Option(help: "Steps of SimCSE with --train.") var simcseSteps = 1000

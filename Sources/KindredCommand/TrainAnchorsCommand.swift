@@ -17,7 +17,8 @@ struct TrainAnchorsCommand: ParsableCommand {
               kindred train pairs anchors.jsonl --out runs/anchors
             """)
 
-    @Argument(help: ArgumentHelp("The index's name.", valueName: "index")) var name: String
+    @Argument(help: ArgumentHelp("The index's name.", valueName: "index"), completion: .indexName) var name:
+        String
     @Option(help: "Print at most this many.") var limit: Int?
     @OptionGroup var indexes: IndexOptions
 

@@ -31,10 +31,12 @@ struct TextArguments: ParsableArguments {
         help: """
             Dumps, plain text, or WikiExtractor's files, also compressed by bzip2 or gzip; '-' is standard input \
             (xz -dc FILE | kindred train ... -).
-            """)
+            """, completion: .file())
     var files: [String] = []
 
-    @Option(help: ArgumentHelp("Train on the texts of this index.", valueName: "name")) var fromIndex: String?
+    @Option(
+        help: ArgumentHelp("Train on the texts of this index.", valueName: "name"), completion: .indexName)
+    var fromIndex: String?
 
     @Flag(help: "Take each line of plain text as one sentence (simcse).") var linesAreSentences = false
 

@@ -83,7 +83,8 @@ struct TrainCommand: ParsableCommand {
 
                   kindred train pairs pairs.tsv --model runs/simcse/adapter --out runs/pairs
                 """)
-        @Argument(help: "Files of pairs; append '=INSTRUCTION' to a name for an instruction.")
+        @Argument(
+            help: "Files of pairs; append '=INSTRUCTION' to a name for an instruction.", completion: .file())
         var files: [String]
         @OptionGroup var contrast: ContrastArguments
         @OptionGroup var temperature: TemperatureArguments

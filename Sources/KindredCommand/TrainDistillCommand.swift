@@ -18,7 +18,8 @@ extension TrainCommand {
                 A linear map from the student's pooled vector to the teacher's is learned too and stored as 2_Dense. \
                 Vectors are scaled to length 1. To train all weights, use kindred train full --objective distill.
                 """)
-        @Argument(help: "Files with a text on each line, also compressed by bzip2 or gzip.")
+        @Argument(
+            help: "Files with a text on each line, also compressed by bzip2 or gzip.", completion: .file())
         var texts: [String]
         @OptionGroup var distillation: DistillationArguments
         @OptionGroup var temperature: TemperatureArguments
@@ -43,7 +44,7 @@ struct DistillationArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Array of 32-bit or 16-bit floats, texts × dimensions; one per file of texts.",
-            valueName: "vectors.npy"))
+            valueName: "vectors.npy"), completion: .file(extensions: ["npy"]))
     var targets: [String] = []
     @Flag(
         help:

@@ -14,8 +14,11 @@ struct TrainExportCommand: ParsableCommand {
               kindred train export runs/mntp --out models/mntp-500
             """)
 
-    @Argument(help: ArgumentHelp("The run's directory.", valueName: "run")) var directory: String
-    @Option(help: ArgumentHelp("Where to write it; must not exist.", valueName: "directory")) var out: String
+    @Argument(help: ArgumentHelp("The run's directory.", valueName: "run"), completion: .directory)
+    var directory: String
+    @Option(
+        help: ArgumentHelp("Where to write it; must not exist.", valueName: "directory"),
+        completion: .directory) var out: String
     @Option(help: "fp32 or bf16.") var precision = Precision.float32
     @Flag(help: "Print one JSON object.") var json = false
 

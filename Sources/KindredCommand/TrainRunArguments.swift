@@ -14,9 +14,10 @@ struct RunArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The model to train: a model directory or an adapter (default: the embedded one).",
-            valueName: "directory"))
+            valueName: "directory"), completion: .file(extensions: ["gguf"]))
     var model: String?
-    @Option(help: ArgumentHelp("The run's directory.", valueName: "directory")) var out: String
+    @Option(help: ArgumentHelp("The run's directory.", valueName: "directory"), completion: .directory)
+    var out: String
     @Flag(help: "Resume from the run's last checkpoint.") var resume = false
     @Option(
         help: "Total steps (default: 1000). A resumed run may have more or fewer than it was started with.")

@@ -19,8 +19,11 @@ struct VectorsCommand: ParsableCommand {
             abstract: "Build an index of vectors.",
             discussion: "  kindred vectors build base.npy --out base.kv --metric cosine")
 
-        @Argument(help: ArgumentHelp("The vectors: .npy or .fvecs.", valueName: "file")) var vectors: String
-        @Option(help: ArgumentHelp("The index to write.", valueName: "file")) var out: String
+        @Argument(
+            help: ArgumentHelp("The vectors: .npy or .fvecs.", valueName: "file"),
+            completion: .file(extensions: ["npy", "fvecs"])) var vectors: String
+        @Option(help: ArgumentHelp("The index to write.", valueName: "file"), completion: .file()) var out:
+            String
         @Option(help: "cosine, inner-product or euclidean.") var metric = MetricName.cosine
         @Option(name: .customLong("m"), help: "M: a vector has at most 2 M links.") var m = 16
         @Option(help: "Threads; the index does not depend on them.") var threads = Processor.count
@@ -69,8 +72,10 @@ struct VectorsCommand: ParsableCommand {
                   kindred vectors search base.kv queries.npy --truth truth.npy --ef-search 32,64,128
                 """)
 
-        @Argument(help: ArgumentHelp("The index.", valueName: "index")) var index: String
-        @Argument(help: ArgumentHelp("The queries: .npy or .fvecs.", valueName: "file")) var queries: String
+        @Argument(help: ArgumentHelp("The index.", valueName: "index"), completion: .file()) var index: String
+        @Argument(
+            help: ArgumentHelp("The queries: .npy or .fvecs.", valueName: "file"),
+            completion: .file(extensions: ["npy", "fvecs"])) var queries: String
         @Option(name: [.customShort("k")], help: "How many neighbours of each query.") var k = 10
         @Option(
             help: ArgumentHelp(
@@ -82,13 +87,17 @@ struct VectorsCommand: ParsableCommand {
         @Option(help: "Runs over the queries; the fastest counts.") var repeats = 1
         @Option(
             help: ArgumentHelp(
-                "Where to write the neighbours' rows, an array of 64-bit numbers.", valueName: "file"))
+                "Where to write the neighbours' rows, an array of 64-bit numbers.", valueName: "file"),
+            completion: .file(extensions: ["npy"]))
         var ids: String?
-        @Option(help: ArgumentHelp("Where to write their scores, an array of floats.", valueName: "file"))
+        @Option(
+            help: ArgumentHelp("Where to write their scores, an array of floats.", valueName: "file"),
+            completion: .file(extensions: ["npy"]))
         var scores: String?
         @Option(
             help: ArgumentHelp(
-                "The true neighbours' rows (from 'vectors truth'), to compute recall.", valueName: "file"))
+                "The true neighbours' rows (from 'vectors truth'), to compute recall.", valueName: "file"),
+            completion: .file(extensions: ["npy"]))
         var truth: String?
         @OptionGroup var replacing: ForceArgument
         @Flag(help: "Search the mapped file instead of copying codes and links into memory.")
@@ -159,9 +168,15 @@ struct VectorsCommand: ParsableCommand {
             abstract: "Find the nearest vectors of queries by comparing with all of them.",
             discussion: "  kindred vectors truth base.npy queries.npy --out truth.npy -k 10")
 
-        @Argument(help: ArgumentHelp("The vectors: .npy or .fvecs.", valueName: "file")) var vectors: String
-        @Argument(help: ArgumentHelp("The queries: .npy or .fvecs.", valueName: "file")) var queries: String
-        @Option(help: ArgumentHelp("Where to write the neighbours' rows.", valueName: "file")) var out: String
+        @Argument(
+            help: ArgumentHelp("The vectors: .npy or .fvecs.", valueName: "file"),
+            completion: .file(extensions: ["npy", "fvecs"])) var vectors: String
+        @Argument(
+            help: ArgumentHelp("The queries: .npy or .fvecs.", valueName: "file"),
+            completion: .file(extensions: ["npy", "fvecs"])) var queries: String
+        @Option(
+            help: ArgumentHelp("Where to write the neighbours' rows.", valueName: "file"), completion: .file()
+        ) var out: String
         @Option(name: [.customShort("k")], help: "How many neighbours of each query.") var k = 100
         @Option(help: "cosine, inner-product or euclidean.") var metric = MetricName.cosine
         @Option(help: "Threads.") var threads = Processor.count
@@ -183,7 +198,7 @@ struct VectorsCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Describe an index of vectors.", discussion: "  kindred vectors info base.kv")
 
-        @Argument(help: ArgumentHelp("The index.", valueName: "index")) var index: String
+        @Argument(help: ArgumentHelp("The index.", valueName: "index"), completion: .file()) var index: String
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {
@@ -213,7 +228,7 @@ struct VectorsCommand: ParsableCommand {
             abstract: "Check every checksum and every invariant of an index of vectors.",
             discussion: "  kindred vectors verify base.kv --repair")
 
-        @Argument(help: ArgumentHelp("The index.", valueName: "index")) var index: String
+        @Argument(help: ArgumentHelp("The index.", valueName: "index"), completion: .file()) var index: String
         @Flag(help: "If links are damaged, rebuild them from the codes.") var repair = false
 
         func run() throws {

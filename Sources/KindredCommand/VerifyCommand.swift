@@ -13,7 +13,9 @@ struct VerifyCommand: ParsableCommand {
               kindred verify enwiki --repair
             """)
 
-    @Argument(help: ArgumentHelp("The index's name (default: the only one there is).", valueName: "name"))
+    @Argument(
+        help: ArgumentHelp("The index's name (default: the only one there is).", valueName: "name"),
+        completion: .indexName)
     var name: String?
 
     @Flag(

@@ -3,8 +3,9 @@ import SystemPackage
 
 /// The files that ship with Kindred.
 ///
-/// They lie in `kindred_Kindred.resources` beside the executable, where SwiftPM puts them, or where
-/// `KINDRED_RESOURCES` says. SwiftPM's own `Bundle.module` is not used because it traps when they are missing.
+/// They lie where `KINDRED_RESOURCES` says; in `kindred_Kindred.resources` beside the executable, where SwiftPM puts them;
+/// or in `../share/kindred` seen from the executable, where packages install them. SwiftPM's own `Bundle.module` is not
+/// used because it traps when they are missing.
 package enum ResourceFiles {
     private static let bundle = "kindred_Kindred.resources"
 
@@ -13,8 +14,11 @@ package enum ResourceFiles {
     package static func embeddedModel() throws -> FilePath { try find("encoder") }
 
     /// - Throws: `unavailable` where the file cannot be found.
-    package static func find(_ name: String) throws -> FilePath {
-        let candidates = directories().map { $0.appending(name) }
+    package static func find(_ name: String) throws -> FilePath { try find(name, in: directories()) }
+
+    /// - Throws: `unavailable` where none of the directories has the file.
+    package static func find(_ name: String, in directories: [FilePath]) throws -> FilePath {
+        let candidates = directories.map { $0.appending(name) }
         if let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.string) }) {
             return found
         }
@@ -22,7 +26,16 @@ package enum ResourceFiles {
         throw KindredError(
             .unavailable,
             "the file \"\(name)\" that ships with Kindred is missing (looked at \(places)); keep \(bundle) beside the "
-                + "executable or set KINDRED_RESOURCES to its path")
+                + "executable, or share/kindred beside its directory, or set KINDRED_RESOURCES to the path of either"
+        )
+    }
+
+    /// Where the files can lie for an executable, the likelier first. Symbolic links to it are followed: a link in
+    /// `/usr/local/bin` may lead to it.
+    package static func directories(beside executable: FilePath) -> [FilePath] {
+        let resolved = URL(fileURLWithPath: executable.string).resolvingSymlinksInPath()
+        let directory = FilePath(resolved.deletingLastPathComponent().path)
+        return [directory.appending(bundle), directory.removingLastComponent().appending("share/kindred")]
     }
 
     private static func directories() -> [FilePath] {
@@ -30,13 +43,13 @@ package enum ResourceFiles {
         if let named = ProcessInfo.processInfo.environment["KINDRED_RESOURCES"], !named.isEmpty {
             places.append(FilePath(named))
         }
-        let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        var directories = [executable.deletingLastPathComponent()]
-        if let main = Bundle.main.executableURL { directories.append(main.deletingLastPathComponent()) }
+        var programs: [FilePath] = ["/proc/self/exe"]
+        if let main = Bundle.main.executableURL { programs.append(FilePath(main.path)) }
         // Under `swift test` the test bundle lies beside the resources, and the runner is another program.
-        directories += CommandLine.arguments.filter { $0.hasSuffix(".xctest") }
-            .map { URL(fileURLWithPath: $0).deletingLastPathComponent() }
-        places += directories.map { FilePath($0.path).appending(bundle) }
+        programs += CommandLine.arguments.filter { $0.hasSuffix(".xctest") }.map { FilePath($0) }
+        for place in programs.flatMap(directories(beside:)) where !places.contains(place) {
+            places.append(place)
+        }
         return places
     }
 }
