@@ -31,7 +31,7 @@ import Testing
     @Test func `the sentence nearest to the query is told on demand`() async throws {
         try await RunningServer.with(temporary) { server in
             let answer = try await server.get(
-                "/search?q=at+what+time+is+the+bridge+guarded&k=1&sentences=true")
+                "/search?q=guarded+at+night&k=1&sentences=true")
             let hit = try #require((try answer.json()["hits"] as? [[String: Any]])?.first)
             let text = Array(try #require(hit["text"] as? String).unicodeScalars)
             let range = try #require(hit["sentence"] as? [Int])
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [
+    private static let wrongBodies: [(body: String, status: Int, parameter: String?, code: String)] = [
         (#"{"model": "embedded"}"#, 400, "input", "missing_parameter"),
         (#"{"model": "embedded", "input": []}"#, 400, "input", "invalid_value"),
         (#"{"model": "embedded", "input": [1, 2]}"#, 400, "input", "invalid_type"),
@@ -91,18 +91,19 @@ import Testing
         ),
         (#"{"model": "embedded", "input": "a", "size": 3}"#, 400, "size", "unknown_parameter"),
         ("[", 400, nil, "invalid_json"),
-    ])
-    func `a wrong request for vectors is refused by name`(
-        body: String, status: Int, parameter: String?, code: String
-    ) async throws {
+    ]
+
+    @Test func `a wrong request for vectors is refused by name`() async throws {
         try await RunningServer.with(temporary) { server in
-            let answer = try await server.post("/v1/embeddings", body)
-            #expect(answer.status == status)
-            let error = try answer.error()
-            #expect(error["param"] as? String == parameter)
-            #expect(error["code"] as? String == code)
-            #expect(error["type"] as? String == "invalid_request_error")
-            #expect((error["message"] as? String)?.isEmpty == false)
+            for wrong in Self.wrongBodies {
+                let answer = try await server.post("/v1/embeddings", wrong.body)
+                #expect(answer.status == wrong.status, "\(wrong.body)")
+                let error = try answer.error()
+                #expect(error["param"] as? String == wrong.parameter, "\(wrong.body)")
+                #expect(error["code"] as? String == wrong.code, "\(wrong.body)")
+                #expect(error["type"] as? String == "invalid_request_error")
+                #expect((error["message"] as? String)?.isEmpty == false)
+            }
         }
     }
 
