@@ -39,7 +39,7 @@ final class RunningServer: Sendable {
         let texts = [
             (
                 "Old bridge",
-                "The old stone bridge crosses the river. See the [[Lighthouse]]. It is guarded at night."
+                "The old stone bridge crosses the river. See the [[Lighthouse|tower of light]]. It is guarded at night."
             ),
             (
                 "Lighthouse",
