@@ -133,7 +133,8 @@ import Testing
 
     @Test func `a token is asked for, but not for the page`() async throws {
         let token = "0123456789abcdef"
-        try await RunningServer.with(temporary, change: { $0.token = token }) { server in
+        let asksForToken = { (settings: inout ServerSettings) in settings.token = token }
+        try await RunningServer.with(temporary, change: asksForToken) { server in
             for headers in [[:], ["Authorization": "Bearer wrong"], ["Authorization": token]] {
                 let answer = try await server.get("/search?q=bridge", headers: headers)
                 #expect(answer.status == 401)
@@ -166,7 +167,8 @@ import Testing
     }
 
     @Test func `a body beyond the limit is refused before it is read`() async throws {
-        try await RunningServer.with(temporary, change: { $0.limits.bodyBytes = 1000 }) { server in
+        let takesLittle = { (settings: inout ServerSettings) in settings.limits.bodyBytes = 1000 }
+        try await RunningServer.with(temporary, change: takesLittle) { server in
             let answer = try await server.post("/v1/embeddings", String(repeating: "a", count: 2000))
             #expect(answer.status == 413)
             #expect(try answer.error()["code"] as? String == "body_too_large")
