@@ -20,24 +20,33 @@ struct Admission: RouterMiddleware {
                         code: "invalid_api_key")
                 }
             }
-        } else if settings.isLoopback, let host = request.head.authority, !isThisMachine(host) {
+        } else if settings.isLoopback {
+            guard let host = request.head.authority else {
+                throw RequestError.invalid("the header 'Host' is missing", code: "missing_host")
+            }
             // A page of another site may have let its name point here (DNS rebinding).
-            throw RequestError(
-                .misdirectedRequest,
-                "the request is for \"\(host.prefix(100))\", and this server answers for localhost alone",
-                code: "unknown_host")
+            guard Self.isThisMachine(host) || Self.name(of: host) == settings.host else {
+                throw RequestError(
+                    .misdirectedRequest,
+                    "the request is for \"\(host.prefix(100))\", and this server answers for localhost alone",
+                    code: "unknown_host")
+            }
         }
         return try await next(request, context)
     }
 
-    private func isThisMachine(_ authority: String) -> Bool {
-        var name = Substring(authority.lowercased())
-        if name.hasPrefix("[") {
-            name = name.dropFirst().prefix { $0 != "]" }
-        } else {
-            name = name.prefix { $0 != ":" }
-        }
-        return name == "localhost" || name == "::1" || name.hasPrefix("127.") || name == settings.host
+    /// Whether an authority is `localhost` or a loopback address, in full: 127.0.0.1.example is a name that anyone may own.
+    static func isThisMachine(_ authority: String) -> Bool {
+        guard let name = name(of: authority) else { return false }
+        return name == "localhost" || name == "::1"
+            || name.wholeMatch(of: /127(\.(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}/) != nil
+    }
+
+    /// The host of an authority, without port and brackets (RFC 3986, §3.2); nil for what is none.
+    private static func name(of authority: String) -> String? {
+        let match = authority.lowercased().wholeMatch(
+            of: /(?:\[([0-9a-f:.]+)\]|([^\[\]:@\/]+))(?::[0-9]{1,5})?/)
+        return match.flatMap { ($0.1 ?? $0.2).map(String.init) }
     }
 
     /// Compares in a time that does not tell where two texts differ.

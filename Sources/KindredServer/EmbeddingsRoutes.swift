@@ -104,15 +104,19 @@ extension UInt32 {
 
 /// Reads bodies within limits.
 enum RequestBodies {
+    /// Bytes of a body that is too large that are read to the end: 1 GiB.
+    private static let mostDropped = 1 << 30
+
     /// - Throws: `RequestError` for a body that is too large or takes too long.
     static func collect(_ request: Request, _ limits: ServerSettings.Limits) async throws -> Data {
+        let length = request.headers[.contentLength].flatMap(Int.init)
+        // A body of known length is read on and dropped, so that a client that sends before it reads gets the answer.
+        let isEndless = length.map { $0 > mostDropped } ?? true
         let tooLarge = RequestError(
             .contentTooLarge,
             "the body may have \(limits.bodyBytes) bytes; send the texts in several requests",
-            code: "body_too_large", closesConnection: true)
-        if let length = request.headers[.contentLength].flatMap(Int.init), length > limits.bodyBytes {
-            throw tooLarge
-        }
+            code: "body_too_large", closesConnection: isEndless)
+        if let length, length > limits.bodyBytes { throw tooLarge }
         let body = request.body
         return try await withThrowingTaskGroup(of: Data.self) { group in
             group.addTask {

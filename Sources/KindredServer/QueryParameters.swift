@@ -44,7 +44,7 @@ struct QueryParameters {
 
     func integer(_ name: String, in range: ClosedRange<Int>) throws -> Int? {
         guard let value = values[name] else { return nil }
-        guard let number = Int(value), range.contains(number) else {
+        guard value.wholeMatch(of: /[0-9]+/) != nil, let number = Int(value), range.contains(number) else {
             throw RequestError.invalid(
                 "\"\(name)\" must be a whole number from \(range.lowerBound) to \(range.upperBound)",
                 parameter: name)
@@ -54,7 +54,9 @@ struct QueryParameters {
 
     func number(_ name: String, in range: ClosedRange<Double>) throws -> Double? {
         guard let value = values[name] else { return nil }
-        guard let number = Double(value), range.contains(number) else {
+        guard value.wholeMatch(of: /[0-9]+(\.[0-9]+)?([eE]-?[0-9]+)?/) != nil, let number = Double(value),
+            range.contains(number)
+        else {
             throw RequestError.invalid(
                 "\"\(name)\" must be a number from \(range.lowerBound) to \(range.upperBound)",
                 parameter: name)

@@ -23,6 +23,8 @@ struct RequestError: Error {
     let code: String
     /// Whether the connection is of no use any more: the rest of the request has not been read.
     var closesConnection = false
+    /// The methods that the path has, where it does not have the request's.
+    var allowed: [HTTPRequest.Method] = []
 
     init(
         _ status: HTTPResponse.Status, _ message: String, parameter: String? = nil, code: String,
@@ -91,7 +93,7 @@ struct ErrorResponses: RouterMiddleware {
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         do { return try await next(request, context) } catch {
-            return Self.response(Self.requestError(error, request), context)
+            return Self.response(Self.requestError(error, request), request, context)
         }
     }
 
@@ -111,13 +113,20 @@ struct ErrorResponses: RouterMiddleware {
         }
     }
 
-    private static func response(_ error: RequestError, _ context: Context) -> Response {
+    private static func response(
+        _ error: RequestError, _ request: Request, _ context: Context
+    ) -> Response {
         var response = Response.json(error.json, status: error.status)
         switch error.status {
         case .unauthorized: response.headers[.wwwAuthenticate] = "Bearer"
         case .serviceUnavailable, .tooManyRequests: response.headers[.retryAfter] = "1"
         default: break
         }
+        if !error.allowed.isEmpty {
+            response.headers[.allow] = error.allowed.map(\.rawValue).joined(separator: ", ")
+        }
+        // An answer to HEAD has no body: the client would take it for the next answer.
+        if request.method == .head { response.body = ResponseBody() }
         if error.closesConnection {
             let body = ByteBuffer(bytes: error.json)
             let channel = context.channel

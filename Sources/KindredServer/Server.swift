@@ -98,7 +98,9 @@ package struct Server: Sendable {
         return router
     }
 
-    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
+    private static let methods: [HTTPRequest.Method] = [
+        .get, .head, .post, .put, .patch, .delete, .options, .trace, .connect,
+    ]
 
     /// Registers a path, also for the methods that it does not have.
     private func endpoint(
@@ -109,11 +111,10 @@ package struct Server: Sendable {
         let allowed: [HTTPRequest.Method] = method == .get ? [.get, .head] : [method]
         for other in Self.methods where !allowed.contains(other) {
             router.on(path, method: other) { _, _ -> Response in
-                let error = RequestError(
+                var error = RequestError(
                     .methodNotAllowed, "this path has \(method.rawValue) alone", code: "method_not_allowed")
-                var response = Response.json(error.json, status: error.status)
-                response.headers[.allow] = allowed.map(\.rawValue).joined(separator: ", ")
-                return response
+                error.allowed = allowed
+                throw error
             }
         }
     }

@@ -147,6 +147,29 @@ import Testing
         }
     }
 
+    @Test func `a name that only begins like this machine's is of another one`() {
+        for host in ["localhost", "LOCALHOST:7700", "127.0.0.1", "127.8.9.10:80", "[::1]", "[::1]:7700"] {
+            #expect(Admission.isThisMachine(host), "\(host)")
+        }
+        for host in [
+            "127.evil.example", "127.0.0.1.evil.example", "[::1].evil.example", "evil.example",
+            "localhost.evil.example",
+            "127.0.0.256", "127.0.0.1:x", "user@localhost", "",
+        ] { #expect(!Admission.isThisMachine(host), "\(host)") }
+    }
+
+    @Test func `an error that answers HEAD has no body, and the connection stays usable`() async throws {
+        try await RunningServer.with(temporary) { server in
+            for path in ["/nothing", "/v1/embeddings", "/search"] {
+                let answer = try await server.get(path, method: "HEAD")
+                #expect([400, 404, 405].contains(answer.status) && answer.body.isEmpty, "\(path)")
+                #expect(try await server.get("/health").status == 200)
+            }
+            #expect(try await server.get("/search?q=a&k=%2B5").status == 400)
+            #expect(try await server.get("/search?q=a&min_score=0x1p-1").status == 400)
+        }
+    }
+
     @Test func `other machines are served with a token alone`() throws {
         var settings = ServerSettings(indexes: temporary.path)
         settings.host = "0.0.0.0"
