@@ -101,6 +101,12 @@ struct ErrorResponses: RouterMiddleware {
         switch error {
         case let error as RequestError: return error
         case let error as KindredError: return RequestError(error)
+        case let error as HTTPError
+        where error.status == .notFound && !Server.methods.contains(request.method):
+            var refusal = RequestError(
+                .methodNotAllowed, "no path has this method", code: "method_not_allowed")
+            refusal.allowed = [.get, .head, .post]
+            return refusal
         case let error as HTTPError where error.status == .notFound:
             return RequestError(
                 .notFound, "there is nothing at this path; /openapi.json lists what there is",

@@ -98,7 +98,8 @@ package struct Server: Sendable {
         return router
     }
 
-    private static let methods: [HTTPRequest.Method] = [
+    /// Those that are refused by path where a path does not have them.
+    static let methods: [HTTPRequest.Method] = [
         .get, .head, .post, .put, .patch, .delete, .options, .trace, .connect,
     ]
 
