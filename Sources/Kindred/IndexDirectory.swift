@@ -59,11 +59,11 @@ public struct IndexDirectory: Hashable, Sendable {
     /// The index called `name`, or the only one there is.
     /// - Throws: `notFound` where there is none of the name; `invalidRequest` where a name is needed.
     public static func find(_ name: String?, in root: FilePath) throws -> IndexDirectory {
+        let named = try name.map { try IndexDirectory(root: root, name: $0) }
+        if let named, try named.exists { return named }
         let all = try all(in: root)
         let names = all.map(\.name).joined(separator: ", ")
         if let name {
-            let directory = try IndexDirectory(root: root, name: name)
-            if try directory.exists { return directory }
             let known =
                 all.isEmpty ? "there are none yet; make one with 'kindred index DUMP'" : "there are: \(names)"
             throw KindredError(.notFound, "no index \"\(name)\" in \(root); \(known)")

@@ -115,6 +115,13 @@ public struct FacetCount: Sendable {
 public struct SearchFilter: Sendable {
     package let expression: FilterExpression
 
+    /// Both conditions, of those that are given; nil where neither is.
+    /// - Throws: as `init(where:titlePrefix:)`.
+    package static func parsing(condition: String?, titlePrefix: String?) throws -> SearchFilter? {
+        if let condition { return try SearchFilter(where: condition, titlePrefix: titlePrefix) }
+        return titlePrefix.map { SearchFilter(titlePrefix: $0) }
+    }
+
     /// - Parameters:
     ///   - condition: for example `category = 'Physics' and length > 2000 and date >= 2020`. Documentation/filters.md has
     ///     the grammar.
@@ -233,19 +240,20 @@ public final class Searcher: @unchecked Sendable {
     ) throws -> SearchResults {
         let started = ContinuousClock.now
         let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
-        try Self.check(query, limit: limit, minimumRelevance)
+        let parsed = try Self.parsed(query)
+        try Self.check(limit: limit, minimumRelevance)
         let isWide = mode == .hybrid || !facets.isEmpty || grouping != .none
         let depth = max(
             limit * (grouping == .none ? 1 : SearchGrouping.passagesPerArticle),
             isWide ? Fusion.candidates : 0)
-        let parsed = try KeywordQuery(query)
         let allowed = try allowed(filter, parsed)
         var ranked: [ScoredPassage] = []
-        var corrections: [KeywordCorrection] = []
+        var keyword: KeywordAnswer?
         var warning: String?
         if mode != .semantic {
-            let answer = try catalog.keywordSearch(parsed, limit: depth, among: allowed)
-            (ranked, corrections) = (answer.passages, answer.corrections)
+            let found = try catalog.keywordSearch(parsed, limit: depth, among: allowed)
+            ranked = found.passages
+            keyword = found
         }
         var semantic: SemanticAnswer?
         if mode != .keyword {
@@ -281,7 +289,7 @@ public final class Searcher: @unchecked Sendable {
             hit.articleRank = found.article
             return hit
         }
-        let model = try rate(&hits, parsed, semantic)
+        let model = try rate(&hits, parsed, keyword, semantic)
         let best = hits.compactMap(\.relevance).max()
         let isNothing =
             leads.isEmpty && model.map { model in best.map { $0 < model.threshold } ?? false } ?? false
@@ -298,22 +306,16 @@ public final class Searcher: @unchecked Sendable {
         return SearchResults(
             query: query, mode: mode, hits: hits, milliseconds: elapsed, nothingRelevant: isNothing,
             omitted: omitted, isGrouped: isGrouped, warning: warning, facets: counts,
-            corrections: corrections.map { QueryCorrection(word: $0.word, correction: $0.correction) })
-    }
-
-    /// - Throws: `invalidRequest` for what is no query.
-    package static func check(_ query: String) throws {
-        let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
-        try check(query, limit: 1, nil)
-        _ = try KeywordQuery(query)
+            corrections: (keyword?.corrections ?? []).map {
+                QueryCorrection(word: $0.word, correction: $0.correction)
+            })
     }
 
     /// What encodes queries of this index now, and the text of a query that is encoded: without what it excludes.
     ///
     /// - Throws: as `search` for what is no query.
     package func encoding(of query: String) throws -> (encoder: TextEncoder, text: String) {
-        try Self.check(query)
-        let text = try KeywordQuery(query.trimmingCharacters(in: .whitespacesAndNewlines)).text
+        let text = try Self.parsed(query).text
         do { return (try currentSnapshot().encoder, text) } catch let error as DamagedSegment {
             throw error.reason
         }
@@ -321,11 +323,8 @@ public final class Searcher: @unchecked Sendable {
 
     /// The article that a hit is from, with the hit's range in it (UTF-8 bytes).
     public func article(of hit: SearchHit) throws -> (text: String, passage: Range<Int>) {
-        let article = try catalog.article(hit.articleID)
-        guard let passage = article.passages.first(where: { $0.id == hit.passageID }) else {
-            throw KindredError(.notFound, "the article \"\(hit.title)\" has changed since; search again")
-        }
-        return (article.text, passage.range)
+        let (text, passages) = try wholeArticle(of: hit)
+        return (text, passages.first { $0.id == hit.passageID }!.range)
     }
 
     /// The names that a condition may use: those of every document first.
@@ -375,11 +374,14 @@ public final class Searcher: @unchecked Sendable {
 
     /// Sets the relevance of hits.
     ///
-    /// - Parameter semantic: nil where the semantic half was not asked, or could not answer.
+    /// - Parameters:
+    ///   - keyword: nil where the keyword half was not asked.
+    ///   - semantic: nil where the semantic half was not asked, or could not answer.
     /// - Returns: nil where relevance is not known.
     /// - Throws: `invalidData` where the catalogue is damaged.
     private func rate(
-        _ hits: inout [SearchHit], _ query: KeywordQuery, _ semantic: SemanticAnswer?
+        _ hits: inout [SearchHit], _ query: KeywordQuery, _ keyword: KeywordAnswer?,
+        _ semantic: SemanticAnswer?
     ) throws -> RelevanceModel? {
         guard !hits.isEmpty else { return nil }
         let snapshot: Snapshot
@@ -400,7 +402,7 @@ public final class Searcher: @unchecked Sendable {
             // The passages are found all the same.
             return nil
         }
-        let words = try catalog.words(of: query)
+        let words = try catalog.words(of: query, in: keyword)
         for index in hits.indices {
             let hit = hits[index]
             guard let cosine = cosines[hit.passageID] else { continue }
@@ -438,7 +440,9 @@ public final class Searcher: @unchecked Sendable {
         _ fields: [String], of ranked: [ScoredPassage]
     ) throws -> [String: [FacetCount]] {
         guard !fields.isEmpty else { return [:] }
-        let articles = try catalog.articleIDs(ofPassages: ranked.map(\.id))
+        let known = try catalog.articles(ofPassages: ranked.map(\.id))
+        var seen: Set<Int64> = []
+        let articles = ranked.compactMap { known[$0.id] }.filter { seen.insert($0).inserted }
         var counts: [String: [FacetCount]] = [:]
         for field in fields {
             counts[field] = try catalog.facet(field, ofArticles: articles, limit: Self.facetValues).map {
@@ -448,7 +452,10 @@ public final class Searcher: @unchecked Sendable {
         return counts
     }
 
-    private static func check(_ query: String, limit: Int, _ minimumRelevance: Double?) throws {
+    /// A query as its parts.
+    /// - Throws: `invalidRequest` for what is no query.
+    package static func parsed(_ query: String) throws -> KeywordQuery {
+        let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
         guard query.contains(where: { $0.isLetter || $0.isNumber || $0.isSymbol }) else {
             let what = query.isEmpty ? "is empty" : "has no letter, digit or symbol"
             throw KindredError(.invalidRequest, "the query \(what); write what you want to find")
@@ -459,6 +466,10 @@ public final class Searcher: @unchecked Sendable {
                 "the query has \(query.count) characters and may have \(maximumQueryLength); ask with less text"
             )
         }
+        return try KeywordQuery(query)
+    }
+
+    private static func check(limit: Int, _ minimumRelevance: Double?) throws {
         guard (1...1000).contains(limit) else {
             throw KindredError(.invalidRequest, "the number of results must be 1 to 1000, not \(limit)")
         }

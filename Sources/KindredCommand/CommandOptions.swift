@@ -106,6 +106,9 @@ struct SearchOptions: ParsableArguments {
         help: ArgumentHelp("How the title of a document that answers begins.", valueName: "text"))
     var titlePrefix: String?
 
+    /// Passages where neither a person nor the height of the screen says how many.
+    static let standardLimit = 10
+
     func validate() throws {
         if let limit, !(1...1000).contains(limit) {
             throw ValidationError("-k takes a number from 1 to 1000, not \(limit).")
@@ -117,7 +120,6 @@ struct SearchOptions: ParsableArguments {
 
     /// - Throws: `invalidRequest` where the condition is none.
     func filter() throws -> SearchFilter? {
-        if let condition { return try SearchFilter(where: condition, titlePrefix: titlePrefix) }
-        return titlePrefix.map { SearchFilter(titlePrefix: $0) }
+        try SearchFilter.parsing(condition: condition, titlePrefix: titlePrefix)
     }
 }

@@ -124,7 +124,7 @@ struct ReplSession {
         // A hit takes three lines at least: title, text, an empty one.
         let fitting = rows.map { max(ResultList.fewest, $0 / 3) }
         let results = try searcher.search(
-            query, mode: mode, limit: limit ?? fitting ?? Self.standardLimit, filter: filter,
+            query, mode: mode, limit: limit ?? fitting ?? SearchOptions.standardLimit, filter: filter,
             grouping: grouping, minimumRelevance: minimumRelevance)
         if let warning = results.warning { CommandOutput.warning(warning) }
         guard !json else {
@@ -133,9 +133,6 @@ struct ReplSession {
         }
         (last, opened) = (results.prefix(ResultList(results).print(rows: rows)), nil)
     }
-
-    /// Hits where the height of the screen is not known.
-    private static let standardLimit = 10
 
     private mutating func command(_ text: Substring) throws -> Bool {
         let words = text.split(separator: " ", maxSplits: 1).map(String.init)

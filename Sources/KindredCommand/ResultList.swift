@@ -14,7 +14,7 @@ struct ResultList {
 
     init(_ results: SearchResults) { self.results = results }
 
-    /// - Parameter rows: as many hits are shown as fit in so many lines, at least three; nil for all.
+    /// - Parameter rows: lines of the screen; the hits that fit are shown, at least three; nil for all.
     /// - Returns: how many hits are shown.
     @discardableResult func print(rows: Int? = nil) -> Int {
         var head: [String] = []

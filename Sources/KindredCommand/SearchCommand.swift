@@ -56,7 +56,8 @@ struct SearchCommand: ParsableCommand {
             $0.trimmingCharacters(in: .whitespaces)
         }
         let results = try Searcher(directory).search(
-            text, mode: options.mode, limit: options.limit ?? 10, filter: filter, facets: fields,
+            text, mode: options.mode, limit: options.limit ?? SearchOptions.standardLimit, filter: filter,
+            facets: fields,
             grouping: options.group?.grouping ?? (json ? .none : .automatic),
             minimumRelevance: options.minimumRelevance)
         if let warning = results.warning { CommandOutput.warning(warning) }

@@ -35,11 +35,9 @@ struct Admission: RouterMiddleware {
         return try await next(request, context)
     }
 
-    /// Whether an authority is `localhost` or a loopback address, in full: 127.0.0.1.example is a name that anyone may own.
+    /// Whether an authority, with or without a port, is this machine.
     static func isThisMachine(_ authority: String) -> Bool {
-        guard let name = name(of: authority) else { return false }
-        return name == "localhost" || name == "::1"
-            || name.wholeMatch(of: /127(\.(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}/) != nil
+        name(of: authority).map(ServerSettings.isLoopback) ?? false
     }
 
     /// The host of an authority, without port and brackets (RFC 3986, §3.2); nil for what is none.

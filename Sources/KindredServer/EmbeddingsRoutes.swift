@@ -51,13 +51,13 @@ struct EmbeddingsRoutes: Sendable {
                 text += "]"
             case .base64:
                 text +=
-                    "\"" + Data(vector.flatMap { $0.bitPattern.littleEndianBytes }).base64EncodedString()
+                    "\"" + Data(littleEndian(vector.map(\.bitPattern))).base64EncodedString()
                     + "\""
             }
             text += "}"
         }
-        let model = (try? JSONOutput.bytes([asked.model], pretty: false)) ?? Data()
-        text += "],\"model\":" + String(decoding: model.dropFirst().dropLast(), as: UTF8.self)
+        let model = (try? JSONOutput.bytes(asked.model, pretty: false)) ?? Data()
+        text += "],\"model\":" + String(decoding: model, as: UTF8.self)
         text += ",\"usage\":{\"prompt_tokens\":\(tokens),\"total_tokens\":\(tokens)}}"
         return Data(text.utf8)
     }
@@ -89,16 +89,6 @@ struct EmbeddingsRoutes: Sendable {
                 code: "model_not_found")
         }
         return .json(try JSONOutput.bytes(Model(id: name), pretty: false))
-    }
-}
-
-extension UInt32 {
-    fileprivate var littleEndianBytes: [UInt8] {
-        [
-            UInt8(truncatingIfNeeded: self), UInt8(truncatingIfNeeded: self >> 8),
-            UInt8(truncatingIfNeeded: self >> 16),
-            UInt8(truncatingIfNeeded: self >> 24),
-        ]
     }
 }
 

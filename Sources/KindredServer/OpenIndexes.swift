@@ -1,4 +1,3 @@
-import Foundation
 import Kindred
 import KindredSystem
 import Synchronization
@@ -9,7 +8,7 @@ import SystemPackage
 final class OpenIndexes: Sendable {
     private struct Opened {
         let searcher: Searcher
-        let file: [Int]
+        let file: FileIdentity?
     }
 
     let root: FilePath
@@ -26,22 +25,14 @@ final class OpenIndexes: Sendable {
     func searcher(_ name: String?) throws -> Searcher {
         let directory: IndexDirectory
         do { directory = try IndexDirectory.find(name, in: root) } catch let error as KindredError {
-            var failure = RequestError(error, parameter: "index")
-            if error.code == .notFound { failure.parameter = "index" }
-            throw failure
+            throw RequestError(error, parameter: "index")
         }
-        let file = try Self.identity(directory)
+        let file = FileIdentity(input: directory.catalog.string)
         return try opened.withLock { opened in
             if let known = opened[directory.name], known.file == file { return known.searcher }
             let searcher = try Searcher(directory, encoders: encoders)
             opened[directory.name] = Opened(searcher: searcher, file: file)
             return searcher
         }
-    }
-
-    /// Which file the catalogue is: device and inode.
-    private static func identity(_ directory: IndexDirectory) throws -> [Int] {
-        let attributes = try FileManager.default.attributesOfItem(atPath: directory.catalog.string)
-        return [.systemNumber, .systemFileNumber].map { (attributes[$0] as? Int) ?? 0 }
     }
 }

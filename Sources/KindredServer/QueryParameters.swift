@@ -31,9 +31,6 @@ struct QueryParameters {
     /// A parameter's value; nil where it is not given or empty.
     subscript(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
 
-    /// Whether a parameter is given, also without a value.
-    func has(_ name: String) -> Bool { values[name] != nil }
-
     func required(_ name: String) throws -> String {
         guard let value = values[name] else {
             throw RequestError.invalid(

@@ -64,18 +64,16 @@ struct SearchRoutes: Sendable {
                 "sentences",
             ])
         let query = try parameters.required("q")
-        try Self.naming("q") { try Searcher.check(query) }
+        _ = try Self.naming("q") { try Searcher.parsed(query) }
         let limit = try parameters.integer("k", in: 1...1000) ?? 10
         let mode = try parameters.choice("mode", SearchMode.self) ?? .hybrid
         let sentences = try parameters.flag("sentences")
         let grouping = try parameters.choice("group", SearchGrouping.self) ?? .none
         let minimum = try parameters.number("min_score", in: 0...1)
         let searcher = try indexes.searcher(parameters["index"])
-        let filter: SearchFilter? = try Self.naming("where") {
-            if let condition = parameters["where"] {
-                return try SearchFilter(where: condition, titlePrefix: parameters["title_prefix"])
-            }
-            return parameters["title_prefix"].map { SearchFilter(titlePrefix: $0) }
+        let filter = try Self.naming("where") {
+            try SearchFilter.parsing(
+                condition: parameters["where"], titlePrefix: parameters["title_prefix"])
         }
         let facets = (parameters["facets"] ?? "").split(separator: ",").map {
             $0.trimmingCharacters(in: .whitespaces)
@@ -94,8 +92,6 @@ struct SearchRoutes: Sendable {
                 let (encoder, text) = try asked.searcher.encoding(of: asked.query)
                 let input = encoder.input(for: text, instruction: encoder.configuration.prompts.query)
                 return (encoders.queue(of: encoder), input)
-            } catch let error as KindredError where error.code == .invalidRequest {
-                throw RequestError(error, parameter: "q")
             } catch {
                 // The search says what is wrong with the index, or answers by keywords.
                 return nil

@@ -15,9 +15,9 @@ final class ServedEncoders: Sendable {
 
     private let named: [Named]
     private let opened = Mutex<[String: EncodingQueue]>([:])
-    /// By fingerprint, those of `opened` among them.
+    /// By fingerprint, those of `opened` among them. One stays open for as long as the server runs.
     private let queues = Mutex<[Fingerprint: EncodingQueue]>([:])
-    let shared: OpenEncoders
+    private let shared: OpenEncoders
     private let limit: Int
     private let metrics: ServerMetrics
 
@@ -72,14 +72,6 @@ final class ServedEncoders: Sendable {
             let queue = EncodingQueue(encoder, limit: limit, metrics: metrics)
             queues[encoder.fingerprint] = queue
             return queue
-        }
-    }
-
-    /// Closes encoders that no index uses any more.
-    func keep(_ fingerprints: Set<Fingerprint>) {
-        let named = Set(opened.withLock { $0.values.map(\.encoder.fingerprint) })
-        queues.withLock { queues in
-            queues = queues.filter { fingerprints.contains($0.key) || named.contains($0.key) }
         }
     }
 }

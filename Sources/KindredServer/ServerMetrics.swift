@@ -60,8 +60,6 @@ final class ServerMetrics: Sendable {
         }
     }
 
-    var inProgress: Int { state.withLock { $0.inProgress } }
-
     /// The counters as lines of text.
     var exposition: String {
         let state = state.withLock { $0 }
@@ -112,11 +110,8 @@ struct RequestCounts: RouterMiddleware {
     ) async throws -> Response {
         let started = ContinuousClock.now
         metrics.began()
-        let response: Response
-        do { response = try await next(request, context) } catch {
-            metrics.ended(route: "", status: 500, in: ContinuousClock.now - started)
-            throw error
-        }
+        // Errors have become answers below.
+        let response = try await next(request, context)
         metrics.ended(
             route: context.endpointPath ?? "", status: response.status.code, in: ContinuousClock.now - started
         )

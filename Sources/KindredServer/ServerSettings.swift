@@ -42,7 +42,13 @@ package struct ServerSettings: Sendable {
     package init(indexes: FilePath) { self.indexes = indexes }
 
     /// Whether only this machine can reach the server.
-    package var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+    package var isLoopback: Bool { Self.isLoopback(host) }
+
+    /// Whether a name is `localhost` or a loopback address, in full: 127.0.0.1.example is a name that anyone may own.
+    static func isLoopback(_ name: String) -> Bool {
+        name == "localhost" || name == "::1"
+            || name.wholeMatch(of: /127(\.(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}/) != nil
+    }
 
     /// - Throws: `invalidRequest` for what would let others read the indexes, and for a token that no header can hold.
     package func check() throws {

@@ -115,7 +115,7 @@ package final class Catalog: Sendable {
         try read { database in
             var texts: [Int64: [UInt8]] = [:]
             var found: [Int64: PassageRecord] = [:]
-            let statement = try database.makeStatement(
+            let statement = try database.cachedStatement(
                 sql: """
                     SELECT article_id, ordinal, title, url, section, start, end, path, passage.line, metadata,
                         language

@@ -73,23 +73,11 @@ extension Catalog {
         }
     }
 
-    /// The articles of passages, each once, in the order of their first passages.
-    package func articleIDs(ofPassages passages: [Int64]) throws -> [Int64] {
-        try read { database in
-            let statement = try database.makeStatement(sql: "SELECT article_id FROM passage WHERE id = ?")
-            var seen = IDSet()
-            return try passages.compactMap { passage in
-                guard let article = try Int64.fetchOne(statement, arguments: [passage]), seen.insert(article)
-                else { return nil }
-                return article
-            }
-        }
-    }
-
     /// The article of each passage that exists.
     package func articles(ofPassages passages: [Int64]) throws -> [Int64: Int64] {
         try read { database in
-            let statement = try database.makeStatement(sql: "SELECT article_id FROM passage WHERE id = ?")
+            let statement = try database.cachedStatement(
+                sql: "SELECT article_id FROM passage WHERE id = ?")
             var articles: [Int64: Int64] = [:]
             for passage in passages {
                 articles[passage] = try Int64.fetchOne(statement, arguments: [passage])

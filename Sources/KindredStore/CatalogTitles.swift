@@ -24,9 +24,9 @@ extension Catalog {
             }
             let lead =
                 "SELECT passage.id FROM article JOIN passage ON article_id = article.id AND ordinal = 0"
-            let named = try database.makeStatement(
+            let named = try database.cachedStatement(
                 sql: "\(lead) WHERE site_id = ? AND title = ? ORDER BY article.id LIMIT \(Self.titled)")
-            let redirected = try database.makeStatement(
+            let redirected = try database.cachedStatement(
                 sql: """
                     \(lead) WHERE site_id = ?1 AND title IN (
                         SELECT target FROM redirect WHERE site_id = ?1 AND title = ?2)
@@ -40,7 +40,7 @@ extension Catalog {
                 }
             }
             let folded = Self.folded(query)
-            let titles = try database.makeStatement(
+            let titles = try database.cachedStatement(
                 sql: """
                     SELECT title, alternatives, opening.id FROM passage
                     JOIN article ON article.id = passage.article_id

@@ -8,6 +8,8 @@ package struct KeywordAnswer: Sendable {
     package var passages: [ScoredPassage] = []
     /// Words that the index does not have, with those that were searched instead.
     package var corrections: [KeywordCorrection] = []
+    /// The words that were searched.
+    var words: [QueryWord] = []
 }
 
 extension Catalog {
@@ -37,16 +39,22 @@ extension Catalog {
         _ query: KeywordQuery, limit: Int, among allowed: IDSet? = nil
     ) throws -> KeywordAnswer {
         try inspect { database in
-            let reader = QueryReader(try Self.languages(database))
-            var words = reader.words(query)
-            guard !words.isEmpty else { return KeywordAnswer() }
-            var answer = KeywordAnswer()
-            if words.contains(where: \.mayBeCorrected) {
-                answer.corrections = try KeywordVocabulary(database, path).correct(&words, reader)
-            }
-            answer.passages = try Self.search(words, limit: limit, among: allowed, database)
+            var answer = try analyzed(query, database)
+            guard !answer.words.isEmpty else { return answer }
+            answer.passages = try Self.search(answer.words, limit: limit, among: allowed, database)
             return answer
         }
+    }
+
+    /// The words of a query, those that the index does not have corrected; without passages.
+    func analyzed(_ query: KeywordQuery, _ database: Database) throws -> KeywordAnswer {
+        let reader = QueryReader(try Self.languages(database))
+        var answer = KeywordAnswer()
+        answer.words = reader.words(query)
+        if answer.words.contains(where: \.mayBeCorrected) {
+            answer.corrections = try KeywordVocabulary(database, path).correct(&answer.words, reader)
+        }
+        return answer
     }
 
     /// The passages for a query with all its conditions, as `keywordSearch` ranks them.
@@ -83,7 +91,7 @@ extension Catalog {
     }
 
     /// The languages of the index, the one of most passages first.
-    static func languages(_ database: Database) throws -> [KeywordLanguage] {
+    private static func languages(_ database: Database) throws -> [KeywordLanguage] {
         let counts = try KeywordIndex.languages(database).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
         return counts.isEmpty ? [.standard] : counts.map { KeywordLanguage($0.key) }
     }

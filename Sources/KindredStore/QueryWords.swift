@@ -42,13 +42,13 @@ extension Catalog {
     /// The weight of a word is log(1 + (N - n + 0.5) / (n + 0.5)) with n of N passages that hold it (Robertson and
     /// Spärck Jones 1976, with the 1 that Lucene adds so that no weight is negative). Of several terms for a word, in the
     /// languages of the index, the most frequent counts.
-    package func words(of query: KeywordQuery) throws -> QueryWords {
+    ///
+    /// - Parameter answer: of a search by keywords for the query, which has its words already; nil where there was none.
+    package func words(of query: KeywordQuery, in answer: KeywordAnswer?) throws -> QueryWords {
         try inspect { database in
-            let reader = QueryReader(try Self.languages(database))
-            var words = reader.words(query)
+            let words = try (answer ?? analyzed(query, database)).words
             guard !words.isEmpty else { return QueryWords(words: []) }
             let vocabulary = try KeywordVocabulary(database, path)
-            if words.contains(where: \.mayBeCorrected) { _ = try vocabulary.correct(&words, reader) }
             // The highest id is about the number of passages, which would have to be counted.
             let all = Double(try Int64.fetchOne(database, sql: "SELECT max(id) FROM passage") ?? 0)
             return QueryWords(

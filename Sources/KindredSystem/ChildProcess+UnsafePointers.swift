@@ -18,38 +18,16 @@ func systemSpawn(_ program: String, _ arguments: [String]) -> (process: pid_t, o
 
     #if canImport(Darwin)
         var actions: posix_spawn_file_actions_t?
-        var attributes: posix_spawnattr_t?
     #else
         var actions = unsafe posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
     #endif
     unsafe posix_spawn_file_actions_init(&actions)
-    unsafe posix_spawnattr_init(&attributes)
-    defer {
-        unsafe posix_spawn_file_actions_destroy(&actions)
-        unsafe posix_spawnattr_destroy(&attributes)
-    }
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
     unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
     unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
-    // Signals that this process holds or ignores end the program.
-    var signals = sigset_t()
-    unsafe sigemptyset(&signals)
-    unsafe posix_spawnattr_setsigmask(&attributes, &signals)
-    for signal in [SIGINT, SIGTERM, SIGPIPE] { unsafe sigaddset(&signals, signal) }
-    unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
-    unsafe posix_spawnattr_setpgroup(&attributes, 0)
-    let flags = CInt(POSIX_SPAWN_SETPGROUP) | CInt(POSIX_SPAWN_SETSIGDEF) | CInt(POSIX_SPAWN_SETSIGMASK)
-    unsafe posix_spawnattr_setflags(&attributes, CShort(flags))
-
-    var words: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) }
-    unsafe words.append(nil)
-    var process: pid_t = 0
-    let failure = unsafe posix_spawn(&process, program, &actions, &attributes, words, environ)
-    for index in unsafe words.indices { unsafe free(words[index]) }
-    guard failure == 0 else {
+    guard let process = unsafe start(program, arguments, &actions, ownGroup: true) else {
         close(ends[0])
-        errno = failure
         return nil
     }
     return (process, ends[0])
@@ -58,6 +36,22 @@ func systemSpawn(_ program: String, _ arguments: [String]) -> (process: pid_t, o
 /// `posix_spawn(3)`: runs a program in the terminal of this process, with its streams, and waits for its end.
 /// - Returns: the exit status as `systemWait` gives it; nil where the program cannot be started, and `errno` says why.
 func systemRun(_ program: String, _ arguments: [String]) -> CInt? {
+    start(program, arguments, nil, ownGroup: false).map(systemWait)
+}
+
+#if canImport(Darwin)
+    private typealias FileActions = posix_spawn_file_actions_t?
+#else
+    private typealias FileActions = posix_spawn_file_actions_t
+#endif
+
+/// Starts a program. Signals that this process holds or ignores end it.
+///
+/// - Parameter ownGroup: whether Ctrl-C in the terminal reaches this process alone.
+/// - Returns: nil where it fails, and `errno` says why.
+private func start(
+    _ program: String, _ arguments: [String], _ actions: UnsafePointer<FileActions>?, ownGroup: Bool
+) -> pid_t? {
     #if canImport(Darwin)
         var attributes: posix_spawnattr_t?
     #else
@@ -70,19 +64,23 @@ func systemRun(_ program: String, _ arguments: [String]) -> CInt? {
     unsafe posix_spawnattr_setsigmask(&attributes, &signals)
     for signal in [SIGINT, SIGTERM, SIGPIPE] { unsafe sigaddset(&signals, signal) }
     unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
-    unsafe posix_spawnattr_setflags(
-        &attributes, CShort(CInt(POSIX_SPAWN_SETSIGDEF) | CInt(POSIX_SPAWN_SETSIGMASK)))
+    var flags = CInt(POSIX_SPAWN_SETSIGDEF) | CInt(POSIX_SPAWN_SETSIGMASK)
+    if ownGroup {
+        unsafe posix_spawnattr_setpgroup(&attributes, 0)
+        flags |= CInt(POSIX_SPAWN_SETPGROUP)
+    }
+    unsafe posix_spawnattr_setflags(&attributes, CShort(flags))
 
     var words: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) }
     unsafe words.append(nil)
     var process: pid_t = 0
-    let failure = unsafe posix_spawn(&process, program, nil, &attributes, words, environ)
+    let failure = unsafe posix_spawn(&process, program, actions, &attributes, words, environ)
     for index in unsafe words.indices { unsafe free(words[index]) }
     guard failure == 0 else {
         errno = failure
         return nil
     }
-    return systemWait(process)
+    return process
 }
 
 /// `access(2)`: whether a program may be run.

@@ -23,7 +23,7 @@ package enum Processor {
         return limit > 0 ? min(limit, online) : online
     }
 
-    /// Lets all work of this process run on at most so many threads.
+    /// Limits the threads that all work of this process runs on.
     package static func limitThreads(to count: Int) { limit.store(count, ordering: .relaxed) }
 
     /// Bytes of memory that the machine has.

@@ -162,7 +162,7 @@ class Page:
         return answer["result"].get("value")
 
     def until(self, expression, seconds=20):
-        """Waits until an expression is true and returns its value, true for an element; None after so many seconds."""
+        """Waits until an expression is true and returns its value, true for an element; None after the time-out."""
         expression = f"(value => value instanceof Element ? true : value)({expression})"
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
