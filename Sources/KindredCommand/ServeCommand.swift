@@ -32,7 +32,7 @@ struct ServeCommand: ParsableCommand {
         name: .customLong("encoder"),
         help: ArgumentHelp(
             "A further encoder for /v1/embeddings, called by the last part of its path; can be repeated.",
-            valueName: "directory"))
+            valueName: "directory"), completion: .directory)
     var encoders: [String] = []
 
     @OptionGroup var indexes: IndexOptions

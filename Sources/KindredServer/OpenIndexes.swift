@@ -25,7 +25,12 @@ final class OpenIndexes: Sendable {
     func searcher(_ name: String?) throws -> Searcher {
         let directory: IndexDirectory
         do { directory = try IndexDirectory.find(name, in: root) } catch let error as KindredError {
-            throw RequestError(error, parameter: "index")
+            guard error.code == .invalidRequest, name == nil else {
+                throw RequestError(error, parameter: "index")
+            }
+            let names = try IndexDirectory.all(in: root).map(\.name).joined(separator: ", ")
+            throw RequestError.invalid(
+                "there are several indexes; name one as 'index': \(names)", parameter: "index")
         }
         let file = FileIdentity(input: directory.catalog.string)
         return try opened.withLock { opened in

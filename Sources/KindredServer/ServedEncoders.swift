@@ -15,10 +15,11 @@ final class ServedEncoders: Sendable {
 
     private let named: [Named]
     private let opened = Mutex<[String: EncodingQueue]>([:])
-    /// By fingerprint, those of `opened` among them. One stays open for as long as the server runs.
-    private let queues = Mutex<[Fingerprint: EncodingQueue]>([:])
+    /// By fingerprint, those of `opened` among them. One that nobody has used for a while closes: a reindexed index's former
+    /// encoder goes with it.
+    private let queues = Mutex<[Fingerprint: (queue: EncodingQueue, used: ContinuousClock.Instant)]>([:])
     private let shared: OpenEncoders
-    private let limit: Int
+    private let limits: ServerSettings.Limits
     private let metrics: ServerMetrics
 
     /// - Throws: `invalidRequest` for two encoders of one name; `notFound` for a directory that is not there.
@@ -40,7 +41,7 @@ final class ServedEncoders: Sendable {
         }
         self.named = named
         self.shared = shared
-        self.limit = settings.limits.waitingTexts
+        limits = settings.limits
         self.metrics = metrics
     }
 
@@ -68,9 +69,12 @@ final class ServedEncoders: Sendable {
     /// The queue of an open encoder.
     func queue(of encoder: TextEncoder) -> EncodingQueue {
         queues.withLock { queues in
-            if let queue = queues[encoder.fingerprint] { return queue }
-            let queue = EncodingQueue(encoder, limit: limit, metrics: metrics)
-            queues[encoder.fingerprint] = queue
+            let now = ContinuousClock.now
+            queues = queues.filter { now - $0.value.used < limits.queueTime }
+            let queue =
+                queues[encoder.fingerprint]?.queue
+                ?? EncodingQueue(encoder, limit: limits.waitingTexts, metrics: metrics)
+            queues[encoder.fingerprint] = (queue, now)
             return queue
         }
     }

@@ -40,7 +40,11 @@ package struct Server: Sendable {
             router: router(),
             server: .http1(
                 configuration: .init(
-                    additionalChannelHandlers: [ConnectionErrors()],
+                    additionalChannelHandlers: [
+                        ConnectionErrors(
+                            headTime: .init(settings.limits.headTime),
+                            idleTime: .init(settings.limits.idleTime))
+                    ],
                     idleTimeout: .init(settings.limits.idleTime),
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: settings.limits.headerBytes,

@@ -27,10 +27,14 @@ package struct ServerSettings: Sendable {
         package var headerBytes = 32 << 10
         /// Open connections; further ones wait.
         package var connections = 1024
+        /// How long a client may take to send the lines before its first body.
+        package var headTime = Duration.seconds(10)
         /// How long a client may take to send its body.
         package var bodyTime = Duration.seconds(30)
         /// How long a connection may be silent.
         package var idleTime = Duration.seconds(75)
+        /// How long the vectors' queue of an encoder that no request names stays open.
+        package var queueTime = Duration.seconds(600)
         /// How long requests in progress may take once the server stops.
         package var stopTime = Duration.seconds(10)
         /// Threads that search.

@@ -31,12 +31,12 @@ final class CatalogConnections: Sendable {
         try withConnection { try $0.read(body) }
     }
 
-    /// Reads as of one moment, with temporary tables.
+    /// Reads as of one moment, with the temporary tables of `KeywordVocabulary`.
     func inspect<Value: Sendable>(_ body: @Sendable (Database) throws -> Value) throws -> Value {
         try withConnection { connection in
             try connection.unsafeRead { database in
-                try database.execute(sql: "PRAGMA temp_store = MEMORY; BEGIN")
-                defer { try? database.execute(sql: "ROLLBACK") }
+                try database.cachedStatement(sql: "BEGIN").execute()
+                defer { try? database.cachedStatement(sql: "ROLLBACK").execute() }
                 return try body(database)
             }
         }
@@ -65,6 +65,7 @@ final class CatalogConnections: Sendable {
             try Self.reserve(in: database)
             // The journal is emptied and synced, so that a commit stays when power is lost, and kept for the next one.
             try database.execute(sql: "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL")
+            try database.execute(sql: "PRAGMA temp_store = MEMORY; \(KeywordVocabulary.tables)")
         }
         return configuration
     }

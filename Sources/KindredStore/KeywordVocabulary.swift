@@ -25,18 +25,19 @@ struct KeywordVocabulary {
     private let next: Statement
     private let summary: Statement
 
-    /// - Parameter database: of `CatalogConnections.inspect`, since the tables are temporary.
+    /// Made once for each connection: a table that is made or dropped makes SQLite compile every statement again.
+    static let tables = """
+        CREATE VIRTUAL TABLE temp.word USING fts5vocab(main, passage_text, instance);
+        CREATE VIRTUAL TABLE temp.word_count USING fts5vocab(main, passage_text, row);
+        """
+
+    /// - Parameter database: of `CatalogConnections.inspect`, since a read by GRDB sees no temporary tables.
     init(_ database: Database, _ path: FilePath) throws {
         self.database = database
         self.path = path
-        try database.execute(
-            sql: """
-                CREATE VIRTUAL TABLE IF NOT EXISTS temp.word USING fts5vocab(main, passage_text, instance);
-                CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_count USING fts5vocab(main, passage_text, row);
-                """)
-        next = try database.makeStatement(
+        next = try database.cachedStatement(
             sql: "SELECT term FROM temp.word WHERE term >= ? ORDER BY term LIMIT 1")
-        summary = try database.makeStatement(sql: "SELECT doc FROM temp.word_count WHERE term = ?")
+        summary = try database.cachedStatement(sql: "SELECT doc FROM temp.word_count WHERE term = ?")
     }
 
     /// The first term from `term` on, in the order of UTF-8.

@@ -358,7 +358,9 @@ def large(server, report):
                 pass
             answer = read(connection, 20)
         report.refused(f"{name} ({sent >> 20} MiB were taken)", answer, 413, "body_too_large", may_close=True)
-        report.check(f"{name}: ended", answer.is_closed and sent < 80 << 20, f"{sent} bytes sent, closed: {answer.is_closed}")
+        # A body of known length may be read to its end and dropped: a client that sends before it reads gets the answer.
+        is_over = sent >= 100 << 20 if b"Length" in headers else answer.is_closed and sent < 80 << 20
+        report.check(f"{name}: ended", answer.is_closed or is_over, f"{sent} bytes sent, closed: {answer.is_closed}")
     text = b'{"model":"embedded","input":["' + b"word " * ((BODY_LIMIT - 100) // 5) + b'"]}'
     answer = server.send(server.post_head(b"Content-Length: %d\r\nConnection: close\r\n" % len(text)) + text, timeout=60)
     report.accepted("one text of 8 MiB", answer)

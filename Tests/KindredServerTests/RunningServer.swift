@@ -3,6 +3,8 @@ import Kindred
 import KindredServer
 import KindredSystem
 import KindredTestSupport
+import NIOCore
+import NIOPosix
 import SystemPackage
 
 #if canImport(FoundationNetworking)
@@ -82,6 +84,22 @@ final class RunningServer: Sendable {
 
     func post(_ path: String, _ body: String, headers: [String: String] = [:]) async throws -> Answer {
         try await ask(path, method: "POST", headers: headers, body: Data(body.utf8))
+    }
+
+    /// Everything that the server answers to some bytes until it closes the connection.
+    func raw(_ request: String) async throws -> String {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: request))
+            var answer = ""
+            for try await bytes in inbound { answer += String(buffer: bytes) }
+            return answer
+        }
     }
 
     private func ask(

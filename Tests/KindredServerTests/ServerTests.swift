@@ -170,6 +170,32 @@ import Testing
         }
     }
 
+    @Test func `a client of HTTP 1.0 gets the end of the connection, one with two hosts a refusal`()
+        async throws
+    {
+        try await RunningServer.with(temporary) { server in
+            let old = try await server.raw("GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            #expect(old.contains(" 200 ") && old.contains("{\"status\":\"ok\"}"))
+            let two = try await server.raw(
+                "GET /health HTTP/1.1\r\nHost: localhost\r\nHost: example.org\r\n\r\n")
+            #expect(two.hasPrefix("HTTP/1.1 400") && two.contains("several lines 'Host'"))
+        }
+    }
+
+    @Test func `a connection that sends no whole request in time is closed`() async throws {
+        let short: (inout ServerSettings) -> Void = {
+            $0.limits.headTime = .milliseconds(200)
+            $0.limits.idleTime = .milliseconds(200)
+        }
+        try await RunningServer.with(temporary, change: short) { server in
+            let begun = try await server.raw("GET /health HTTP/1.1\r\nHost: localhost\r\n")
+            #expect(begun.isEmpty)
+            let request = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            let answered = try await server.raw(request + "GET /hea")
+            #expect(answered.components(separatedBy: "HTTP/1.1").count == 2)
+        }
+    }
+
     @Test func `other machines are served with a token alone`() throws {
         var settings = ServerSettings(indexes: temporary.path)
         settings.host = "0.0.0.0"
