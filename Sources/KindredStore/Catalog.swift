@@ -464,7 +464,8 @@ package final class Catalog: Sendable {
     /// The text of an article, checked against its checksum.
     static func text(ofArticle id: Int64, _ database: Database, _ path: FilePath) throws -> [UInt8] {
         let row = try Row.fetchOne(
-            database, sql: "SELECT text, text_size, text_crc, title FROM article WHERE id = ?",
+            database.cachedStatement(
+                sql: "SELECT text, text_size, text_crc, title FROM article WHERE id = ?"),
             arguments: [id])
         guard let row,
             let text = try? LZ4.decompress([UInt8](row.value(0) as Data), size: row.value(1)),

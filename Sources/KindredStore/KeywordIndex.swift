@@ -65,7 +65,8 @@ enum KeywordIndex {
     /// Passages in each language.
     static func languages(_ database: Database) throws -> [String: Int] {
         let rows = try Row.fetchAll(
-            database, sql: "SELECT language, passages FROM keyword_language WHERE passages <> 0")
+            database.cachedStatement(
+                sql: "SELECT language, passages FROM keyword_language WHERE passages <> 0"))
         return try Dictionary(rows.map { (try $0.value(0), try $0.value(1)) }) { $0 + $1 }
     }
 

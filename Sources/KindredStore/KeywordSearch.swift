@@ -114,11 +114,11 @@ extension Catalog {
         // A limit lets SQLite keep the best only, but those may not be allowed.
         let wanted = max(limit, candidates)
         let rows = try Row.fetchCursor(
-            database,
-            sql: """
-                SELECT rowid, -bm25(passage_text, 2.0, 1.5, 1.0, \(exactWeight)) AS score
-                FROM passage_text WHERE passage_text MATCH ? ORDER BY score DESC, rowid LIMIT ?
-                """,
+            database.cachedStatement(
+                sql: """
+                    SELECT rowid, -bm25(passage_text, 2.0, 1.5, 1.0, \(exactWeight)) AS score
+                    FROM passage_text WHERE passage_text MATCH ? ORDER BY score DESC, rowid LIMIT ?
+                    """),
             arguments: [terms.joined(separator: " OR "), allowed == nil ? wanted : -1])
         var found: [ScoredPassage] = []
         while found.count < wanted, let row = try rows.next() {
@@ -146,15 +146,16 @@ extension Catalog {
     private static func proximity(of pairs: [[[String]]], _ database: Database) throws -> [Int64: Double] {
         guard !pairs.isEmpty else { return [:] }
         // The highest id is about the number of passages, which would have to be counted.
-        let count = Double(try Int64.fetchOne(database, sql: "SELECT max(id) FROM passage") ?? 0)
+        let highest = try database.cachedStatement(sql: "SELECT max(id) FROM passage")
+        let count = Double(try Int64.fetchOne(highest) ?? 0)
+        let holders = try database.cachedStatement(
+            sql: "SELECT rowid FROM passage_text WHERE passage_text MATCH ?")
         var bonuses: [Int64: Double] = [:]
         for forms in pairs {
             let near = forms.map { terms in
                 "NEAR(\(terms.map(QueryReader.quoted).joined(separator: " ")), \(pairDistance))"
             }
-            let passages = try Int64.fetchAll(
-                database, sql: "SELECT rowid FROM passage_text WHERE passage_text MATCH ?",
-                arguments: [near.joined(separator: " OR ")])
+            let passages = try Int64.fetchAll(holders, arguments: [near.joined(separator: " OR ")])
             let holding = Double(passages.count)
             // As BM25 weights a word, by how rare it is (fts5.html §5.1.1).
             let weight = pairWeight * log(max((count - holding + 0.5) / (holding + 0.5), 1))

@@ -12,8 +12,7 @@ package struct KeywordCorrection: Hashable, Sendable {
 /// The terms of the full-text index, by which words are corrected.
 ///
 /// A term is looked up in FTS5's vocabulary (fts5.html §7), in a B-tree for each of the index's segments. A word of ten
-/// letters has about 600 neighbors. In order, each look-up gives the next term that there is, up to which neighbors are
-/// passed over; no list of terms is walked.
+/// letters has about 600 neighbors, which are looked up one by one; no list of terms is walked.
 struct KeywordVocabulary {
     /// Words of one query that are corrected, at most.
     private static let maximumCorrections = 16
@@ -22,62 +21,40 @@ struct KeywordVocabulary {
 
     private let database: Database
     private let path: FilePath
-    private let next: Statement
-    private let summary: Statement
+    private let counts: Statement
 
     /// Made once for each connection: a table that is made or dropped makes SQLite compile every statement again.
     static let tables = """
-        CREATE VIRTUAL TABLE temp.word USING fts5vocab(main, passage_text, instance);
-        CREATE VIRTUAL TABLE temp.word_count USING fts5vocab(main, passage_text, row);
+        CREATE VIRTUAL TABLE temp.word_count USING fts5vocab(main, passage_text, row)
         """
 
     /// - Parameter database: of `CatalogConnections.inspect`, since a read by GRDB sees no temporary tables.
     init(_ database: Database, _ path: FilePath) throws {
         self.database = database
         self.path = path
-        next = try database.cachedStatement(
-            sql: "SELECT term FROM temp.word WHERE term >= ? ORDER BY term LIMIT 1")
-        summary = try database.cachedStatement(sql: "SELECT doc FROM temp.word_count WHERE term = ?")
+        counts = try database.cachedStatement(
+            sql: """
+                SELECT term, doc FROM json_each(?) CROSS JOIN temp.word_count WHERE term = json_each.value
+                """)
     }
 
-    /// The first term from `term` on, in the order of UTF-8.
-    private func next(from term: String) throws -> String? {
-        try String.fetchOne(next, arguments: [term])
-    }
-
-    func has(_ term: String) throws -> Bool { try next(from: term) == term }
-
-    /// Those of `terms` that the index has, in order.
-    private func existing(_ terms: some Sequence<String>) throws -> [String] {
-        let terms = terms.sorted(by: Self.precedes)
-        var existing: [String] = []
-        var index = 0
-        while index < terms.count, let next = try next(from: terms[index]) {
-            while index < terms.count, Self.precedes(terms[index], next) { index += 1 }
-            if index < terms.count, terms[index] == next {
-                existing.append(next)
-                index += 1
-            }
-        }
-        return existing
-    }
-
-    private static func precedes(_ first: String, _ second: String) -> Bool {
-        first.utf8.lexicographicallyPrecedes(second.utf8)
-    }
-
-    /// How many passages hold a term.
-    func passages(with term: String) throws -> Int {
-        try Int.fetchOne(summary, arguments: [term]) ?? 0
+    /// How many passages hold each of some terms; those that the index does not have are left out.
+    ///
+    /// One statement looks all of them up: FTS5 compiles statements of its own whenever its vocabulary is opened.
+    func passages(with terms: some Sequence<String>) throws -> [String: Int] {
+        let terms = try JSONEncoder().encode(Array(Set(terms)))
+        let rows = try Row.fetchAll(counts, arguments: [String(decoding: terms, as: UTF8.self)])
+        return try Dictionary(rows.map { (try $0.value(0), try $0.value(1)) }) { $0 + $1 }
     }
 
     /// Replaces words that the index does not have by the most frequent of those at one edit.
     func correct(_ words: inout [QueryWord], _ reader: QueryReader) throws -> [KeywordCorrection] {
         var corrections: [KeywordCorrection] = []
+        let known = try passages(with: words.filter(\.mayBeCorrected).flatMap { $0.terms.joined() })
         var tried = 0
         for index in words.indices where words[index].mayBeCorrected && tried < Self.maximumCorrections {
             let word = words[index]
-            if try word.terms.contains(where: { try $0.contains(where: has) }) { continue }
+            if word.terms.joined().contains(where: { known[$0] != nil }) { continue }
             tried += 1
             guard let correction = try correction(of: word.surface, reader) else { continue }
             corrections.append(KeywordCorrection(word: word.surface, correction: correction))
@@ -91,26 +68,22 @@ struct KeywordVocabulary {
         for candidate in Self.neighbors(of: word.lowercased()) {
             for stems in reader.stems { spellings[stems.term(candidate), default: []].append(candidate) }
         }
-        var best: (term: String, count: Int)?
-        // In order, so that of equally frequent ones the same is taken every time.
-        for term in try existing(spellings.keys) {
-            let count = try passages(with: term)
-            if count > best?.count ?? 0 { best = (term, count) }
-        }
-        guard let best, let candidates = spellings[best.term] else { return nil }
-        return try spelling(of: best.term, among: candidates)
+        // Of equally frequent ones the same is taken every time.
+        let best = try passages(with: spellings.keys).max { ($0.value, $1.key) < ($1.value, $0.key) }
+        guard let term = best?.key, let candidates = spellings[term] else { return nil }
+        return try spelling(of: term, among: candidates)
     }
 
     /// The candidate that stands most often in passages with their common term: others are no words.
     private func spelling(of term: String, among candidates: [String]) throws -> String? {
         guard Set(candidates).count > 1 else { return candidates.first }
         let rows = try Row.fetchAll(
-            database,
-            sql: """
-                SELECT article_id, title, section, start, end, passage.id FROM passage
-                JOIN article ON article.id = article_id
-                WHERE passage.id IN (SELECT rowid FROM passage_text WHERE passage_text MATCH ? LIMIT ?)
-                """, arguments: [QueryReader.quoted(term), Self.passagesForSpelling])
+            database.cachedStatement(
+                sql: """
+                    SELECT article_id, title, section, start, end, passage.id FROM passage
+                    JOIN article ON article.id = article_id
+                    WHERE passage.id IN (SELECT rowid FROM passage_text WHERE passage_text MATCH ? LIMIT ?)
+                    """), arguments: [QueryReader.quoted(term), Self.passagesForSpelling])
         var counts = Dictionary(candidates.map { ($0, 0) }, uniquingKeysWith: +)
         for row in rows {
             let text = try Catalog.text(ofArticle: row.value(0), database, path)

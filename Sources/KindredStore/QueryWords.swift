@@ -48,13 +48,15 @@ extension Catalog {
         try inspect { database in
             let words = try (answer ?? analyzed(query, database)).words
             guard !words.isEmpty else { return QueryWords(words: []) }
-            let vocabulary = try KeywordVocabulary(database, path)
+            let counts = try KeywordVocabulary(database, path).passages(
+                with: words.flatMap { $0.terms.joined() })
             // The highest id is about the number of passages, which would have to be counted.
-            let all = Double(try Int64.fetchOne(database, sql: "SELECT max(id) FROM passage") ?? 0)
+            let highest = try database.cachedStatement(sql: "SELECT max(id) FROM passage")
+            let all = Double(try Int64.fetchOne(highest) ?? 0)
             return QueryWords(
-                words: try words.map { word in
+                words: words.map { word in
                     let terms = Set(word.terms.joined())
-                    let holding = Double(try terms.map(vocabulary.passages).max() ?? 0)
+                    let holding = Double(terms.compactMap { counts[$0] }.max() ?? 0)
                     return QueryWords.Word(
                         terms: terms, isPrefix: word.isPrefix,
                         weight: log(1 + max(all - holding + 0.5, 0) / (holding + 0.5)))
