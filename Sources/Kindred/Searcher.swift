@@ -70,7 +70,7 @@ public struct SearchResults: Sendable {
     public let mode: SearchMode
     /// Best first.
     public internal(set) var hits: [SearchHit]
-    /// Time of the search, encoding included.
+    /// Time of the search, encoding of the query included; without loading the encoder and the segments.
     public let milliseconds: Double
     /// Whether even the best passage is unlikely to answer the query. False where relevance is not known.
     public let nothingRelevant: Bool
@@ -238,10 +238,12 @@ public final class Searcher: @unchecked Sendable {
         _ query: String, mode: SearchMode, limit: Int, efSearch: Int? = nil, filter: SearchFilter?,
         facets: [String], grouping: SearchGrouping, minimumRelevance: Double?, encoded: EncodedQuery?
     ) throws -> SearchResults {
-        let started = ContinuousClock.now
         let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
         let parsed = try Self.parsed(query)
         try Self.check(limit: limit, minimumRelevance)
+        // Loading is not part of the time of a search. Whoever needs what cannot be loaded reports why.
+        _ = try? currentSnapshot()
+        let started = ContinuousClock.now
         let isWide = mode == .hybrid || !facets.isEmpty || grouping != .none
         let depth = max(
             limit * (grouping == .none ? 1 : SearchGrouping.passagesPerArticle),

@@ -55,7 +55,19 @@ final class Decoder: Sendable {
             keepsStored: precision == .float32 && keepsStored ?? isLarge)
         embedding = try reader.embedding()
         finalNorm = configuration.hasFinalNorm ? try reader.norm(names.finalNorm) : nil
-        blocks = try (0..<configuration.layers).map { try reader.block($0) }
+        // Packing the weights takes most of the time of opening a model, and each block is packed by itself.
+        let start = reader
+        let opened = Processor.map(configuration.layers) { layer in
+            Result { () throws -> (block: DecoderBlock, reader: DecoderReader) in
+                var own = start
+                return (try own.block(layer), own)
+            }
+        }
+        blocks = try opened.map { result in
+            let (block, own) = try result.get()
+            reader.add(own, after: start)
+            return block
+        }
         try reader.checkUnused()
         tensors = reader.used
         self.plan = reader.plan

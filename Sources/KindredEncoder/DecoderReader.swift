@@ -27,6 +27,12 @@ struct DecoderReader {
         self.keepsStored = keepsStored
     }
 
+    /// Takes over what a copy has read since it was made.
+    mutating func add(_ copy: DecoderReader, after start: DecoderReader) {
+        used += copy.used[start.used.count...]
+        plan.exactLayers.formUnion(copy.plan.exactLayers)
+    }
+
     private mutating func tensor(_ name: String, _ shape: [Int]) throws -> StoredTensor {
         let own = try weights.tensor(name, shape: shape)
         used.append(own)

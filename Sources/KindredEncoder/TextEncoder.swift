@@ -68,14 +68,14 @@ package final class TextEncoder: Sendable {
                 at: .init(path: model.path.string))
         }
         let tokenizerJSON = try model.checkpoint.tokenizerJSON()
-        let tokenizer = try Tokenizer(json: tokenizerJSON, path: model.checkpoint.tokenizerPath)
+        let (tokenizer, openedDecoder) = try Self.parts(model, tokenizerJSON, precision)
         guard tokenizer.vocabularySize <= shape.vocabularySize else {
             throw KindredError(
                 .invalidData,
                 "has ids up to \(tokenizer.vocabularySize - 1), and the model embeds \(shape.vocabularySize) tokens; "
                     + "they do not belong together", at: .init(path: model.checkpoint.tokenizerPath.string))
         }
-        decoder = try Self.decoder(model, tokenizer: tokenizer, precision: precision)
+        decoder = try openedDecoder?.get() ?? Self.decoder(model, tokenizer: tokenizer, precision: precision)
         let decoder = decoder
         let keepsEnd = !tokenizer.template.suffix.isEmpty
         let model = model
@@ -90,6 +90,26 @@ package final class TextEncoder: Sendable {
         decoderConfiguration = shape
         maximumTokens = model.maximumTokens
         self.tokenizer = tokenizer
+    }
+
+    /// The tokenizer, and the decoder, which is opened at the same time where it needs no tokenizer; nil where it does.
+    private static func parts(
+        _ model: ModelDirectory, _ tokenizerJSON: [UInt8], _ precision: Precision?
+    ) throws -> (Tokenizer, Result<Decoder, any Error>?) {
+        let path = model.checkpoint.tokenizerPath
+        guard precision != .int8 else { return (try Tokenizer(json: tokenizerJSON, path: path), nil) }
+        let tokenizer = Mutex<Result<Tokenizer, any Error>?>(nil)
+        let decoder = Mutex<Result<Decoder, any Error>?>(nil)
+        Processor.parallel(2) { part in
+            if part == 0 {
+                let result = Result { try Tokenizer(json: tokenizerJSON, path: path) }
+                tokenizer.withLock { $0 = result }
+            } else {
+                let result = Result { try Decoder(model, precision: precision) }
+                decoder.withLock { $0 = result }
+            }
+        }
+        return (try tokenizer.withLock { $0! }.get(), decoder.withLock { $0 })
     }
 
     /// With 8 bits, what is computed otherwise.

@@ -18,7 +18,9 @@ enum JSONBytes {
 
     /// - Throws: `invalidData` with the byte where the text stops being JSON.
     init(parsing bytes: [UInt8], path: String) throws {
-        var reader = Reader(bytes: bytes, path: path)
+        // Text that is UTF-8 as a whole is so in every string, as quotation marks are ASCII.
+        let isUTF8 = String(validating: bytes, as: UTF8.self) != nil
+        var reader = Reader(bytes: bytes, path: path, isUTF8: isUTF8)
         self = try reader.value(depth: 0)
         reader.skipSpace()
         guard reader.position == bytes.count else { throw reader.malformed() }
@@ -105,6 +107,7 @@ enum JSONBytes {
     private struct Reader {
         let bytes: [UInt8]
         let path: String
+        let isUTF8: Bool
         var position = 0
 
         func malformed() -> KindredError {
@@ -185,9 +188,27 @@ enum JSONBytes {
             return byte == bracket
         }
 
+        static func isOfNumber(_ byte: UInt8) -> Bool {
+            switch byte {
+            case 0x30...0x39, UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "e"),
+                UInt8(ascii: "E"):
+                true
+            default: false
+            }
+        }
+
         mutating func number() throws -> JSONBytes {
             let start = position
-            while position < bytes.count, "+-.eE0123456789".utf8.contains(bytes[position]) { position += 1 }
+            // Most numbers are ids of tokens.
+            var whole = 0
+            while position < bytes.count, position - start < 15, (0x30...0x39).contains(bytes[position]) {
+                whole = whole * 10 + Int(bytes[position] - 0x30)
+                position += 1
+            }
+            if position > start, position < bytes.count, !Self.isOfNumber(bytes[position]) {
+                return .number(Double(whole))
+            }
+            while position < bytes.count, Self.isOfNumber(bytes[position]) { position += 1 }
             guard let value = Double(String(decoding: bytes[start..<position], as: UTF8.self)) else {
                 throw malformed()
             }
@@ -196,13 +217,21 @@ enum JSONBytes {
 
         mutating func string() throws -> [UInt8] {
             position += 1
-            var result: [UInt8] = []
+            let start = position
+            while position < bytes.count, bytes[position] >= 0x20, bytes[position] != UInt8(ascii: "\""),
+                bytes[position] != UInt8(ascii: "\\")
+            {
+                position += 1
+            }
+            var result = Array(bytes[start..<position])
             while position < bytes.count {
                 let byte = bytes[position]
                 position += 1
                 switch byte {
                 case UInt8(ascii: "\""):
-                    guard String(validating: result, as: UTF8.self) != nil else { throw malformed() }
+                    guard isUTF8 || String(validating: result, as: UTF8.self) != nil else {
+                        throw malformed()
+                    }
                     return result
                 case UInt8(ascii: "\\"): try escape(into: &result)
                 case 0..<0x20: throw malformed()
