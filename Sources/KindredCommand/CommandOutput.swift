@@ -21,6 +21,30 @@ enum CommandOutput {
         }
     }
 
+    /// Writes bytes of results while other threads may be at work. Ends the process where that fails, as `line` does.
+    static func write(_ bytes: [UInt8]) {
+        var start = 0
+        while start < bytes.count {
+            let written = systemWrite(1, bytes.span.extracting(start..<bytes.count).bytes)
+            if written >= 0 {
+                start += written
+                continue
+            }
+            let number = errno
+            if number == EINTR { continue }
+            // Nothing is cleaned up under threads that still run.
+            if number == EPIPE { _exit(0) }
+            printError(outputFailure(systemMessage(number)))
+            _exit(74)
+        }
+    }
+
+    fileprivate static func outputFailure(_ reason: String) -> KindredError {
+        KindredError(
+            .inputOutput, "cannot write: \(reason); check where the output goes",
+            at: .init(path: "standard output"))
+    }
+
     static func lines(_ lines: [String]) { for text in lines { line(text) } }
 
     static func errorLine(_ text: String) { error(text + "\n") }
@@ -66,8 +90,6 @@ extension KindredError {
         }
         guard !codes.contains(POSIXErrorCode.EPIPE.rawValue) else { return nil }
         let reason = codes.first.map { systemMessage($0) } ?? error.localizedDescription
-        return KindredError(
-            .inputOutput, "cannot write: \(reason); check where the output goes",
-            at: .init(path: "standard output"))
+        return CommandOutput.outputFailure(reason)
     }
 }
