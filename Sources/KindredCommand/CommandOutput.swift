@@ -23,26 +23,14 @@ enum CommandOutput {
 
     /// Writes bytes of results while other threads may be at work. Ends the process where that fails, as `line` does.
     static func write(_ bytes: [UInt8]) {
-        var start = 0
-        while start < bytes.count {
-            let written = systemWrite(1, bytes.span.extracting(start..<bytes.count).bytes)
-            if written >= 0 {
-                start += written
-                continue
-            }
-            let number = errno
-            if number == EINTR { continue }
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(bytes))
+        } catch {
             // Nothing is cleaned up under threads that still run.
-            if number == EPIPE { _exit(0) }
-            printError(outputFailure(systemMessage(number)))
+            guard let failure = KindredError.output(error) else { _exit(0) }
+            printError(failure)
             _exit(74)
         }
-    }
-
-    fileprivate static func outputFailure(_ reason: String) -> KindredError {
-        KindredError(
-            .inputOutput, "cannot write: \(reason); check where the output goes",
-            at: .init(path: "standard output"))
     }
 
     static func lines(_ lines: [String]) { for text in lines { line(text) } }
@@ -90,6 +78,8 @@ extension KindredError {
         }
         guard !codes.contains(POSIXErrorCode.EPIPE.rawValue) else { return nil }
         let reason = codes.first.map { systemMessage($0) } ?? error.localizedDescription
-        return CommandOutput.outputFailure(reason)
+        return KindredError(
+            .inputOutput, "cannot write: \(reason); check where the output goes",
+            at: .init(path: "standard output"))
     }
 }

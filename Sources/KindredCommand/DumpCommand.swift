@@ -56,7 +56,8 @@ struct DumpCommand: ParsableCommand {
             do {
                 while let page = try reader.next() {
                     if Interrupts.requested { throw ExitCode(130) }
-                    guard page.redirectTarget == nil, page.namespace == 0, page.model ?? "wikitext" == "wikitext"
+                    guard page.redirectTarget == nil, page.namespace == 0,
+                        page.model ?? "wikitext" == "wikitext"
                     else { continue }
                     if page.isTooLong {
                         CommandOutput.warning(
@@ -101,7 +102,9 @@ struct DumpCommand: ParsableCommand {
                         title: page.title, wikitext: page.wikitext, site: site, hasDetails: json)
                     if json {
                         // Strings and numbers always encode.
-                        bytes += (try? JSONOutput.bytes(Text.output(page, article), pretty: false)) ?? []
+                        if let line = try? JSONOutput.bytes(Text.output(page, article), pretty: false) {
+                            bytes += line
+                        }
                     } else {
                         bytes += Terminal.sanitized(page.title).utf8
                         bytes += [0x0A, 0x0A]

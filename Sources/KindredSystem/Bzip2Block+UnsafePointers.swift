@@ -8,7 +8,8 @@ extension Bzip2Block {
         unsafe bytes.withUnsafeBufferPointer { bytes in
             unsafe firstFits.withUnsafeBufferPointer { first in
                 unsafe secondFits.withUnsafeBufferPointer { second in
-                    for start in range.lowerBound..<max(range.lowerBound, min(range.upperBound, bytes.count - 6))
+                    for start in range
+                        .lowerBound..<max(range.lowerBound, min(range.upperBound, bytes.count - 6))
                     {
                         let fits = unsafe first[Int(bytes[start + 1])] & second[Int(bytes[start + 2])]
                         if fits == 0 { continue }
