@@ -21,6 +21,18 @@ enum CommandOutput {
         }
     }
 
+    /// Writes bytes of results while other threads may be at work. Ends the process where that fails, as `line` does.
+    static func write(_ bytes: [UInt8]) {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(bytes))
+        } catch {
+            // Nothing is cleaned up under threads that still run.
+            guard let failure = KindredError.output(error) else { _exit(0) }
+            printError(failure)
+            _exit(74)
+        }
+    }
+
     static func lines(_ lines: [String]) { for text in lines { line(text) } }
 
     static func errorLine(_ text: String) { error(text + "\n") }

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import Kindred
 import KindredSystem
 import KindredWikipedia
 
@@ -44,26 +46,89 @@ struct DumpCommand: ParsableCommand {
             let isDisambiguation: Bool
         }
 
+        /// Wikitext that one thread turns into text at a time, in bytes, at least.
+        private static let batchSize = 1 << 18
+
         func run() throws {
             let reader = try DumpReader(path: file)
-            while let page = try reader.next() {
-                if Interrupts.requested { throw ExitCode(130) }
-                guard page.redirectTarget == nil, page.namespace == 0, page.model ?? "wikitext" == "wikitext"
-                else {
-                    continue
+            var queue = PrintQueue()
+            var batch = Batch(json: json)
+            do {
+                while let page = try reader.next() {
+                    if Interrupts.requested { throw ExitCode(130) }
+                    guard page.redirectTarget == nil, page.namespace == 0,
+                        page.model ?? "wikitext" == "wikitext"
+                    else { continue }
+                    if page.isTooLong {
+                        CommandOutput.warning(
+                            "\(page.title): the text is longer than a page may be, and is not shown")
+                        continue
+                    }
+                    batch.add(page, reader.site)
+                    if batch.size >= Self.batchSize {
+                        queue.add(batch)
+                        batch = Batch(json: json)
+                    }
                 }
-                if page.isTooLong {
-                    CommandOutput.warning(
-                        "\(page.title): the text is longer than a page may be, and is not shown")
-                    continue
-                }
-                let article = Article(title: page.title, wikitext: page.wikitext, site: reader.site)
-                if json {
-                    try CommandOutput.json(Self.output(page, article), pretty: false)
-                } else {
-                    CommandOutput.line("\(Terminal.sanitized(page.title))\n\n\(article.text)\n")
-                }
+            } catch let error as KindredError {
+                // What came before the damage is printed.
+                queue.add(batch)
+                queue.printAll()
+                throw error
             }
+            queue.add(batch)
+            queue.printAll()
+        }
+
+        /// Pages that one thread turns into what is printed.
+        private struct Batch: Sendable {
+            let json: Bool
+            private var pages: [(page: DumpPage, site: DumpSite)] = []
+            /// Bytes of wikitext.
+            private(set) var size = 0
+
+            init(json: Bool) { self.json = json }
+
+            mutating func add(_ page: DumpPage, _ site: DumpSite) {
+                pages.append((page, site))
+                size += page.wikitext.count
+            }
+
+            func printed() -> [UInt8] {
+                var bytes: [UInt8] = []
+                bytes.reserveCapacity(size)
+                for (page, site) in pages {
+                    let article = Article(
+                        title: page.title, wikitext: page.wikitext, site: site, hasDetails: json)
+                    if json {
+                        // Strings and numbers always encode.
+                        if let line = try? JSONOutput.bytes(Text.output(page, article), pretty: false) {
+                            bytes += line
+                        }
+                    } else {
+                        bytes += Terminal.sanitized(page.title).utf8
+                        bytes += [0x0A, 0x0A]
+                        bytes += article.bytes
+                        bytes.append(0x0A)
+                    }
+                    bytes.append(0x0A)
+                }
+                return bytes
+            }
+        }
+
+        /// Prints batches in their order, which threads work on in any order. Some may wait, so that memory is bounded.
+        private struct PrintQueue {
+            private var tasks: [BackgroundTask<[UInt8]>] = []
+
+            mutating func add(_ batch: Batch) {
+                tasks.append(BackgroundTask { batch.printed() })
+                while tasks.count > 2 * Processor.count + 2 { printFirst() }
+            }
+
+            mutating func printAll() { while !tasks.isEmpty { printFirst() } }
+
+            private mutating func printFirst() { CommandOutput.write(tasks.removeFirst().take()) }
         }
 
         private static func output(_ page: DumpPage, _ article: Article) -> Output {

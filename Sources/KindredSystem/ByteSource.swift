@@ -102,7 +102,7 @@ package final class ByteSource {
 
     private func makeDecoder() throws -> any StreamDecoder {
         func begins(_ magic: [[UInt8]]) -> Bool { magic.contains { input.starts(with: $0) } }
-        if begins(Bzip2Decoder.magic) { return try Bzip2Decoder() }
+        if begins(Bzip2Decoder.magic) { return Bzip2Decoder() }
         if begins(GzipDecoder.magic) { return try GzipDecoder() }
         if begins(XzDecoder.magic) { return try XzDecoder() }
         if begins(ZstdDecoder.magic) { return try ZstdDecoder() }

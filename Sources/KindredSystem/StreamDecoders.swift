@@ -1,4 +1,3 @@
-import CBzip2
 import CZlib
 
 /// Takes bytes off the front of the input and gives what they decompress to. A failure is made of a message and of how
@@ -14,7 +13,7 @@ let outputChunk = 1 << 19
 
 /// Whether another stream begins where one has ended. Zeros are padding, as tapes and block devices have it (gzip's
 /// manual, "trailing garbage"); anything else may be a stream whose beginning is damaged, and is not passed over.
-private func hasNext(
+func hasNext(
     _ kind: String, magic: [[UInt8]], in input: inout [UInt8], _ isAtEnd: Bool,
     _ failure: (String, Int) -> KindredError
 ) throws -> Bool {
@@ -98,50 +97,6 @@ extension CompressedStream {
                 input.count)
         }
         return output
-    }
-}
-
-@safe
-final class Bzip2Decoder: CompressedStream {
-    static let name = "bzip2"
-    static let magic = [Array("BZh".utf8)]
-
-    private var stream = unsafe bz_stream()
-    var isInside = true
-
-    init() throws { try start() }
-
-    deinit { unsafe BZ2_bzDecompressEnd(&stream) }
-
-    private func start() throws {
-        unsafe stream = unsafe bz_stream()
-        guard unsafe BZ2_bzDecompressInit(&stream, 0, 0) == BZ_OK else {
-            throw KindredError(.unavailable, "no memory for decompressing bzip2")
-        }
-    }
-
-    func restart() throws {
-        unsafe BZ2_bzDecompressEnd(&stream)
-        try start()
-    }
-
-    func step(_ input: inout [UInt8]) -> (output: [UInt8], used: Int, status: StreamStatus) {
-        var status = BZ_OK
-        var used = 0
-        let output = unsafe [UInt8](unsafeUninitializedCapacity: outputChunk) { buffer, count in
-            unsafe input.withUnsafeMutableBytes { source in
-                unsafe stream.next_in = unsafe source.baseAddress?.assumingMemoryBound(to: CChar.self)
-                unsafe stream.avail_in = UInt32(source.count)
-                unsafe stream.next_out = unsafe UnsafeMutableRawPointer(buffer.baseAddress!)
-                    .assumingMemoryBound(
-                        to: CChar.self)
-                unsafe stream.avail_out = UInt32(outputChunk)
-                status = unsafe BZ2_bzDecompress(&stream)
-                used = unsafe source.count - Int(stream.avail_in)
-                count = unsafe outputChunk - Int(stream.avail_out)
-            }
-        }
-        return (output, used, status == BZ_OK ? .goesOn : status == BZ_STREAM_END ? .ended : .damaged)
     }
 }
 

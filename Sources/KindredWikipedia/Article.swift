@@ -75,9 +75,13 @@ package struct Article: Sendable {
     /// - Parameters:
     ///   - wikitext: in UTF-8.
     ///   - site: the wiki, whose namespaces and language decide what some markup means.
-    package init(title: String, wikitext: [UInt8], site: DumpSite = DumpSite()) {
+    ///   - hasDetails: whether categories, facts and anchors are gathered, which takes about as long as the text.
+    package init(
+        title: String, wikitext: [UInt8], site: DumpSite = DumpSite(), hasDetails: Bool = true
+    ) {
         self.title = title
-        let (text, details) = WikitextParser.plainText(wikitext, title: title, site: site)
+        let (text, details) = WikitextParser.plainText(
+            wikitext, title: title, site: site, hasDetails: hasDetails)
         (categories, facts, anchors) = (details.categories, details.facts, details.anchors)
         isDisambiguation = details.isDisambiguation || Disambiguation.isTitle(title)
         var builder = ArticleBuilder()

@@ -13,15 +13,17 @@ enum AsideTemplate {
         if written.utf8.count == 3, written.allSatisfy({ $0.isUppercase && $0.isASCII }) {
             return true
         }
-        return flags.contains { name.contains($0) }
+        return flags.isPart(of: name.utf8)
     }
+
+    private static let icons: WordParts = ["icon", "ikon", "deco", "bild"]
 
     /// Whether a flag is never more than a picture.
     static func isIcon(_ name: String) -> Bool {
-        ["icon", "ikon", "deco", "bild"].contains { name.contains($0) }
+        icons.isPart(of: name.utf8)
     }
 
-    private static let flags = [
+    private static let flags: WordParts = [
         "flag", "vlag", "bandera", "bandeira", "bandiera", "drapeau", "fáni", "zászló", "vlajka", "zastava",
         "steag",
         "lipp", "karogs", "vėliava", "флаг", "прапор", "знаме", "застава", "сцяг", "σημαία", "bayrak", "دولة",

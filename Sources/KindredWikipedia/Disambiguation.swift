@@ -12,8 +12,7 @@ enum Disambiguation {
 
     /// Whether a category holds such pages.
     static func isCategory(_ name: String) -> Bool {
-        let name = name.lowercased()
-        return stems.contains { name.contains($0) }
+        stems.isPart(of: name.lowercased().utf8)
     }
 
     /// Whether a title says so in brackets at its end, "Otter (disambiguation)".
@@ -50,7 +49,7 @@ enum Disambiguation {
     ]
 
     /// What the names of such categories have in the languages of the larger wikis.
-    private static let stems = [
+    private static let stems: WordParts = [
         "disambig", "disambigua", "begriffsklärung", "homonymie", "desambigua", "doorverwijspagina",
         "förgreningssid", "flertydig", "pekersider", "ujednoznacznieni", "неоднозначност", "многозначн",
         "багатозначн", "пояснителни страници", "вишезначн", "rozcestník", "rozlišovac",

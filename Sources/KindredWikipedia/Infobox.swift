@@ -22,10 +22,10 @@ enum Infobox {
     }
 
     /// Whether a name says that its template is a box.
-    static func isNamed(_ name: String) -> Bool { words.contains { name.contains($0) } }
+    static func isNamed(_ name: String) -> Bool { words.isPart(of: name.utf8) }
 
     /// Parts of names that a box has in any wiki.
-    private static let words = [
+    private static let words: WordParts = [
         "infobox", "taxobox", "speciesbox", "automatic taxobox", "chembox", "drugbox", "geobox", "infotaula",
         "infokast", "infoboks", "infocaseta", "inforuta", "tietolaatikko", "ficha de", "ficha d'", "карточка",
         "картка", "картка:", "faktamall", "faktaboks", "infokutija", "infopolje", "инфокутија", "кутия",

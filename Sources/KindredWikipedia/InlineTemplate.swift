@@ -89,9 +89,9 @@ enum InlineTemplate {
     }
 
     /// Whether a name says that its template is a box of links.
-    static func isNavigation(_ name: String) -> Bool { navigation.contains { name.contains($0) } }
+    static func isNavigation(_ name: String) -> Bool { navigation.isPart(of: name.utf8) }
 
-    private static let navigation = [
+    private static let navigation: WordParts = [
         "nav", "sidebar", "portal", "palette", "succession", "ناو", "נוו", "ナビ", "导航", "導航",
     ]
 

@@ -14,7 +14,15 @@ enum LanguageVariants {
 
     /// Whether a text has rules of variants, whatever its dump says of its language.
     static func areWritten(in text: [UInt8]) -> Bool {
-        ["-{zh", "-{sr-", "-{H|zh"].contains { Bytes.find($0, in: text, from: 0) != nil }
+        var position = 1
+        while position < text.count {
+            if text[position] == UInt8(ascii: "{"), text[position - 1] == UInt8(ascii: "-") {
+                let rest = text[(position + 1)...].prefix(4).map(Bytes.lower)
+                if ["zh", "sr-", "h|zh"].contains(where: { rest.starts(with: $0.utf8) }) { return true }
+            }
+            position += 1
+        }
+        return false
     }
 
     /// The range of the text that is shown; nil where nothing is.

@@ -59,7 +59,7 @@ extension WikitextParser {
         }
         let name = String(decoding: Entity.decoded(text[target]), as: UTF8.self)
         if !isPlain, isHidden(name, isAlone: isAlone) {
-            if let category = category(name, isAlone: isAlone) { details.add(category: category) }
+            if hasDetails, let category = category(name, isAlone: isAlone) { details.add(category: category) }
             return drop()
         }
         markText()
@@ -74,7 +74,7 @@ extension WikitextParser {
             // A target with templates, or one over several lines, is no target but text.
             parse(target, depth: depth + 1)
         }
-        if !isPlain { noteAnchor(output[start...] + text[trail], to: name) }
+        if hasDetails, !isPlain { noteAnchor(output[start...] + text[trail], to: name) }
         output.append(Mark.linkEnd)
     }
 

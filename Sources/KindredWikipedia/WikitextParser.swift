@@ -9,6 +9,8 @@ struct WikitextParser {
     let brackets: MarkupBrackets
     let title: String
     let site: DumpSite
+    /// Whether `details` are gathered.
+    let hasDetails: Bool
     var output: [UInt8] = []
     /// What the text says of its article besides what is shown.
     var details = ArticleDetails()
@@ -26,7 +28,7 @@ struct WikitextParser {
     static let maximumDepth = 24
 
     static func plainText(
-        _ wikitext: [UInt8], title: String, site: DumpSite
+        _ wikitext: [UInt8], title: String, site: DumpSite, hasDetails: Bool
     ) -> (text: [UInt8], details: ArticleDetails) {
         let source = PreparedWikitext(wikitext)
         let hasVariants =
@@ -35,7 +37,7 @@ struct WikitextParser {
         let heading = Bytes.find("\n==", in: source.bytes, from: 0) ?? source.bytes.count
         var parser = WikitextParser(
             text: source.bytes, elements: source.elements, brackets: brackets, title: title, site: site,
-            firstHeading: heading)
+            hasDetails: hasDetails, firstHeading: heading)
         parser.output.reserveCapacity(source.bytes.count)
         parser.parse(0..<source.bytes.count, depth: 0)
         return (parser.output, parser.details)

@@ -71,7 +71,7 @@ extension WikitextParser {
     /// Takes from a template that is not shown what it says of the article.
     private mutating func read(_ call: TemplateCall, at start: Int, until after: Int, depth: Int) {
         if call.traits.contains(.disambiguation) { details.isDisambiguation = true }
-        guard depth == 0, details.facts.count < Article.mostFacts else { return }
+        guard hasDetails, depth == 0, details.facts.count < Article.mostFacts else { return }
         var lineEnd = after
         while lineEnd < text.count, text[lineEnd] == 0x20 { lineEnd += 1 }
         let endsLine = lineEnd == text.count || text[lineEnd] == 0x0A || text[lineEnd] == UInt8(ascii: "'")
