@@ -199,3 +199,15 @@ let package = Package(
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
     target.swiftSettings = [.strictMemorySafety()]
 }
+
+// Without optimization the tests take ten times as long, most of it in these targets. A package with unsafe flags cannot
+// be a dependency, so only `Scripts/test` asks for them.
+if Context.environment["KINDRED_OPTIMIZED_TESTS"] != nil {
+    let computing: Set = [
+        "KindredSystem", "KindredTensors", "KindredWikipedia", "KindredTokenizers", "KindredIndex",
+        "KindredStore", "KindredEncoder", "KindredTraining", "KindredEvaluation", "Kindred",
+    ]
+    for target in package.targets where computing.contains(target.name) {
+        target.swiftSettings?.append(.unsafeFlags(["-O"]))
+    }
+}

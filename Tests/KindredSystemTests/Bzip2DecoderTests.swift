@@ -5,7 +5,7 @@ import Testing
 /// Blocks are decoded apart from each other; what comes out must be what was compressed.
 @Suite struct Bzip2DecoderTests {
     private static func file(_ bytes: [UInt8]) throws -> String {
-        let path = NSTemporaryDirectory() + "bzip2-\(UUID().uuidString).bz2"
+        let path = NSTemporaryDirectory() + "bzip2-\(UUID().uuidString)"
         try Data(bytes).write(to: URL(fileURLWithPath: path))
         return path
     }
