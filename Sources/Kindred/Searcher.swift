@@ -241,7 +241,7 @@ public final class Searcher: @unchecked Sendable {
         let query = query.trimmingCharacters(in: .whitespacesAndNewlines)
         let parsed = try Self.parsed(query)
         try Self.check(limit: limit, minimumRelevance)
-        // Loading is not part of the time of a search. Whoever needs what cannot be loaded reports why.
+        // Loading is not part of the time of a search. The part that needs what cannot be loaded reports why.
         _ = try? currentSnapshot()
         let started = ContinuousClock.now
         let isWide = mode == .hybrid || !facets.isEmpty || grouping != .none

@@ -1,7 +1,7 @@
 import Dispatch
 import Synchronization
 
-/// A computation that runs on another thread. Whoever keeps tasks in a queue takes their values in order, whichever
+/// A computation that runs on another thread. A queue of tasks gives their values in order, whichever
 /// thread is done first.
 package final class BackgroundTask<Value: Sendable>: Sendable {
     private let result = Mutex<Value?>(nil)
