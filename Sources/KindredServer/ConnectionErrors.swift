@@ -13,7 +13,7 @@ final class ConnectionErrors: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let headTime: TimeAmount
     private let idleTime: TimeAmount
-    /// Closes the connection; nil while a request is in progress.
+    /// Closes the connection; cancelled when a request begins.
     private var deadline: Scheduled<Void>?
 
     /// - Parameters:
